@@ -1,1 +1,58 @@
+//! What a learned map does once its weights are frozen.
+//!
+//! `z ← F(z)`, in `f64`, without input: where it rests, with which multipliers, which attractors its orbits
+//! reach, how chaotic they are, and from what share of the starts. Nothing here knows a tensor library, a file
+//! or a subject; a model hands over a [`Map`] and receives a [`Portrait`].
+//!
+//! ```
+//! use nullcline_dynamics::{FixedPointPlan, PiecewiseLinearMap, find_fixed_points};
+//! use rand::SeedableRng;
+//!
+//! // z′ = z/2 + relu(1 − z): one stable fixed point, at 2/3.
+//! let w = nalgebra::DMatrix::from_element(1, 1, -1.0);
+//! let map = PiecewiseLinearMap::shallow(&[0.5], &-&w, &w, &[0.0], &[1.0])?;
+//! let plan = FixedPointPlan {
+//!     max_regions: 100_000,
+//!     max_solves: 10_000,
+//!     residual_tolerance: 1e-10,
+//!     merge_distance: 1e-9,
+//!     marginal_tolerance: 1e-9,
+//! };
+//! let search = find_fixed_points(&mut rand_chacha::ChaCha8Rng::seed_from_u64(1), &map, &[], &plan);
+//! assert!(search.complete);
+//! assert!((search.found[0].location[0] - 2.0 / 3.0).abs() < 1e-12);
+//! # Ok::<(), nullcline_dynamics::MapError>(())
+//! ```
 
+mod arrangement;
+mod attractors;
+mod cycles;
+mod fixed_points;
+mod fraction;
+mod geometry;
+mod lyapunov;
+mod map;
+mod multipliers;
+mod newton;
+mod pattern;
+mod piecewise_linear;
+mod portrait;
+mod stability;
+
+pub use attractors::{Attractor, AttractorKind, AttractorPlan, AttractorSearch, find_attractors};
+pub use cycles::{Cycle, CyclePlan, refine_cycle};
+pub use fixed_points::{Continuum, FixedPoint, FixedPointPlan, FixedPointSearch, find_fixed_points};
+pub use fraction::Fraction;
+pub use lyapunov::{
+    LyapunovError, LyapunovPlan, LyapunovSpectrum, kaplan_yorke_dimension, lyapunov_exponents, lyapunov_spectrum,
+};
+pub use map::{Map, central_difference_jacobian};
+pub use multipliers::{MultiplierError, frequency_per_step, multipliers, time_constant_steps};
+pub use newton::{NewtonPlan, Search, StopReason, find_fixed_points_smooth};
+pub use pattern::ActivationPattern;
+pub use piecewise_linear::{MapError, PiecewiseLinearMap};
+pub use portrait::{Portrait, PortraitPlan, portrait};
+pub use stability::Stability;
+
+/// A complex number, as multipliers are; the one `nalgebra` uses.
+pub use nalgebra::Complex;

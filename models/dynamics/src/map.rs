@@ -1,0 +1,65 @@
+use nalgebra::{DMatrix, DMatrixView};
+
+/// A frozen dynamical system in discrete time, `z ← F(z)` with `z: [M]`.
+pub trait Map: Send + Sync {
+    /// `M`, the number of latent dimensions.
+    fn dim(&self) -> usize;
+
+    /// Writes `F(z)` into `next`; both are `[M]`.
+    fn step(&self, z: &[f64], next: &mut [f64]);
+
+    /// `∂F/∂z` at `z`, `[M × M]`, rows indexing outputs.
+    fn jacobian(&self, z: &[f64]) -> DMatrix<f64>;
+
+    /// Writes the images `DF(z) vᵢ` of the columns of `frame: [M × k]` into `image: [M × k]`.
+    ///
+    /// A map that can do so without forming its Jacobian should: Lyapunov exponents ask at every step.
+    fn push_forward(&self, z: &[f64], frame: DMatrixView<'_, f64>, image: &mut DMatrix<f64>) {
+        image.gemm(1.0, &self.jacobian(z), &frame, 0.0);
+    }
+
+    /// `Fⁿ(start)`.
+    fn iterate(&self, start: &[f64], steps: usize) -> Vec<f64> {
+        let mut z = start.to_vec();
+        let mut next = vec![0.0; z.len()];
+        for _ in 0..steps {
+            self.step(&z, &mut next);
+            std::mem::swap(&mut z, &mut next);
+        }
+        z
+    }
+
+    /// `start, F(start), …, Fⁿ(start)`: `steps + 1` points.
+    fn orbit(&self, start: &[f64], steps: usize) -> Vec<Vec<f64>> {
+        let mut points = Vec::with_capacity(steps + 1);
+        points.push(start.to_vec());
+        for t in 0..steps {
+            let mut next = vec![0.0; start.len()];
+            self.step(&points[t], &mut next);
+            points.push(next);
+        }
+        points
+    }
+}
+
+/// `∂F/∂z` by central differences: for maps without an analytic derivative, and to test those that have one.
+///
+/// Good to about `1e-10` relative where `F` is smooth; on a border between linear regions it averages the two sides.
+pub fn central_difference_jacobian(dim: usize, step: impl Fn(&[f64], &mut [f64]), z: &[f64]) -> DMatrix<f64> {
+    let (mut ahead, mut behind) = (vec![0.0; dim], vec![0.0; dim]);
+    let mut shifted = z.to_vec();
+    let mut jacobian = DMatrix::zeros(dim, dim);
+    for column in 0..dim {
+        // The cube root of the rounding unit balances truncation against cancellation.
+        let width = f64::EPSILON.cbrt() * z[column].abs().max(1.0);
+        shifted[column] = z[column] + width;
+        step(&shifted, &mut ahead);
+        shifted[column] = z[column] - width;
+        step(&shifted, &mut behind);
+        shifted[column] = z[column];
+        for row in 0..dim {
+            jacobian[(row, column)] = (ahead[row] - behind[row]) / (2.0 * width);
+        }
+    }
+    jacobian
+}

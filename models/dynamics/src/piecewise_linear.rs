@@ -1,0 +1,303 @@
+use nalgebra::{DMatrix, DMatrixView, DVector};
+use thiserror::Error;
+
+use crate::geometry::{dot, norm};
+use crate::map::Map;
+use crate::pattern::ActivationPattern;
+
+/// Why a set of weights is not a map.
+#[derive(Debug, Clone, PartialEq, Eq, Error)]
+pub enum MapError {
+    #[error("a map needs at least one latent dimension, found A of length 0")]
+    NoDimensions,
+    #[error("{weights} must be {expected}, found {found}")]
+    Shape { weights: &'static str, expected: String, found: String },
+    #[error("{weights} holds a value that is not finite")]
+    NotFinite { weights: &'static str },
+    #[error("at most all {dim} latent units can be rectified, found P = {n_relu}")]
+    TooManyRelus { dim: usize, n_relu: usize },
+}
+
+/// Every frozen RNN of the PLRNN family, as one sum of hinges.
+///
+/// `F(z) = L z + Σₖ cₖ relu(wₖ·z + bₖ) + h`, with `L: [M × M]` and `z, cₖ, wₖ, h: [M]`.
+///
+/// Each hinge folds the latent space along the hyperplane `wₖ·z + bₖ = 0`; between the folds `F` is affine. Hinges
+/// that never fold (`wₖ = 0`) or never act (`cₖ = 0`) are absorbed on construction, so there may be fewer than `H`.
+#[derive(Debug, Clone)]
+pub struct PiecewiseLinearMap {
+    /// `L: [M × M]`.
+    linear: DMatrix<f64>,
+    /// `h: [M]`.
+    offset: Vec<f64>,
+    hinges: Vec<Hinge>,
+    /// The `w` of all hinges again, `[⌈K / LANES⌉ × M × LANES]` with the hinge as the fast axis, so that a step
+    /// fills whole vector registers.
+    normals_by_lane: Vec<[f64; LANES]>,
+}
+
+/// `column · relu(normal · z + bias)`, with `normal, column: [M]`.
+#[derive(Debug, Clone)]
+pub(crate) struct Hinge {
+    pub normal: Vec<f64>,
+    pub bias: f64,
+    pub column: Vec<f64>,
+}
+
+const LANES: usize = 8;
+
+impl PiecewiseLinearMap {
+    /// shPLRNN: `a⊙z + W₁ relu(W₂ z + h₂) + h₁`, with `W₁: [M × H]`, `W₂: [H × M]`.
+    ///
+    /// A low-rank network `a z + V relu(U z + b)` is the same with `a` repeated and `h₁ = 0`.
+    ///
+    /// Source: Hess et al. (2023), ICML.
+    pub fn shallow(a: &[f64], w1: &DMatrix<f64>, w2: &DMatrix<f64>, h1: &[f64], h2: &[f64]) -> Result<Self, MapError> {
+        check_shallow(a, w1, w2, h1, h2)?;
+        let hinges = (0..h2.len()).map(|k| Hinge { normal: row(w2, k), bias: h2[k], column: column(w1, k) });
+        Ok(Self::from_hinges(diagonal(a), h1.to_vec(), hinges))
+    }
+
+    /// clippedShPLRNN: `a⊙z + W₁ [relu(W₂ z + h₂) − relu(W₂ z)] + h₁`, bounded where every `|aᵢ| < 1`.
+    ///
+    /// Source: Hess et al. (2023), ICML.
+    pub fn clipped_shallow(
+        a: &[f64],
+        w1: &DMatrix<f64>,
+        w2: &DMatrix<f64>,
+        h1: &[f64],
+        h2: &[f64],
+    ) -> Result<Self, MapError> {
+        check_shallow(a, w1, w2, h1, h2)?;
+        // With h₂ₖ = 0 the two hinges of a unit cancel.
+        let hinges = (0..h2.len()).filter(|&k| h2[k] != 0.0).flat_map(|k| {
+            let column = column(w1, k);
+            let negated = column.iter().map(|c| -c).collect();
+            [
+                Hinge { normal: row(w2, k), bias: h2[k], column },
+                Hinge { normal: row(w2, k), bias: 0.0, column: negated },
+            ]
+        });
+        Ok(Self::from_hinges(diagonal(a), h1.to_vec(), hinges))
+    }
+
+    /// ALRNN: `a⊙z + W φ(z) + h`, where `φ` rectifies the last `n_relu` units and passes the others; `W: [M × M]`.
+    ///
+    /// Source: Brenner et al. (2024), NeurIPS.
+    pub fn almost_linear(a: &[f64], w: &DMatrix<f64>, h: &[f64], n_relu: usize) -> Result<Self, MapError> {
+        check_square(a, w, h)?;
+        let dim = a.len();
+        if n_relu > dim {
+            return Err(MapError::TooManyRelus { dim, n_relu });
+        }
+        let n_linear = dim - n_relu;
+        let mut linear = diagonal(a);
+        for unit in 0..n_linear {
+            let mut target = linear.column_mut(unit);
+            target += w.column(unit);
+        }
+        let hinges = (n_linear..dim).map(|unit| {
+            let mut normal = vec![0.0; dim];
+            normal[unit] = 1.0;
+            Hinge { normal, bias: 0.0, column: column(w, unit) }
+        });
+        Ok(Self::from_hinges(linear, h.to_vec(), hinges))
+    }
+
+    /// PLRNN: `a⊙z + W relu(z) + h`, with `W: [M × M]`.
+    ///
+    /// Source: Durstewitz (2017), PLoS Comput. Biol. 13, e1005542.
+    pub fn piecewise_linear(a: &[f64], w: &DMatrix<f64>, h: &[f64]) -> Result<Self, MapError> {
+        Self::almost_linear(a, w, h, a.len())
+    }
+
+    /// The same map under a constant drive: `F(z) + offset`, for instance `C s` with the input `s` held.
+    pub fn with_constant_input(&self, offset: &[f64]) -> Result<Self, MapError> {
+        check_vector("the constant input", offset, self.offset.len())?;
+        let mut driven = self.clone();
+        add_scaled(&mut driven.offset, 1.0, offset);
+        Ok(driven)
+    }
+
+    /// `K`, the number of hinges that fold and act; at most `2^K` linear regions exist.
+    pub fn n_hinges(&self) -> usize {
+        self.hinges.len()
+    }
+
+    /// The linear region in which `z` lies. On a border the hinge counts as off, as in the derivative of relu.
+    pub fn pattern_at(&self, z: &[f64]) -> ActivationPattern {
+        let mut pattern = ActivationPattern::inactive(self.hinges.len());
+        self.visit_active(z, |index, _| pattern.set(index, true));
+        pattern
+    }
+
+    /// `(J, c)` such that `F(z) = J z + c` throughout a region; `J: [M × M]`, `c: [M]`.
+    pub fn affine_in(&self, pattern: &ActivationPattern) -> (DMatrix<f64>, DVector<f64>) {
+        let mut jacobian = self.linear.clone();
+        let mut offset = DVector::from_column_slice(&self.offset);
+        for index in pattern.active() {
+            let Hinge { normal, bias, column } = &self.hinges[index];
+            for (j, &weight) in normal.iter().enumerate() {
+                if weight != 0.0 {
+                    add_scaled(jacobian.column_mut(j).as_mut_slice(), weight, column);
+                }
+            }
+            add_scaled(offset.as_mut_slice(), *bias, column);
+        }
+        (jacobian, offset)
+    }
+
+    pub(crate) fn hinges(&self) -> &[Hinge] {
+        &self.hinges
+    }
+
+    fn from_hinges(linear: DMatrix<f64>, mut offset: Vec<f64>, hinges: impl IntoIterator<Item = Hinge>) -> Self {
+        let mut kept: Vec<Hinge> = Vec::new();
+        for hinge in hinges {
+            if !hinge.folds() {
+                add_scaled(&mut offset, hinge.bias.max(0.0), &hinge.column);
+            } else if hinge.column.iter().any(|&c| c != 0.0) {
+                kept.push(hinge);
+            }
+        }
+        let normals_by_lane = by_lane(&kept, offset.len());
+        Self { linear, offset, hinges: kept, normals_by_lane }
+    }
+
+    /// Calls `visit(k, wₖ·z + bₖ)` for every hinge that is on.
+    fn visit_active(&self, z: &[f64], mut visit: impl FnMut(usize, f64)) {
+        let dim = self.offset.len();
+        for (block, hinges) in self.hinges.chunks(LANES).enumerate() {
+            let mut activation = [0.0; LANES];
+            for (value, hinge) in activation.iter_mut().zip(hinges) {
+                *value = hinge.bias;
+            }
+            for (weights, &x) in self.normals_by_lane[block * dim..].iter().zip(z) {
+                for lane in 0..LANES {
+                    activation[lane] += weights[lane] * x;
+                }
+            }
+            for (lane, &value) in activation.iter().enumerate().take(hinges.len()) {
+                if value > 0.0 {
+                    visit(block * LANES + lane, value);
+                }
+            }
+        }
+    }
+}
+
+impl Map for PiecewiseLinearMap {
+    fn dim(&self) -> usize {
+        self.offset.len()
+    }
+
+    fn step(&self, z: &[f64], next: &mut [f64]) {
+        next.copy_from_slice(&self.offset);
+        for (j, &x) in z.iter().enumerate() {
+            add_scaled(next, x, self.linear.column(j).as_slice());
+        }
+        self.visit_active(z, |index, activation| add_scaled(next, activation, &self.hinges[index].column));
+    }
+
+    fn jacobian(&self, z: &[f64]) -> DMatrix<f64> {
+        self.affine_in(&self.pattern_at(z)).0
+    }
+
+    fn push_forward(&self, z: &[f64], frame: DMatrixView<'_, f64>, image: &mut DMatrix<f64>) {
+        image.gemm(1.0, &self.linear, &frame, 0.0);
+        self.visit_active(z, |index, _| {
+            let Hinge { normal, column, .. } = &self.hinges[index];
+            for i in 0..frame.ncols() {
+                let along = frame.column(i).iter().zip(normal).map(|(v, w)| v * w).sum();
+                add_scaled(image.column_mut(i).as_mut_slice(), along, column);
+            }
+        });
+    }
+}
+
+impl Hinge {
+    /// Whether the hinge has a fold at all: a normal so short that its fold lies at infinity has none.
+    fn folds(&self) -> bool {
+        let length = norm(&self.normal);
+        length > 0.0 && (self.bias / length).is_finite()
+    }
+
+    /// `wₖ·z + bₖ`.
+    pub fn activation(&self, z: &[f64]) -> f64 {
+        dot(&self.normal, z) + self.bias
+    }
+}
+
+/// `target += factor · values`.
+fn add_scaled(target: &mut [f64], factor: f64, values: &[f64]) {
+    for (t, v) in target.iter_mut().zip(values) {
+        *t += factor * v;
+    }
+}
+
+fn by_lane(hinges: &[Hinge], dim: usize) -> Vec<[f64; LANES]> {
+    let mut lanes = vec![[0.0; LANES]; hinges.len().div_ceil(LANES) * dim];
+    for (k, hinge) in hinges.iter().enumerate() {
+        for (j, &weight) in hinge.normal.iter().enumerate() {
+            lanes[k / LANES * dim + j][k % LANES] = weight;
+        }
+    }
+    lanes
+}
+
+fn diagonal(a: &[f64]) -> DMatrix<f64> {
+    DMatrix::from_diagonal(&DVector::from_column_slice(a))
+}
+
+fn row(matrix: &DMatrix<f64>, index: usize) -> Vec<f64> {
+    matrix.row(index).iter().copied().collect()
+}
+
+fn column(matrix: &DMatrix<f64>, index: usize) -> Vec<f64> {
+    matrix.column(index).iter().copied().collect()
+}
+
+fn check_shallow(a: &[f64], w1: &DMatrix<f64>, w2: &DMatrix<f64>, h1: &[f64], h2: &[f64]) -> Result<(), MapError> {
+    let (dim, hidden) = (check_decay(a)?, h2.len());
+    check_matrix("W1", w1, (dim, hidden))?;
+    check_matrix("W2", w2, (hidden, dim))?;
+    check_vector("h1", h1, dim)?;
+    check_vector("h2", h2, hidden)
+}
+
+fn check_square(a: &[f64], w: &DMatrix<f64>, h: &[f64]) -> Result<(), MapError> {
+    let dim = check_decay(a)?;
+    check_matrix("W", w, (dim, dim))?;
+    check_vector("h", h, dim)
+}
+
+fn check_decay(a: &[f64]) -> Result<usize, MapError> {
+    if a.is_empty() {
+        return Err(MapError::NoDimensions);
+    }
+    check_vector("A", a, a.len())?;
+    Ok(a.len())
+}
+
+fn check_vector(weights: &'static str, vector: &[f64], expected: usize) -> Result<(), MapError> {
+    if vector.len() != expected {
+        return Err(MapError::Shape {
+            weights,
+            expected: format!("of length {expected}"),
+            found: vector.len().to_string(),
+        });
+    }
+    check_finite(weights, vector.iter())
+}
+
+fn check_matrix(weights: &'static str, matrix: &DMatrix<f64>, expected: (usize, usize)) -> Result<(), MapError> {
+    if matrix.shape() != expected {
+        let written = |(rows, columns): (usize, usize)| format!("{rows} × {columns}");
+        return Err(MapError::Shape { weights, expected: written(expected), found: written(matrix.shape()) });
+    }
+    check_finite(weights, matrix.iter())
+}
+
+fn check_finite<'a>(weights: &'static str, mut values: impl Iterator<Item = &'a f64>) -> Result<(), MapError> {
+    if values.all(|x| x.is_finite()) { Ok(()) } else { Err(MapError::NotFinite { weights }) }
+}
