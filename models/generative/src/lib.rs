@@ -1,1 +1,24 @@
+//! What is learned from one recording: a recurrent network inside a variational autoencoder.
+//!
+//! No file is opened here, no clock read, and every draw comes from a generator the caller seeded.
+//! The way out is [`SequenceVae::freeze`]: the learned map in f64, for `nullcline-dynamics`.
 
+pub mod judging;
+pub mod latent;
+pub mod training;
+
+mod encoder;
+mod observation;
+mod projection;
+mod pseudo_inverse;
+mod random;
+mod series;
+mod simulation;
+mod vae;
+
+pub use encoder::EncoderPlan;
+pub use observation::ObservationKind;
+pub use projection::Projection;
+pub use series::{Series, SeriesError, Split, SplitPlan};
+pub use simulation::{FrozenModel, Simulation};
+pub use vae::{ElboTerms, ModelError, ModelPlan, SequenceVae};

@@ -1,0 +1,201 @@
+use nalgebra::DMatrix;
+use rand::SeedableRng;
+use rand_chacha::ChaCha8Rng;
+use serde::{Deserialize, Serialize};
+
+use super::prediction::{mean_squared, predict};
+use super::{
+    JudgePlan, JudgingSpace, VectorAutoregression, bits_per_spike, phase_surrogate, prediction_error,
+    spectral_distance, state_space_divergence,
+};
+use crate::observation::ObservationKind;
+use crate::vae::{ModelError, SequenceVae};
+use crate::{Series, Split};
+
+/// The numbers of one model or rival on the held-out end; an absent one could not be computed.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Serialize, Deserialize)]
+pub struct Scores {
+    pub d_stsp: Option<f64>,
+    pub d_h: Option<f64>,
+    /// At [`JudgePlan::prediction_steps`].
+    pub pe: Option<f64>,
+    pub bits_per_spike: Option<f64>,
+}
+
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum Verdict {
+    Faithful,
+    NotFaithful,
+    Diverged,
+}
+
+/// A model beside its rivals, on the same split.
+#[derive(Clone, Debug, Serialize, Deserialize)]
+pub struct Judgement {
+    pub model: Scores,
+    pub verdict: Verdict,
+    pub reason: String,
+    /// `same recording, earlier`, `phase surrogate`, `VAR(p)`, `constant`, all from the training part.
+    pub rivals: Vec<(String, Scores)>,
+}
+
+/// Judges `model` on the held-out end of `series`.
+///
+/// A model is faithful when its free simulation lies closer to the held-out data than to where a
+/// constant would lie, in both `D_stsp` and `D_H`. The scale begins at what another stretch of the same
+/// recording scores (0) and ends at the constant (1); up to `faithful_share` of it is allowed. A model
+/// that has come to rest is not analysed.
+pub fn judge(
+    seed: u64,
+    model: &SequenceVae,
+    series: &Series,
+    split: &Split,
+    plan: &JudgePlan,
+) -> Result<Judgement, ModelError> {
+    let mut rng = ChaCha8Rng::seed_from_u64(seed);
+    let space = JudgingSpace::of(model, series, split, plan);
+    let arena = Arena {
+        training: space.data(series, split.training()),
+        held_out: space.data(series, split.held_out.clone()),
+        counts: (model.plan.observation == ObservationKind::Poisson).then(|| Counts::of(series, split)),
+        space: &space,
+        plan,
+    };
+    let simulated = space.simulate(&mut rng, model, series, split.held_out.clone())?;
+    let mut scores = Scores {
+        pe: prediction_error(&space, model, series, split.held_out.clone(), plan.prediction_steps)?,
+        ..Scores::default()
+    };
+    if let Some(simulated) = &simulated {
+        scores.d_stsp = state_space_divergence(&mut rng, &arena.held_out, simulated, plan);
+        scores.d_h = spectral_distance(&arena.held_out, simulated);
+    }
+    if let Some(counts) = &arena.counts {
+        let ahead = predict(model, series, split.held_out.clone(), 1)?;
+        scores.bits_per_spike = ahead.and_then(|rates| counts.score(&rates));
+    }
+    let rivals = arena.rivals(&mut rng);
+    let (verdict, reason) = match simulated {
+        None => (Verdict::Diverged, "the free simulation diverged".to_string()),
+        Some(_) => verdict(&scores, &arena.same_recording(&mut rng), &arena.constant(&mut rng), plan.faithful_share),
+    };
+    Ok(Judgement { model: scores, verdict, reason, rivals })
+}
+
+fn verdict(model: &Scores, floor: &Scores, constant: &Scores, share: f64) -> (Verdict, String) {
+    let position = |found: Option<f64>, floor: Option<f64>, constant: Option<f64>| {
+        let (found, floor, constant) = (found?, floor?, constant?);
+        (constant > floor).then(|| (found - floor) / (constant - floor))
+    };
+    let placed = [
+        ("D_stsp", position(model.d_stsp, floor.d_stsp, constant.d_stsp)),
+        ("D_H", position(model.d_h, floor.d_h, constant.d_h)),
+    ];
+    let words: Vec<String> = placed
+        .iter()
+        .map(|(name, position)| match position {
+            Some(position) => format!("{name} is {:.0} %", 100.0 * position),
+            None => format!("{name} cannot tell this recording from a constant"),
+        })
+        .collect();
+    let way = format!("{} of the way from the recording to a constant", words.join(", "));
+    match placed.iter().all(|(_, position)| position.is_some_and(|position| position <= share)) {
+        true => (Verdict::Faithful, way),
+        false => (Verdict::NotFaithful, format!("{way}; at most {:.0} % is allowed", 100.0 * share)),
+    }
+}
+
+/// What every rival is scored against.
+struct Arena<'a> {
+    training: DMatrix<f64>,
+    held_out: DMatrix<f64>,
+    counts: Option<Counts>,
+    space: &'a JudgingSpace,
+    plan: &'a JudgePlan,
+}
+
+impl Arena<'_> {
+    fn rivals(&self, rng: &mut ChaCha8Rng) -> Vec<(String, Scores)> {
+        let mut rivals = vec![
+            ("same recording, earlier".to_string(), self.same_recording(rng)),
+            ("phase surrogate".to_string(), self.surrogate(rng)),
+        ];
+        if let Some(fitted) = VectorAutoregression::fit_by_bic(&self.training, self.plan.max_var_order) {
+            rivals.push((format!("VAR({})", fitted.order), self.autoregression(rng, &fitted)));
+        }
+        rivals.push(("constant".to_string(), self.constant(rng)));
+        rivals
+    }
+
+    fn free_run(&self, rng: &mut ChaCha8Rng, states: &DMatrix<f64>) -> Scores {
+        Scores {
+            d_stsp: state_space_divergence(rng, &self.held_out, states, self.plan),
+            d_h: spectral_distance(&self.held_out, states),
+            ..Scores::default()
+        }
+    }
+
+    /// The floor: no model can be expected to be closer than the recording is to itself.
+    fn same_recording(&self, rng: &mut ChaCha8Rng) -> Scores {
+        self.free_run(rng, &self.stretch_before())
+    }
+
+    fn surrogate(&self, rng: &mut ChaCha8Rng) -> Scores {
+        let states = phase_surrogate(rng, &self.stretch_before());
+        self.free_run(rng, &states)
+    }
+
+    /// The end of the training part, as long as the held-out part where there is enough.
+    fn stretch_before(&self) -> DMatrix<f64> {
+        let length = self.held_out.nrows().min(self.training.nrows());
+        self.training.rows(self.training.nrows() - length, length).into_owned()
+    }
+
+    fn autoregression(&self, rng: &mut ChaCha8Rng, fitted: &VectorAutoregression) -> Scores {
+        let states = fitted.simulate(rng, &self.training, self.held_out.nrows());
+        let error = fitted.predict(&self.held_out, self.plan.prediction_steps).and_then(|predicted| {
+            mean_squared(&self.last(predicted.nrows()), &predicted)
+        });
+        let bits = self.counts.as_ref().and_then(|counts| {
+            counts.score(&self.space.expected_counts(&fitted.predict(&self.held_out, 1)?))
+        });
+        Scores { pe: error, bits_per_spike: bits, ..self.free_run(rng, &states) }
+    }
+
+    fn constant(&self, rng: &mut ChaCha8Rng) -> Scores {
+        let mean = self.training.row_mean();
+        let states = DMatrix::from_fn(self.held_out.nrows(), mean.len(), |_, i| mean[i]);
+        let bits = self.counts.as_ref().map(|_| 0.0);
+        Scores { pe: mean_squared(&self.held_out, &states), bits_per_spike: bits, ..self.free_run(rng, &states) }
+    }
+
+    fn last(&self, n: usize) -> DMatrix<f64> {
+        self.held_out.rows(self.held_out.nrows() - n, n).into_owned()
+    }
+}
+
+/// Held-out counts and the mean counts of the training part.
+struct Counts {
+    held_out: DMatrix<f64>,
+    mean: Vec<f64>,
+}
+
+impl Counts {
+    fn of(series: &Series, split: &Split) -> Self {
+        let n = series.n_channels;
+        let rows = |range: std::ops::Range<usize>| {
+            let values = series.rows(range.clone()).iter().map(|&x| f64::from(x));
+            DMatrix::from_row_iterator(range.len(), n, values)
+        };
+        let mean = rows(split.training()).row_mean().iter().copied().collect();
+        Self { held_out: rows(split.held_out.clone()), mean }
+    }
+
+    /// `expected` stands for the last rows of the held-out part.
+    fn score(&self, expected: &DMatrix<f64>) -> Option<f64> {
+        let n = expected.nrows();
+        let counts = self.held_out.rows(self.held_out.nrows() - n, n).into_owned();
+        bits_per_spike(&counts, expected, &self.mean)
+    }
+}

@@ -1,0 +1,104 @@
+use std::ops::Range;
+
+use nalgebra::DMatrix;
+use rand::{Rng, RngExt};
+use rand_distr::Poisson;
+
+use super::JudgePlan;
+use crate::observation::ObservationKind;
+use crate::vae::{ModelError, SequenceVae};
+use crate::{Projection, Series, Split};
+
+/// The real-valued space `[T, D]` in which data, models and rivals are compared.
+///
+/// Gaussian recordings are judged in the components the model was given. Counts are made comparable
+/// first: `2 √(x + 3/8)` has about unit variance whatever the rate (Anscombe 1948), and the leading
+/// principal components of the training part hold what the units share.
+#[derive(Clone, Debug)]
+pub struct JudgingSpace {
+    kind: ObservationKind,
+    projection: Projection,
+}
+
+impl JudgingSpace {
+    pub fn of(model: &SequenceVae, series: &Series, split: &Split, plan: &JudgePlan) -> Self {
+        let kind = model.plan.observation;
+        let projection = match kind {
+            ObservationKind::Gaussian => model.projection.clone(),
+            ObservationKind::Poisson => {
+                let stabilised = stabilise(series.rows(split.training()));
+                Projection::principal(&stabilised, series.n_channels, plan.count_components)
+            }
+        };
+        Self { kind, projection }
+    }
+
+    pub fn dim(&self) -> usize {
+        self.projection.n_components()
+    }
+
+    /// The recording itself: `[range.len(), D]`.
+    pub fn data(&self, series: &Series, range: Range<usize>) -> DMatrix<f64> {
+        match self.kind {
+            ObservationKind::Gaussian => self.projection.apply(series.rows(range)),
+            ObservationKind::Poisson => self.projection.apply(&stabilise(series.rows(range))),
+        }
+    }
+
+    /// Expected observations of a model, `[T, observed]`, as points of this space.
+    pub fn expected(&self, observed: &DMatrix<f64>) -> DMatrix<f64> {
+        match self.kind {
+            ObservationKind::Gaussian => observed.clone(),
+            ObservationKind::Poisson => {
+                let rows: Vec<f32> = observed.transpose().iter().map(|&rate| rate as f32).collect();
+                self.projection.apply(&stabilise(&rows))
+            }
+        }
+    }
+
+    /// Counts expected where this space predicts `points`, at least a hundredth of the usual.
+    pub fn expected_counts(&self, points: &DMatrix<f64>) -> DMatrix<f64> {
+        self.projection.reconstruct(points).map(|y| ((y / 2.0).powi(2) - 0.375).max(1e-3))
+    }
+
+    /// A free run of `model` as long as `range`, from the first state of `range` that can be encoded,
+    /// under the inputs recorded there: no noise, except that counts are drawn from their rates.
+    /// `None` when the run diverges.
+    pub fn simulate(
+        &self,
+        rng: &mut impl Rng,
+        model: &SequenceVae,
+        series: &Series,
+        range: Range<usize>,
+    ) -> Result<Option<DMatrix<f64>>, ModelError> {
+        let context = model.plan.encoder.context();
+        let encoded = model.encode(series.rows(range.start..range.start + context + 1))?;
+        let start: Vec<f64> = encoded.row(0).iter().copied().collect();
+        let first = range.start + context;
+        let last = series.n_times() - 1;
+        let run = model.freeze()?.simulate(&start, range.len(), |t| series.input_at((first + t).min(last)));
+        Ok(run.map(|simulation| match self.kind {
+            ObservationKind::Gaussian => simulation.observed,
+            ObservationKind::Poisson => {
+                self.projection.apply(&stabilise(&draw_counts(rng, &simulation.observed)))
+            }
+        }))
+    }
+}
+
+/// Row-major draws from Poisson rates `[T, N]`.
+pub(crate) fn draw_counts(rng: &mut impl Rng, rates: &DMatrix<f64>) -> Vec<f32> {
+    rates
+        .transpose()
+        .iter()
+        .map(|&rate| match Poisson::new(rate) {
+            Ok(poisson) => rng.sample(poisson) as f32,
+            // A rate of zero, which the distribution does not admit.
+            Err(_) => 0.0,
+        })
+        .collect()
+}
+
+fn stabilise(counts: &[f32]) -> Vec<f32> {
+    counts.iter().map(|&x| 2.0 * (x + 0.375).sqrt()).collect()
+}

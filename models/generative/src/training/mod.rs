@@ -1,0 +1,12 @@
+//! Gradient descent on the negative ELBO, from a plan to a chosen checkpoint.
+
+mod checkpoint;
+mod plan;
+mod radam;
+mod run;
+mod validation;
+
+pub use checkpoint::{Checkpoint, EpochRecord};
+pub use plan::TrainPlan;
+pub use run::{TrainError, Trained, train};
+pub use validation::validation_score;

@@ -1,0 +1,231 @@
+use std::ops::ControlFlow;
+
+use candle_core::{Device, Tensor};
+use rand::{Rng, RngExt, SeedableRng};
+use rand_chacha::ChaCha8Rng;
+use thiserror::Error;
+
+use super::checkpoint::with_moments;
+use super::radam::RAdam;
+use super::{Checkpoint, EpochRecord, TrainPlan, validation_score};
+use crate::judging::JudgePlan;
+use crate::vae::{Batch, ModelError, ModelPlan, SequenceVae};
+use crate::{Series, Split};
+
+#[derive(Debug, Error)]
+pub enum TrainError {
+    #[error("the loss became {loss} in epoch {epoch}")]
+    NotFinite { epoch: usize, loss: f64 },
+    #[error("stopped after epoch {epoch}")]
+    Stopped { epoch: usize },
+    #[error("no checkpoint could be validated: every free simulation diverged")]
+    NeverValid,
+    #[error("need {needed} time steps for one sequence, found {found} to fit on")]
+    TooShort { needed: usize, found: usize },
+    #[error(transparent)]
+    Model(#[from] ModelError),
+}
+
+impl From<candle_core::Error> for TrainError {
+    fn from(error: candle_core::Error) -> Self {
+        TrainError::Model(error.into())
+    }
+}
+
+/// The checkpoint with the best validation score, and how training got there.
+#[derive(Clone, Debug)]
+pub struct Trained {
+    pub model: SequenceVae,
+    pub history: Vec<EpochRecord>,
+    /// Epochs done when the model was chosen.
+    pub chosen_epoch: usize,
+    pub validation: f64,
+}
+
+/// Fits one model to the fit part of `series`.
+///
+/// Every epoch draws from a generator of its own, derived from `seed`, so a run continued from a
+/// [`Checkpoint`] gives the same bytes as one that was never interrupted. `observe` is called after
+/// each epoch, with a checkpoint where the model was validated, and may stop the run.
+pub fn train(
+    seed: u64,
+    series: &Series,
+    split: &Split,
+    model_plan: &ModelPlan,
+    plan: &TrainPlan,
+    judge_plan: &JudgePlan,
+    resume: Option<Checkpoint>,
+    observe: &mut dyn FnMut(&EpochRecord, Option<&Checkpoint>) -> ControlFlow<()>,
+) -> Result<Trained, TrainError> {
+    let context = model_plan.encoder.context();
+    let n_steps = plan.sequence_length.min((split.fit.len() / 2).saturating_sub(context + 1));
+    if n_steps < 2 {
+        return Err(TrainError::TooShort { needed: 2 * (context + 4), found: split.fit.len() });
+    }
+    let (model, mut optimiser, mut progress) = match resume {
+        Some(checkpoint) => {
+            let (model, optimiser) = checkpoint.restore(model_plan)?;
+            (model, optimiser, checkpoint)
+        }
+        None => {
+            let mut rng = ChaCha8Rng::seed_from_u64(seed);
+            let model = SequenceVae::init(&mut rng, model_plan, series, split.training())?;
+            let optimiser = RAdam::new(&model.variables());
+            let start = Checkpoint {
+                history: Vec::new(),
+                current: model.to_tensors()?,
+                best: model.to_tensors()?,
+                best_epoch: 0,
+                best_score: f64::INFINITY,
+                optimiser_step: 0,
+            };
+            (model, optimiser, start)
+        }
+    };
+    let variables = model.variables();
+    let windows = Windows::new(&model, series, split, n_steps)?;
+    for epoch in progress.history.len()..plan.epochs {
+        let mut rng = ChaCha8Rng::seed_from_u64(seed);
+        rng.set_stream(epoch as u64 + 1);
+        let alpha = plan.alpha_at(epoch);
+        let learning_rate = plan.learning_rate_at(epoch);
+        let mut sums = TermSums::default();
+        for _ in 0..plan.batches_per_epoch {
+            let batch = windows.draw(&mut rng, plan.batch_size)?;
+            let terms = model.elbo(&mut rng, &batch, alpha)?;
+            let loss = terms.loss()?;
+            let value = sums.add(&terms, &loss)?;
+            if !value.is_finite() {
+                return Err(TrainError::NotFinite { epoch: epoch + 1, loss: value });
+            }
+            optimiser.update(&variables, &loss.backward()?, learning_rate, plan.max_gradient_norm)?;
+        }
+        let done = epoch + 1;
+        let validated = done % plan.validate_every.max(1) == 0 || done == plan.epochs;
+        let score = match validated {
+            true => validation_score(&mut rng, &model, series, split, judge_plan)?,
+            false => None,
+        };
+        if let Some(score) = score.filter(|&score| score < progress.best_score) {
+            progress.best_score = score;
+            progress.best_epoch = done;
+            progress.best = model.to_tensors()?;
+        }
+        progress.history.push(sums.record(done, alpha, learning_rate, score));
+        if validated {
+            progress.optimiser_step = optimiser.step;
+            progress.current = with_moments(model.to_tensors()?, &optimiser)?;
+        }
+        let record = progress.history.last().expect("one record was just pushed");
+        if observe(record, validated.then_some(&progress)).is_break() {
+            return Err(TrainError::Stopped { epoch: done });
+        }
+    }
+    if progress.best_score.is_infinite() {
+        return Err(TrainError::NeverValid);
+    }
+    Ok(Trained {
+        model: SequenceVae::from_tensors(model_plan, &progress.best)?,
+        history: progress.history,
+        chosen_epoch: progress.best_epoch,
+        validation: progress.best_score,
+    })
+}
+
+/// Random stretches of the fit part, as batches.
+struct Windows {
+    /// Projected observations `[T, D]`, row-major.
+    observed: Vec<f32>,
+    observed_dim: usize,
+    inputs: Vec<f32>,
+    input_dim: usize,
+    /// Rows in one stretch: context, steps, and the last target.
+    length: usize,
+    n_steps: usize,
+    n_starts: usize,
+}
+
+impl Windows {
+    fn new(model: &SequenceVae, series: &Series, split: &Split, n_steps: usize) -> Result<Self, TrainError> {
+        let components = model.projection.apply(series.rows(split.fit.clone()));
+        let length = model.plan.encoder.context() + n_steps + 1;
+        let found = components.nrows();
+        if found < length {
+            return Err(TrainError::TooShort { needed: length, found });
+        }
+        Ok(Self {
+            observed_dim: components.ncols(),
+            observed: components.transpose().iter().map(|&value| value as f32).collect(),
+            inputs: series.inputs[..found * series.n_inputs].to_vec(),
+            input_dim: series.n_inputs,
+            length,
+            n_steps,
+            n_starts: found - length + 1,
+        })
+    }
+
+    fn draw(&self, rng: &mut impl Rng, batch_size: usize) -> candle_core::Result<Batch> {
+        let (d, k) = (self.observed_dim, self.input_dim);
+        let context = self.length - self.n_steps - 1;
+        let mut observed = Vec::with_capacity(batch_size * self.length * d);
+        let mut inputs = Vec::with_capacity(batch_size * self.n_steps * k);
+        for _ in 0..batch_size {
+            let start = rng.random_range(0..self.n_starts);
+            observed.extend_from_slice(&self.observed[start * d..(start + self.length) * d]);
+            let first = start + context;
+            inputs.extend_from_slice(&self.inputs[first * k..(first + self.n_steps) * k]);
+        }
+        let observed = Tensor::from_vec(observed, (batch_size, self.length, d), &Device::Cpu)?;
+        let inputs = match k {
+            0 => None,
+            _ => Some(Tensor::from_vec(inputs, (batch_size, self.n_steps, k), &Device::Cpu)?),
+        };
+        Ok(Batch { observed, inputs })
+    }
+}
+
+/// Running sums of the loss and its terms over one epoch.
+#[derive(Default)]
+struct TermSums {
+    n: f64,
+    loss: f64,
+    prediction: f64,
+    reconstruction: Option<f64>,
+    consistency: Option<f64>,
+    entropy: Option<f64>,
+}
+
+impl TermSums {
+    fn add(&mut self, terms: &crate::ElboTerms, loss: &Tensor) -> candle_core::Result<f64> {
+        let scalar = |tensor: &Tensor| tensor.to_scalar::<f32>().map(f64::from);
+        let value = scalar(loss)?;
+        self.n += 1.0;
+        self.loss += value;
+        self.prediction += scalar(&terms.prediction)?;
+        let optional = [
+            (&mut self.reconstruction, &terms.reconstruction),
+            (&mut self.consistency, &terms.consistency),
+            (&mut self.entropy, &terms.entropy),
+        ];
+        for (sum, term) in optional {
+            if let Some(term) = term {
+                *sum.get_or_insert(0.0) += scalar(term)?;
+            }
+        }
+        Ok(value)
+    }
+
+    fn record(&self, epoch: usize, alpha: f64, learning_rate: f64, validation: Option<f64>) -> EpochRecord {
+        EpochRecord {
+            epoch,
+            loss: self.loss / self.n,
+            prediction: self.prediction / self.n,
+            reconstruction: self.reconstruction.map(|sum| sum / self.n),
+            consistency: self.consistency.map(|sum| sum / self.n),
+            entropy: self.entropy.map(|sum| sum / self.n),
+            alpha,
+            learning_rate,
+            validation,
+        }
+    }
+}
