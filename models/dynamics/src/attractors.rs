@@ -38,7 +38,9 @@ pub struct AttractorPlan {
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
 pub enum AttractorKind {
     FixedPoint,
-    Cycle { period: usize },
+    Cycle {
+        period: usize,
+    },
     /// Bounded, neither periodic nor sensitive: the largest exponent is zero in both halves of the orbit.
     Quasiperiodic,
     /// Sensitive to its start: the largest exponent is positive in both halves of the orbit.
@@ -101,7 +103,12 @@ pub fn find_attractors(
         .filter(|point| point.stability == Stability::Stable && point.location.len() == map.dim())
         .map(Catalogued::fixed_point)
         .collect();
-    let mut catalogue = Catalogue { map, plan, size, entries: resting_places };
+    let mut catalogue = Catalogue {
+        map,
+        plan,
+        size,
+        entries: resting_places,
+    };
     let mut counts = Vec::new();
     let (mut diverged, mut undecided) = (0, 0);
     for start in starts {
@@ -121,14 +128,23 @@ pub fn find_attractors(
         .into_iter()
         .zip(counts)
         .filter(|&(_, count)| count > 0)
-        .map(|(entry, count)| Attractor { basin: Fraction { count, total }, ..entry.attractor })
+        .map(|(entry, count)| Attractor {
+            basin: Fraction { count, total },
+            ..entry.attractor
+        })
         .collect();
     // A stable sort: attractors with equal basins stay in the order of their discovery.
     attractors.sort_by_key(|attractor| std::cmp::Reverse(attractor.basin.count));
     AttractorSearch {
         attractors,
-        diverged: Fraction { count: diverged, total },
-        undecided: Fraction { count: undecided, total },
+        diverged: Fraction {
+            count: diverged,
+            total,
+        },
+        undecided: Fraction {
+            count: undecided,
+            total,
+        },
         n_starts: total,
     }
 }
@@ -160,10 +176,15 @@ struct Catalogue<'a> {
 /// An attractor with what is needed to recognise it.
 struct Catalogued {
     attractor: Attractor,
-    /// Points of it: all for a fixed point or cycle, many for the others.
-    cloud: Vec<Vec<f64>>,
-    /// How far a point of the attractor may lie from the cloud: the gap left by sampling it.
-    spacing: f64,
+    basis: Basis,
+}
+
+/// What an orbit is compared with.
+enum Basis {
+    /// A fixed point, or all points of a cycle.
+    Points(Vec<Vec<f64>>),
+    /// Points of an aperiodic orbit.
+    Cloud(Cloud),
 }
 
 /// Steps between two looks at whether an orbit has arrived somewhere known.
@@ -186,7 +207,9 @@ impl Catalogue<'_> {
                 Some(Fate::Undecided) | None => {}
                 Some(fate) => return fate,
             }
-            let Some(orbit) = self.record(&z) else { return Fate::Diverged };
+            let Some(orbit) = self.record(&z) else {
+                return Fate::Diverged;
+            };
             match self.judge(&orbit) {
                 Verdict::Settled(index) => return Fate::Arrived(index),
                 Verdict::NotYet => z = orbit.last().to_vec(),
@@ -236,9 +259,11 @@ impl Catalogue<'_> {
 
     /// The stable fixed point or cycle next to `z`, if it is known.
     fn arrived_at(&self, z: &[f64]) -> Option<usize> {
-        self.entries.iter().position(|entry| {
-            entry.is_periodic()
-                && entry.cloud.iter().any(|point| distance(point, z) <= self.arrival_radius(norm(point)))
+        self.entries.iter().position(|entry| match &entry.basis {
+            Basis::Points(points) => points
+                .iter()
+                .any(|point| distance(point, z) <= self.arrival_radius(norm(point))),
+            Basis::Cloud(_) => false,
         })
     }
 
@@ -252,7 +277,7 @@ impl Catalogue<'_> {
         }
         let extent = orbit.extent(0..orbit.len());
         let max_period = self.plan.max_period.min(orbit.len() / 2);
-        if let Some(period) = orbit.recurrence(max_period, extent) {
+        for period in orbit.recurrences(max_period, extent) {
             match self.approach(orbit, period) {
                 Approach::Arrived(cycle) => return Verdict::Settled(self.add_cycle(cycle)),
                 Approach::Resting => return Verdict::Stuck,
@@ -260,7 +285,9 @@ impl Catalogue<'_> {
                 Approach::Elsewhere => {}
             }
         }
-        if extent <= self.arrival_radius(norm(orbit.last())) || !orbit.is_stationary(self.plan.merge_distance) {
+        if extent <= self.arrival_radius(norm(orbit.last()))
+            || !orbit.is_stationary(self.plan.merge_distance)
+        {
             return Verdict::NotYet;
         }
         if let Some(index) = self.overlapping(orbit) {
@@ -282,9 +309,21 @@ impl Catalogue<'_> {
             max_steps: 30,
             marginal_tolerance: self.plan.marginal_tolerance,
         };
-        let Some(cycle) = refine_cycle(self.map, orbit.last(), period, &plan) else { return Approach::Elsewhere };
-        let gap = |z: &[f64]| cycle.points.iter().map(|point| distance(point, z)).fold(f64::INFINITY, f64::min);
-        let reach = cycle.points.iter().map(|point| norm(point)).fold(0.0, f64::max);
+        let Some(cycle) = refine_cycle(self.map, orbit.last(), period, &plan) else {
+            return Approach::Elsewhere;
+        };
+        let gap = |z: &[f64]| {
+            cycle
+                .points
+                .iter()
+                .map(|point| distance(point, z))
+                .fold(f64::INFINITY, f64::min)
+        };
+        let reach = cycle
+            .points
+            .iter()
+            .map(|point| norm(point))
+            .fold(0.0, f64::max);
         let (first, last) = (gap(orbit.state(0)), gap(orbit.last()));
         let close = last <= self.arrival_radius(reach);
         match cycle.stability {
@@ -296,16 +335,21 @@ impl Catalogue<'_> {
     }
 
     fn add_cycle(&mut self, cycle: Cycle) -> usize {
-        self.entries.push(Catalogued::cycle(cycle, self.plan.n_exponents));
+        self.entries
+            .push(Catalogued::cycle(cycle, self.plan.n_exponents));
         self.entries.len() - 1
     }
 
-    /// The aperiodic attractor whose points this orbit visits.
+    /// The aperiodic attractor that this orbit covers, and that covers this orbit.
     fn overlapping(&self, orbit: &Orbit) -> Option<usize> {
-        let probes = orbit.strided(PROBE_POINTS);
+        let mut here = None;
         self.entries.iter().position(|entry| {
-            let tolerance = entry.spacing.max(self.plan.merge_distance * entry.attractor.extent);
-            !entry.is_periodic() && mostly_within(&probes, &entry.cloud, tolerance)
+            let Basis::Cloud(there) = &entry.basis else {
+                return false;
+            };
+            let here = here.get_or_insert_with(|| Cloud::of(orbit, 0..orbit.len()));
+            let negligible = self.plan.merge_distance * entry.attractor.extent;
+            there.covers(here, negligible) && here.covers(there, negligible)
         })
     }
 
@@ -322,7 +366,10 @@ impl Catalogue<'_> {
         let largest = [spectrum.halves[0][0], spectrum.halves[1][0]];
         let tolerance = self.plan.exponent_tolerance;
         let disagreement = (largest[0] - largest[1]).abs() / 2.0;
-        let kind = if largest.iter().all(|&exponent| exponent > tolerance.max(disagreement)) {
+        let kind = if largest
+            .iter()
+            .all(|&exponent| exponent > tolerance.max(disagreement))
+        {
             AttractorKind::Chaotic
         } else if largest.iter().all(|exponent| exponent.abs() <= tolerance) {
             AttractorKind::Quasiperiodic
@@ -337,7 +384,9 @@ impl Catalogue<'_> {
     /// A start beside a point from which exact arithmetic would never leave.
     fn nudged(&self, rng: &mut impl Rng, z: &[f64]) -> Vec<f64> {
         let reach = 10.0 * self.arrival_radius(norm(z));
-        z.iter().map(|x| x + reach * rng.random_range(-1.0..1.0)).collect()
+        z.iter()
+            .map(|x| x + reach * rng.random_range(-1.0..1.0))
+            .collect()
     }
 }
 
@@ -364,29 +413,38 @@ impl Catalogued {
             sample: vec![point.location.clone()],
             cycle: None,
         };
-        Self { cloud: vec![point.location.clone()], spacing: 0.0, attractor }
+        Self {
+            basis: Basis::Points(vec![point.location.clone()]),
+            attractor,
+        }
     }
 
     fn cycle(cycle: Cycle, n_exponents: usize) -> Self {
         let (center, extent) = center_and_extent(cycle.points.iter().map(Vec::as_slice));
         let period = cycle.period;
-        let kind = if period == 1 { AttractorKind::FixedPoint } else { AttractorKind::Cycle { period } };
-        let cloud = cycle.points.clone();
+        let kind = if period == 1 {
+            AttractorKind::FixedPoint
+        } else {
+            AttractorKind::Cycle { period }
+        };
+        let points = cycle.points.clone();
         let attractor = Attractor {
             kind,
             lyapunov: exponents_of(&cycle.multipliers, period, n_exponents),
             basin: Fraction::default(),
             center,
             extent,
-            sample: strided(&cloud, SAMPLE_POINTS),
+            sample: strided(&points, SAMPLE_POINTS),
             cycle: (period > 1).then_some(cycle),
         };
-        Self { cloud, spacing: 0.0, attractor }
+        Self {
+            basis: Basis::Points(points),
+            attractor,
+        }
     }
 
     fn aperiodic(kind: AttractorKind, lyapunov: Vec<f64>, orbit: &Orbit) -> Self {
         let (center, extent) = center_and_extent(orbit.states());
-        let cloud = orbit.strided(CLOUD_POINTS);
         let attractor = Attractor {
             kind,
             lyapunov,
@@ -396,11 +454,10 @@ impl Catalogued {
             sample: orbit.first(SAMPLE_POINTS),
             cycle: None,
         };
-        Self { spacing: widest_gaps(&cloud), cloud, attractor }
-    }
-
-    fn is_periodic(&self) -> bool {
-        matches!(self.attractor.kind, AttractorKind::FixedPoint | AttractorKind::Cycle { .. })
+        Self {
+            basis: Basis::Cloud(Cloud::of(orbit, 0..orbit.len())),
+            attractor,
+        }
     }
 }
 
@@ -431,49 +488,101 @@ impl Orbit {
         center_and_extent(range.map(|t| self.state(t)).collect::<Vec<_>>().into_iter()).1
     }
 
-    fn strided(&self, points: usize) -> Vec<Vec<f64>> {
-        strided_indices(self.len(), points).map(|t| self.state(t).to_vec()).collect()
-    }
-
     fn first(&self, points: usize) -> Vec<Vec<f64>> {
         self.states().take(points).map(<[f64]>::to_vec).collect()
     }
 
-    /// The shortest period after which the end of the orbit nearly repeats itself throughout one period.
-    fn recurrence(&self, max_period: usize, extent: f64) -> Option<usize> {
+    /// Periods after which the end of the orbit nearly repeats itself throughout one period, the most exact first.
+    ///
+    /// A cycle that doubled its period a moment ago nearly repeats after half of it: the strict answer is tried
+    /// before the lax one.
+    fn recurrences(&self, max_period: usize, extent: f64) -> Vec<usize> {
         let end = self.len() - 1;
-        let nearly = 1e-2 * extent;
-        (1..=max_period).find(|&period| {
-            end >= 2 * period
-                && (0..period).all(|back| distance(self.state(end - back), self.state(end - back - period)) <= nearly)
-        })
+        let mut periods = Vec::new();
+        for nearly in [1e-8, 1e-6, 1e-4, 1e-2].map(|fraction| fraction * extent) {
+            let shortest = (1..=max_period).find(|&period| {
+                end >= 2 * period
+                    && (0..period).all(|back| {
+                        distance(self.state(end - back), self.state(end - back - period)) <= nearly
+                    })
+            });
+            periods.extend(shortest.filter(|period| !periods.contains(period)));
+        }
+        periods
     }
 
     /// Whether both halves cover the same ground: an orbit on its way does not come back to where it was.
     fn is_stationary(&self, merge_distance: f64) -> bool {
         let middle = self.len() / 2;
         let (first, second) = (self.extent(0..middle), self.extent(middle..self.len()));
-        if (first - second).abs() > 0.2 * first.max(second) {
-            return false;
-        }
-        let half = |from: usize, to: usize, points: usize| -> Vec<Vec<f64>> {
-            strided_indices(to - from, points).map(|t| self.state(from + t).to_vec()).collect()
-        };
-        let cloud = half(0, middle, CLOUD_POINTS);
-        let tolerance = widest_gaps(&cloud).max(merge_distance * first);
-        mostly_within(&half(middle, self.len(), PROBE_POINTS), &cloud, tolerance)
+        let negligible = merge_distance * first.max(second);
+        (first - second).abs() <= 0.2 * first.max(second)
+            && Cloud::of(self, 0..middle).covers(&Cloud::of(self, middle..self.len()), negligible)
     }
 }
 
+/// Points of an orbit, and how far apart sampling left them.
+struct Cloud {
+    points: Vec<Vec<f64>>,
+    /// Median and 95th percentile of the distance from one point to the nearest other.
+    gaps: [f64; 2],
+}
+
+impl Cloud {
+    fn of(orbit: &Orbit, range: std::ops::Range<usize>) -> Self {
+        let points: Vec<Vec<f64>> = strided_indices(range.len(), CLOUD_POINTS)
+            .map(|t| orbit.state(range.start + t).to_vec())
+            .collect();
+        let nearest = strided_indices(points.len(), PROBE_POINTS).map(|i| {
+            let others = points[..i].iter().chain(&points[i + 1..]);
+            others
+                .map(|other| distance(&points[i], other))
+                .fold(f64::INFINITY, f64::min)
+        });
+        let gaps = percentiles(nearest.collect(), [0.5, 0.95]);
+        Self { points, gaps }
+    }
+
+    /// Whether the points of `other` are no further from this cloud than its own are from each other, by the half
+    /// and by the four fifths of them: two samples of one attractor differ by more in a few points.
+    fn covers(&self, other: &Self, negligible: f64) -> bool {
+        let gap = |i: usize| {
+            self.points
+                .iter()
+                .map(|point| distance(point, &other.points[i]))
+                .fold(f64::INFINITY, f64::min)
+        };
+        let found = percentiles(
+            strided_indices(other.points.len(), PROBE_POINTS)
+                .map(gap)
+                .collect(),
+            [0.5, 0.8],
+        );
+        found
+            .iter()
+            .zip(self.gaps)
+            .all(|(&found, own)| found <= negligible.max(SAMPLING_SLACK * own))
+    }
+}
+
+/// How much larger a percentile of sixty distances may come out by chance.
+const SAMPLING_SLACK: f64 = 1.5;
+
 fn typical_size(map: &dyn Map, starts: &[Vec<f64>]) -> f64 {
-    let usable = starts.iter().filter(|z| z.len() == map.dim() && is_finite(z));
+    let usable = starts
+        .iter()
+        .filter(|z| z.len() == map.dim() && is_finite(z));
     let largest = usable.map(|z| norm(z)).fold(0.0, f64::max);
     if largest > 0.0 { largest } else { 1.0 }
 }
 
 /// `ln |λ| / period`.
 fn exponents_of(multipliers: &[Complex<f64>], period: usize, n_exponents: usize) -> Vec<f64> {
-    multipliers.iter().take(n_exponents).map(|multiplier| multiplier.norm().ln() / period as f64).collect()
+    multipliers
+        .iter()
+        .take(n_exponents)
+        .map(|multiplier| multiplier.norm().ln() / period as f64)
+        .collect()
 }
 
 fn center_and_extent<'a>(points: impl Iterator<Item = &'a [f64]> + Clone) -> (Vec<f64>, f64) {
@@ -483,7 +592,9 @@ fn center_and_extent<'a>(points: impl Iterator<Item = &'a [f64]> + Clone) -> (Ve
     for point in points.clone() {
         center.iter_mut().zip(point).for_each(|(c, x)| *c += x / n);
     }
-    let mean_square = points.map(|point| distance(point, &center).powi(2) / n).sum::<f64>();
+    let mean_square = points
+        .map(|point| distance(point, &center).powi(2) / n)
+        .sum::<f64>();
     (center, mean_square.sqrt())
 }
 
@@ -493,28 +604,15 @@ fn strided_indices(len: usize, points: usize) -> impl Iterator<Item = usize> {
 }
 
 fn strided(all: &[Vec<f64>], points: usize) -> Vec<Vec<f64>> {
-    strided_indices(all.len(), points).map(|i| all[i].clone()).collect()
+    strided_indices(all.len(), points)
+        .map(|i| all[i].clone())
+        .collect()
 }
 
-fn gap_to(point: &[f64], cloud: &[Vec<f64>]) -> f64 {
-    cloud.iter().map(|other| distance(point, other)).fold(f64::INFINITY, f64::min)
-}
-
-/// Whether nine of ten points have the cloud within `tolerance`.
-fn mostly_within(points: &[Vec<f64>], cloud: &[Vec<f64>], tolerance: f64) -> bool {
-    let near = points.iter().filter(|point| gap_to(point, cloud) <= tolerance).count();
-    10 * near >= 9 * points.len()
-}
-
-/// The 95th percentile of the distances from one point of a cloud to the next.
-fn widest_gaps(cloud: &[Vec<f64>]) -> f64 {
-    let mut gaps: Vec<f64> = strided_indices(cloud.len(), PROBE_POINTS)
-        .map(|i| {
-            let others = cloud.iter().enumerate().filter(|&(j, _)| j != i);
-            others.map(|(_, other)| distance(&cloud[i], other)).fold(f64::INFINITY, f64::min)
-        })
-        .filter(|gap| gap.is_finite())
-        .collect();
-    gaps.sort_by(f64::total_cmp);
-    gaps.get((gaps.len() * 95 / 100).min(gaps.len().saturating_sub(1))).copied().unwrap_or(0.0)
+fn percentiles(mut values: Vec<f64>, ranks: [f64; 2]) -> [f64; 2] {
+    values.sort_by(f64::total_cmp);
+    ranks.map(|rank| {
+        let index = (rank * values.len() as f64) as usize;
+        values.get(index).or(values.last()).copied().unwrap_or(0.0)
+    })
 }

@@ -27,7 +27,10 @@ pub struct FixedPoint {
 impl FixedPoint {
     /// Directions that expand, `|λ| > 1`.
     pub fn unstable_dims(&self) -> usize {
-        self.multipliers.iter().filter(|multiplier| multiplier.norm() > 1.0).count()
+        self.multipliers
+            .iter()
+            .filter(|multiplier| multiplier.norm() > 1.0)
+            .count()
     }
 }
 
@@ -96,7 +99,10 @@ pub fn find_fixed_points(
     let folds: Vec<Hyperplane> = map
         .hinges()
         .iter()
-        .map(|hinge| Hyperplane { normal: hinge.normal.clone(), offset: hinge.bias })
+        .map(|hinge| Hyperplane {
+            normal: hinge.normal.clone(),
+            offset: hinge.bias,
+        })
         .collect();
     match arrangement::cells(map.dim(), &folds, plan.max_regions) {
         Some(regions) => {
@@ -156,31 +162,54 @@ const SEED_ORBIT_STEPS: usize = 20;
 
 impl<'a> Seeds<'a> {
     fn new(map: &'a PiecewiseLinearMap, starts: &[Vec<f64>]) -> Self {
-        let usable: Vec<&Vec<f64>> = starts.iter().filter(|z| z.len() == map.dim() && is_finite(z)).collect();
+        let usable: Vec<&Vec<f64>> = starts
+            .iter()
+            .filter(|z| z.len() == map.dim() && is_finite(z))
+            .collect();
         let mut center = vec![0.0; map.dim()];
         for start in &usable {
-            center.iter_mut().zip(start.iter()).for_each(|(c, x)| *c += x / usable.len() as f64);
+            center
+                .iter_mut()
+                .zip(start.iter())
+                .for_each(|(c, x)| *c += x / usable.len() as f64);
         }
         let widest = |widest: f64, start: &&Vec<f64>| {
-            start.iter().zip(&center).fold(widest, |widest, (x, c)| widest.max((x - c).abs()))
+            start
+                .iter()
+                .zip(&center)
+                .fold(widest, |widest, (x, c)| widest.max((x - c).abs()))
         };
         let spread = usable.iter().fold(0.0, widest);
         let mut queue = VecDeque::new();
         let mut known = HashSet::new();
         for start in &usable {
-            for point in map.orbit(start, SEED_ORBIT_STEPS).iter().take_while(|z| is_finite(z)) {
+            for point in map
+                .orbit(start, SEED_ORBIT_STEPS)
+                .iter()
+                .take_while(|z| is_finite(z))
+            {
                 let pattern = map.pattern_at(point);
                 if known.insert(pattern.clone()) {
                     queue.push_back(pattern);
                 }
             }
         }
-        let spread = if spread > 0.0 { spread } else { norm(&center).max(1.0) };
-        Self { map, queue, center, spread }
+        let spread = if spread > 0.0 {
+            spread
+        } else {
+            norm(&center).max(1.0)
+        };
+        Self {
+            map,
+            queue,
+            center,
+            spread,
+        }
     }
 
     fn push_neighbours(&mut self, pattern: &ActivationPattern) {
-        self.queue.extend((0..pattern.len()).map(|k| pattern.with_flipped(k)));
+        self.queue
+            .extend((0..pattern.len()).map(|k| pattern.with_flipped(k)));
     }
 
     fn next(&mut self, rng: &mut impl Rng) -> ActivationPattern {
@@ -190,7 +219,11 @@ impl<'a> Seeds<'a> {
         if rng.random_bool(0.5) {
             // Regions that exist, near the starts and up to thirty times further out.
             let reach = self.spread * 30.0_f64.powf(rng.random_range(-0.3..1.0));
-            let point: Vec<f64> = self.center.iter().map(|c| c + reach * rng.random_range(-1.0..1.0)).collect();
+            let point: Vec<f64> = self
+                .center
+                .iter()
+                .map(|c| c + reach * rng.random_range(-1.0..1.0))
+                .collect();
             return self.map.pattern_at(&point);
         }
         // Any pattern, though its region may be empty: its solution points somewhere new.
@@ -231,7 +264,15 @@ const ON_BORDER: f64 = 1e-11;
 
 impl<'a> Ledger<'a> {
     fn new(map: &'a PiecewiseLinearMap, plan: &'a FixedPointPlan) -> Self {
-        Self { map, plan, found: Vec::new(), continua: Vec::new(), solves: 0, degenerate_regions: 0, unanswered: 0 }
+        Self {
+            map,
+            plan,
+            found: Vec::new(),
+            continua: Vec::new(),
+            solves: 0,
+            degenerate_regions: 0,
+            unanswered: 0,
+        }
     }
 
     fn solve_in(&mut self, region: &ActivationPattern) -> Candidate {
@@ -268,7 +309,11 @@ impl<'a> Ledger<'a> {
             if (activation > 0.0) != region.is_active(k) {
                 let terms = norm(&hinge.normal) * length + hinge.bias.abs();
                 // Zero over zero is a point on its fold.
-                worst = worst.max(if activation == 0.0 { 0.0 } else { activation.abs() / terms });
+                worst = worst.max(if activation == 0.0 {
+                    0.0
+                } else {
+                    activation.abs() / terms
+                });
             }
         }
         worst
@@ -280,7 +325,9 @@ impl<'a> Ledger<'a> {
         let mut best = candidate;
         let mut residual = self.relative_residual(&best);
         for _ in 0..POLISH_ROUNDS {
-            let Some(next) = self.newton_step(&best) else { break };
+            let Some(next) = self.newton_step(&best) else {
+                break;
+            };
             let next_residual = self.relative_residual(&next);
             if !(next_residual < residual) {
                 break;
@@ -292,7 +339,11 @@ impl<'a> Ledger<'a> {
         }
         let smallest_scale = self.smallest_scale();
         let merge = self.plan.merge_distance;
-        if !self.found.iter().any(|other| coincide(&other.location, &best, merge, smallest_scale)) {
+        if !self
+            .found
+            .iter()
+            .any(|other| coincide(&other.location, &best, merge, smallest_scale))
+        {
             let point = self.describe(best, residual);
             self.found.push(point);
         }
@@ -306,16 +357,30 @@ impl<'a> Ledger<'a> {
         let mut image = vec![0.0; dim];
         self.map.step(z, &mut image);
         let deviation = DVector::from_iterator(dim, z.iter().zip(&image).map(|(z, f)| z - f));
-        let correction = solve_regular(&(DMatrix::identity(dim, dim) - self.map.jacobian(z)), &deviation)?;
-        Some(z.iter().zip(correction.iter()).map(|(z, d)| z - d).collect())
+        let correction = solve_regular(
+            &(DMatrix::identity(dim, dim) - self.map.jacobian(z)),
+            &deviation,
+        )?;
+        Some(
+            z.iter()
+                .zip(correction.iter())
+                .map(|(z, d)| z - d)
+                .collect(),
+        )
     }
 
     fn relative_residual(&self, z: &[f64]) -> f64 {
         let mut image = vec![0.0; z.len()];
         self.map.step(z, &mut image);
         let deviation = crate::geometry::distance(z, &image);
-        let terms = norm(z).max(norm(self.map.affine_in(&self.map.pattern_at(z)).1.as_slice()));
-        if deviation == 0.0 { 0.0 } else { deviation / terms }
+        let terms = norm(z).max(norm(
+            self.map.affine_in(&self.map.pattern_at(z)).1.as_slice(),
+        ));
+        if deviation == 0.0 {
+            0.0
+        } else {
+            deviation / terms
+        }
     }
 
     fn describe(&self, location: Vec<f64>, residual: f64) -> FixedPoint {
@@ -325,35 +390,61 @@ impl<'a> Ledger<'a> {
         } else {
             Stability::from_multipliers(&multipliers, self.plan.marginal_tolerance)
         };
-        FixedPoint { location, multipliers, stability, residual }
+        FixedPoint {
+            location,
+            multipliers,
+            stability,
+            residual,
+        }
     }
 
     fn lies_on_a_border(&self, z: &[f64]) -> bool {
         let length = norm(z);
         self.map.hinges().iter().any(|hinge| {
-            hinge.activation(z).abs() <= ON_BORDER * (norm(&hinge.normal) * length + hinge.bias.abs())
+            hinge.activation(z).abs()
+                <= ON_BORDER * (norm(&hinge.normal) * length + hinge.bias.abs())
         })
     }
 
     /// Below this length, a coordinate of this map is rounding.
     fn smallest_scale(&self) -> f64 {
-        let folds = self.map.hinges().iter().map(|hinge| hinge.bias.abs() / norm(&hinge.normal));
-        let nearest_fold = folds.filter(|&distance| distance > 0.0).fold(f64::INFINITY, f64::min);
-        if nearest_fold.is_finite() { nearest_fold } else { f64::MIN_POSITIVE }
+        let folds = self
+            .map
+            .hinges()
+            .iter()
+            .map(|hinge| hinge.bias.abs() / norm(&hinge.normal));
+        let nearest_fold = folds
+            .filter(|&distance| distance > 0.0)
+            .fold(f64::INFINITY, f64::min);
+        if nearest_fold.is_finite() {
+            nearest_fold
+        } else {
+            f64::MIN_POSITIVE
+        }
     }
 
     /// Tells a region without fixed points from one that holds a line or plane of them.
-    fn examine_degenerate(&mut self, region: &ActivationPattern, balance: &DMatrix<f64>, offset: &DVector<f64>) {
+    fn examine_degenerate(
+        &mut self,
+        region: &ActivationPattern,
+        balance: &DMatrix<f64>,
+        offset: &DVector<f64>,
+    ) {
         let Some(solutions) = solve_singular(balance, offset) else {
             self.unanswered += 1;
             return;
         };
-        let Solutions::Flat { point, directions } = solutions else { return };
+        let Solutions::Flat { point, directions } = solutions else {
+            return;
+        };
         match self.meets(region, &point, &directions) {
             Some(inside) => {
                 self.unanswered += 1;
                 let directions = directions.iter().map(|d| d.as_slice().to_vec()).collect();
-                self.continua.push(Continuum { location: inside, directions });
+                self.continua.push(Continuum {
+                    location: inside,
+                    directions,
+                });
             }
             // On a line the answer is exact; in a plane, only a point inside is proof.
             None if directions.len() > 1 => self.unanswered += 1,
@@ -362,7 +453,12 @@ impl<'a> Ledger<'a> {
     }
 
     /// A point of `point + span(directions)` inside `region`.
-    fn meets(&self, region: &ActivationPattern, point: &DVector<f64>, directions: &[DVector<f64>]) -> Option<Vec<f64>> {
+    fn meets(
+        &self,
+        region: &ActivationPattern,
+        point: &DVector<f64>,
+        directions: &[DVector<f64>],
+    ) -> Option<Vec<f64>> {
         let mut at = point.clone();
         // Along each direction in turn, move to the middle of the stretch that the region leaves free.
         for direction in directions {
@@ -391,7 +487,8 @@ impl<'a> Ledger<'a> {
     }
 
     fn report(mut self, regions_visited: usize, every_region: bool) -> FixedPointSearch {
-        self.found.sort_by(|a, b| lexicographic(&a.location, &b.location));
+        self.found
+            .sort_by(|a, b| lexicographic(&a.location, &b.location));
         FixedPointSearch {
             found: self.found,
             continua: self.continua,
@@ -406,7 +503,11 @@ impl<'a> Ledger<'a> {
 const POLISH_ROUNDS: usize = 4;
 
 fn lexicographic(a: &[f64], b: &[f64]) -> std::cmp::Ordering {
-    a.iter().zip(b).map(|(x, y)| x.total_cmp(y)).find(|order| order.is_ne()).unwrap_or(std::cmp::Ordering::Equal)
+    a.iter()
+        .zip(b)
+        .map(|(x, y)| x.total_cmp(y))
+        .find(|order| order.is_ne())
+        .unwrap_or(std::cmp::Ordering::Equal)
 }
 
 /// Below this ratio of pivots or singular values a matrix counts as singular.
@@ -417,7 +518,10 @@ fn solve_regular(matrix: &DMatrix<f64>, right: &DVector<f64>) -> Option<DVector<
     let scale = matrix.amax();
     let lu = matrix.clone().lu();
     let upper = lu.u();
-    let smallest_pivot = upper.diagonal().iter().fold(f64::INFINITY, |smallest, pivot| smallest.min(pivot.abs()));
+    let smallest_pivot = upper
+        .diagonal()
+        .iter()
+        .fold(f64::INFINITY, |smallest, pivot| smallest.min(pivot.abs()));
     if smallest_pivot > 1e-9 * scale {
         return lu.solve(right);
     }
@@ -433,7 +537,10 @@ fn solve_regular(matrix: &DMatrix<f64>, right: &DVector<f64>) -> Option<DVector<
 /// What a singular system admits.
 enum Solutions {
     None,
-    Flat { point: DVector<f64>, directions: Vec<DVector<f64>> },
+    Flat {
+        point: DVector<f64>,
+        directions: Vec<DVector<f64>>,
+    },
 }
 
 fn solve_singular(matrix: &DMatrix<f64>, right: &DVector<f64>) -> Option<Solutions> {

@@ -11,7 +11,10 @@ pub struct ActivationPattern {
 impl ActivationPattern {
     /// All `len` hinges off.
     pub fn inactive(len: usize) -> Self {
-        Self { words: vec![0; len.div_ceil(64)].into_boxed_slice(), len }
+        Self {
+            words: vec![0; len.div_ceil(64)].into_boxed_slice(),
+            len,
+        }
     }
 
     pub fn len(&self) -> usize {
@@ -48,6 +51,61 @@ impl ActivationPattern {
 
     /// The hinges that are on, ascending.
     pub fn active(&self) -> impl Iterator<Item = usize> + '_ {
-        (0..self.len).filter(|&index| self.is_active(index))
+        self.words.iter().enumerate().flat_map(|(index, &word)| {
+            let mut rest = word;
+            std::iter::from_fn(move || {
+                let bit = (rest != 0).then(|| rest.trailing_zeros() as usize)?;
+                rest &= rest - 1;
+                Some(64 * index + bit)
+            })
+        })
+    }
+
+    /// The same bits among `len` hinges; new ones are off.
+    pub(crate) fn resized(&self, len: usize) -> Self {
+        let mut resized = Self::inactive(len);
+        for (new, &old) in resized.words.iter_mut().zip(&self.words) {
+            *new = old;
+        }
+        (len..self.len.min(64 * resized.words.len()))
+            .for_each(|index| resized.words[index / 64] &= !(1 << (index % 64)));
+        resized
+    }
+
+    /// Whether two patterns are the same in all hinges before `end`.
+    pub(crate) fn agrees_before(&self, end: usize, other: &Self) -> bool {
+        let (whole, rest) = (end / 64, end % 64);
+        let mask = (1_u64 << rest) - 1;
+        self.words[..whole] == other.words[..whole]
+            && (rest == 0 || (self.words[whole] ^ other.words[whole]) & mask == 0)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn patterns_keep_their_bits_across_words() {
+        let mut pattern = ActivationPattern::inactive(130);
+        for index in [0, 63, 64, 129, 500] {
+            pattern.set(index, true);
+        }
+        assert_eq!(pattern.active().collect::<Vec<_>>(), [0, 63, 64, 129]);
+        assert_eq!(
+            pattern.resized(65).active().collect::<Vec<_>>(),
+            [0, 63, 64]
+        );
+        assert_eq!(
+            pattern
+                .resized(64)
+                .resized(300)
+                .active()
+                .collect::<Vec<_>>(),
+            [0, 63]
+        );
+        let other = pattern.with_flipped(64);
+        assert!(pattern.agrees_before(64, &other) && !pattern.agrees_before(65, &other));
+        assert!(!other.is_active(64) && !other.is_active(500));
     }
 }

@@ -1,0 +1,106 @@
+use nalgebra::DMatrix;
+use nullcline_dynamics::{
+    Map, Stability, StopReason, central_difference_jacobian, find_fixed_points_smooth,
+};
+
+use crate::systems::*;
+
+/// `x ← r x (1 − x)` rests at `1 − 1/r`, with multiplier `2 − r`.
+#[test]
+fn logistic_map_rests_where_algebra_says() {
+    let search = find_fixed_points_smooth(&Logistic { r: 2.5 }, &[vec![0.5]], &newton());
+    assert_close(search.found[0].location[0], 0.6, 1e-12);
+    assert_close(search.found[0].multipliers[0].re, -0.5, 1e-9);
+    assert_eq!(search.attempts, [StopReason::Converged]);
+}
+
+/// Two saddles, from `a x² + (1 − b) x − 1 = 0`.
+#[test]
+fn henon_has_two_saddles() {
+    let starts = [vec![1.0, 0.0], vec![-1.0, 0.0], vec![0.7, 0.2]];
+    let search = find_fixed_points_smooth(&Henon { a: 1.4, b: 0.3 }, &starts, &newton());
+    assert_eq!(search.found.len(), 2);
+    assert_eq!(
+        search.found[0].stability,
+        Stability::Saddle { unstable_dims: 1 }
+    );
+    assert_close(search.found[0].location[0], 0.631_354_477_089_504_8, 1e-12);
+    assert_close(
+        search.found[1].multipliers[0].re,
+        3.259_822_098_436_851,
+        1e-9,
+    );
+}
+
+#[test]
+fn every_attempt_says_how_it_ended() {
+    struct Shift;
+    impl Map for Shift {
+        fn dim(&self) -> usize {
+            1
+        }
+        fn step(&self, z: &[f64], next: &mut [f64]) {
+            next[0] = z[0] + 1.0;
+        }
+        fn jacobian(&self, _: &[f64]) -> DMatrix<f64> {
+            DMatrix::identity(1, 1)
+        }
+    }
+    let starts = [vec![0.0], vec![f64::NAN], vec![0.0, 0.0]];
+    let search = find_fixed_points_smooth(&Shift, &starts, &newton());
+    assert!(search.found.is_empty());
+    assert_eq!(
+        search.attempts,
+        [
+            StopReason::SingularJacobian,
+            StopReason::InvalidStart,
+            StopReason::InvalidStart
+        ]
+    );
+    // x² + x + 1 = x has no real root: the speed has a minimum that is not zero.
+    struct Ghost;
+    impl Map for Ghost {
+        fn dim(&self) -> usize {
+            1
+        }
+        fn step(&self, z: &[f64], next: &mut [f64]) {
+            next[0] = z[0] * z[0] + z[0] + 1.0;
+        }
+        fn jacobian(&self, z: &[f64]) -> DMatrix<f64> {
+            DMatrix::from_element(1, 1, 2.0 * z[0] + 1.0)
+        }
+    }
+    let search = find_fixed_points_smooth(&Ghost, &[vec![0.9]], &newton());
+    assert!(matches!(
+        search.attempts[0],
+        StopReason::SlowPoint | StopReason::StepLimit | StopReason::SingularJacobian
+    ));
+}
+
+#[test]
+fn the_identity_is_marginal_everywhere() {
+    let search = find_fixed_points_smooth(
+        &Linear(DMatrix::identity(2, 2)),
+        &[vec![0.3, 0.4]],
+        &newton(),
+    );
+    assert_eq!(search.found[0].stability, Stability::Marginal);
+    assert_eq!(search.found[0].location, [0.3, 0.4]);
+}
+
+/// Analytic Jacobians and push-forwards agree with differences of the map itself.
+#[test]
+fn derivatives_agree_with_differences() {
+    for seed in 0..20 {
+        for map in [random_shallow(seed, 4, 9), random_clipped(seed, 4, 9)] {
+            let z = vector(&mut rng(seed + 100), 4, 2.0);
+            let analytic = map.jacobian(&z);
+            let numeric = central_difference_jacobian(4, |z, next| map.step(z, next), &z);
+            assert!((&analytic - numeric).amax() < 1e-7);
+            let frame = matrix(&mut rng(seed), 4, 2, 1.0);
+            let mut image = DMatrix::zeros(4, 2);
+            map.push_forward(&z, frame.as_view(), &mut image);
+            assert!((analytic * frame - image).amax() < 1e-12);
+        }
+    }
+}
