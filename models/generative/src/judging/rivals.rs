@@ -49,6 +49,9 @@ pub struct VectorAutoregression {
     noise: DMatrix<f64>,
 }
 
+/// Of the data's norm: only directions that single precision could not tell from zero are damped.
+const RIDGE: f64 = 1e-8;
+
 /// Cholesky factors of a covariance; collinear channels make it singular, and then a ridge of 1e-9 of
 /// its mean diagonal decides.
 fn factorise(covariance: DMatrix<f64>) -> Option<Cholesky<f64, nalgebra::Dyn>> {
@@ -67,14 +70,22 @@ impl VectorAutoregression {
             return None;
         }
         let n_equations = n_times - order;
-        let design = DMatrix::from_fn(n_equations, n_regressors, |row, column| match column {
-            0 => 1.0,
-            _ => series[(row + order - 1 - (column - 1) / dim, (column - 1) % dim)],
+        let scale = (series.norm_squared() / dim as f64).sqrt().max(f64::MIN_POSITIVE);
+        // The last rows are the ridge; the normal equations would square the condition number.
+        let design = DMatrix::from_fn(n_equations + n_regressors, n_regressors, |row, column| {
+            match (row.checked_sub(n_equations), column) {
+                (Some(ridge), _) => if ridge == column { RIDGE * scale } else { 0.0 },
+                (None, 0) => 1.0,
+                (None, _) => series[(row + order - 1 - (column - 1) / dim, (column - 1) % dim)],
+            }
         });
         let targets = series.rows(order, n_equations);
-        let normal = design.tr_mul(&design);
-        let coefficients = factorise(normal)?.solve(&design.tr_mul(&targets));
-        let residuals = targets - &design * &coefficients;
+        let mut rotated = targets.into_owned().resize_vertically(design.nrows(), 0.0);
+        let factors = design.clone().qr();
+        factors.q_tr_mul(&mut rotated);
+        let coefficients =
+            factors.r().solve_upper_triangular(&rotated.rows(0, n_regressors))?;
+        let residuals = targets - design.rows(0, n_equations) * &coefficients;
         let degrees = (n_equations - n_regressors).max(1) as f64;
         let noise = factorise(residuals.tr_mul(&residuals) / degrees)?.unpack();
         Some(Self { order, coefficients, noise })
