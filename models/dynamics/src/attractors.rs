@@ -566,7 +566,7 @@ impl Cloud {
 }
 
 /// How much larger a percentile of sixty distances may come out by chance.
-const SAMPLING_SLACK: f64 = 1.5;
+const SAMPLING_SLACK: f64 = 2.0;
 
 fn typical_size(map: &dyn Map, starts: &[Vec<f64>]) -> f64 {
     let usable = starts

@@ -5,6 +5,7 @@ use rand::{Rng, RngExt};
 
 use crate::arrangement::{self, Hyperplane};
 use crate::geometry::{coincide, dot, is_finite, norm};
+use crate::homotopy::{self, Direction};
 use crate::map::Map;
 use crate::multipliers::multipliers;
 use crate::pattern::ActivationPattern;
@@ -131,15 +132,18 @@ fn search_regions(
     // Every region is solved once; where few are left to discover, most seeds lead nowhere.
     let max_seeds = plan.max_solves.saturating_mul(8);
     for _ in 0..max_seeds {
-        let mut pattern = seeds.next(rng);
-        while ledger.solves < plan.max_solves && visited.insert(pattern.clone()) {
-            match ledger.solve_in(&pattern) {
-                Candidate::Accepted => {
-                    seeds.push_neighbours(&pattern);
-                    break;
-                }
-                Candidate::Elsewhere(point) => pattern = map.pattern_at(&point),
-                Candidate::None => break,
+        jump_between_regions(
+            seeds.next(rng),
+            plan.max_solves,
+            &mut visited,
+            &mut seeds,
+            ledger,
+        );
+        // Jumps are quick where they work, paths are sure where jumps go in circles: equal shares.
+        if ledger.path_regions < ledger.solves / 2 {
+            let start = seeds.distant_point(rng);
+            for direction in [Direction::Falling, Direction::Rising] {
+                ledger.follow_path(&start, direction, &mut visited);
             }
         }
         if ledger.solves >= plan.max_solves {
@@ -147,6 +151,23 @@ fn search_regions(
         }
     }
     visited.len()
+}
+
+/// Solves a region, jumps to the one in which the candidate lies, and so on until one was visited before.
+fn jump_between_regions(
+    mut pattern: ActivationPattern,
+    max_solves: usize,
+    visited: &mut HashSet<ActivationPattern>,
+    seeds: &mut Seeds<'_>,
+    ledger: &mut Ledger<'_>,
+) {
+    while ledger.solves < max_solves && visited.insert(pattern.clone()) {
+        match ledger.solve_in(&pattern) {
+            Candidate::Accepted => return seeds.push_neighbours(&pattern),
+            Candidate::Elsewhere(point) => pattern = ledger.map.pattern_at(&point),
+            Candidate::None => return,
+        }
+    }
 }
 
 /// Regions from which to start, the likeliest first.
@@ -212,6 +233,15 @@ impl<'a> Seeds<'a> {
             .extend((0..pattern.len()).map(|k| pattern.with_flipped(k)));
     }
 
+    /// A point well outside the starts, from which a path comes in to them.
+    fn distant_point(&self, rng: &mut impl Rng) -> Vec<f64> {
+        let reach = 100.0 * self.spread;
+        self.center
+            .iter()
+            .map(|c| c + reach * rng.random_range(-1.0..1.0))
+            .collect()
+    }
+
     fn next(&mut self, rng: &mut impl Rng) -> ActivationPattern {
         if let Some(pattern) = self.queue.pop_front() {
             return pattern;
@@ -250,6 +280,8 @@ struct Ledger<'a> {
     found: Vec<FixedPoint>,
     continua: Vec<Continuum>,
     solves: usize,
+    /// Those of the solves that went into paths.
+    path_regions: usize,
     degenerate_regions: usize,
     /// Regions that hold, or may hold, fixed points that are not in `found`.
     unanswered: usize,
@@ -270,6 +302,7 @@ impl<'a> Ledger<'a> {
             found: Vec::new(),
             continua: Vec::new(),
             solves: 0,
+            path_regions: 0,
             degenerate_regions: 0,
             unanswered: 0,
         }
@@ -297,6 +330,30 @@ impl<'a> Ledger<'a> {
                 self.examine_degenerate(region, &balance, &offset);
                 Candidate::None
             }
+        }
+    }
+
+    /// Follows one path and records the fixed points that it crosses.
+    fn follow_path(
+        &mut self,
+        start: &[f64],
+        direction: Direction,
+        visited: &mut HashSet<ActivationPattern>,
+    ) {
+        let mut crossed = Vec::new();
+        let effort = self
+            .plan
+            .max_solves
+            .saturating_sub(self.solves)
+            .min(LONGEST_PATH);
+        let regions = homotopy::follow(self.map, start, direction, effort, |pattern, point| {
+            visited.insert(pattern.clone());
+            crossed.push(point);
+        });
+        self.solves += regions;
+        self.path_regions += regions;
+        for point in crossed.into_iter().filter(|point| is_finite(point)) {
+            self.polish_and_keep(point);
         }
     }
 
@@ -501,6 +558,9 @@ impl<'a> Ledger<'a> {
 }
 
 const POLISH_ROUNDS: usize = 4;
+
+/// Regions that one path may pass before another is tried.
+const LONGEST_PATH: usize = 5_000;
 
 fn lexicographic(a: &[f64], b: &[f64]) -> std::cmp::Ordering {
     a.iter()

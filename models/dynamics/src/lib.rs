@@ -30,6 +30,7 @@ mod cycles;
 mod fixed_points;
 mod fraction;
 mod geometry;
+mod homotopy;
 mod lyapunov;
 mod map;
 mod multipliers;
