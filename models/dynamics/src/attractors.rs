@@ -101,7 +101,7 @@ pub fn find_attractors(
     let resting_places = fixed_points
         .iter()
         .filter(|point| point.stability == Stability::Stable && point.location.len() == map.dim())
-        .map(Catalogued::fixed_point)
+        .map(|point| Catalogued::fixed_point(point, plan.n_exponents))
         .collect();
     let mut catalogue = Catalogue {
         map,
@@ -210,7 +210,7 @@ impl Catalogue<'_> {
             let Some(orbit) = self.record(&z) else {
                 return Fate::Diverged;
             };
-            match self.judge(&orbit) {
+            match self.judge(&orbit, round) {
                 Verdict::Settled(index) => return Fate::Arrived(index),
                 Verdict::NotYet => z = orbit.last().to_vec(),
                 Verdict::Stuck => z = self.nudged(rng, orbit.last()),
@@ -271,7 +271,7 @@ impl Catalogue<'_> {
         self.plan.arrival_distance * self.size.max(reach)
     }
 
-    fn judge(&mut self, orbit: &Orbit) -> Verdict {
+    fn judge(&mut self, orbit: &Orbit, round: usize) -> Verdict {
         if let Some(index) = self.arrived_at(orbit.last()) {
             return Verdict::Settled(index);
         }
@@ -293,6 +293,14 @@ impl Catalogue<'_> {
         if let Some(index) = self.overlapping(orbit) {
             return Verdict::Settled(index);
         }
+        // Beside a known aperiodic attractor, a second one needs a second look: samples differ by chance.
+        let knows_another = self
+            .entries
+            .iter()
+            .any(|entry| matches!(entry.basis, Basis::Cloud(_)));
+        if knows_another && round == 0 && self.plan.extra_rounds > 0 {
+            return Verdict::NotYet;
+        }
         match self.aperiodic(orbit) {
             Some(entry) => {
                 self.entries.push(entry);
@@ -306,6 +314,7 @@ impl Catalogue<'_> {
     fn approach(&self, orbit: &Orbit, period: usize) -> Approach {
         let plan = CyclePlan {
             residual_tolerance: 1e-9,
+            smallest_scale: self.size,
             max_steps: 30,
             marginal_tolerance: self.plan.marginal_tolerance,
         };
@@ -403,10 +412,10 @@ enum Approach {
 }
 
 impl Catalogued {
-    fn fixed_point(point: &FixedPoint) -> Self {
+    fn fixed_point(point: &FixedPoint, n_exponents: usize) -> Self {
         let attractor = Attractor {
             kind: AttractorKind::FixedPoint,
-            lyapunov: exponents_of(&point.multipliers, 1, point.multipliers.len()),
+            lyapunov: exponents_of(&point.multipliers, 1, n_exponents),
             basin: Fraction::default(),
             center: point.location.clone(),
             extent: 0.0,

@@ -34,6 +34,9 @@ impl Cycle {
 pub struct CyclePlan {
     /// Largest relative residual of a cycle that is reported; `1e-9`.
     pub residual_tolerance: f64,
+    /// Residuals are relative to the largest point of the cycle, or to this length if that is larger: near the origin
+    /// there is nothing to be relative to. The typical length of a state; `1`.
+    pub smallest_scale: f64,
     /// Newton steps; 30.
     pub max_steps: usize,
     /// Multipliers with `| |λ| − 1 |` below this count as neutral; `1e-6`.
@@ -56,12 +59,12 @@ pub fn refine_cycle(
         return None;
     }
     let mut z = guess.to_vec();
-    let mut residual = relative_return(map, &z, period);
+    let mut residual = relative_return(map, &z, period, plan.smallest_scale);
     for _ in 0..plan.max_steps {
         let Some(next) = newton_step(map, &z, period) else {
             break;
         };
-        let next_residual = relative_return(map, &next, period);
+        let next_residual = relative_return(map, &next, period, plan.smallest_scale);
         if !(next_residual < residual) {
             break;
         }
@@ -97,13 +100,13 @@ fn minimal_period(map: &dyn Map, z: &[f64], period: usize) -> usize {
         .unwrap_or(period)
 }
 
-fn relative_return(map: &dyn Map, z: &[f64], period: usize) -> f64 {
+fn relative_return(map: &dyn Map, z: &[f64], period: usize, smallest_scale: f64) -> f64 {
     let deviation = distance(&map.iterate(z, period), z);
     let size = map
         .orbit(z, period - 1)
         .iter()
         .map(|point| norm(point))
-        .fold(0.0, f64::max);
+        .fold(smallest_scale, f64::max);
     if deviation == 0.0 {
         0.0
     } else {

@@ -333,28 +333,27 @@ impl<'a> Ledger<'a> {
         }
     }
 
-    /// Follows one path and records the fixed points that it crosses.
+    /// Follows one path and records the fixed points in the regions that it passes.
     fn follow_path(
         &mut self,
         start: &[f64],
         direction: Direction,
         visited: &mut HashSet<ActivationPattern>,
     ) {
-        let mut crossed = Vec::new();
         let effort = self
             .plan
             .max_solves
             .saturating_sub(self.solves)
             .min(LONGEST_PATH);
-        let regions = homotopy::follow(self.map, start, direction, effort, |pattern, point| {
+        let map = self.map;
+        homotopy::follow(map, start, direction, effort, |pattern, point| {
+            self.solves += 1;
+            self.path_regions += 1;
             visited.insert(pattern.clone());
-            crossed.push(point);
+            if self.worst_violation(pattern, point) <= BORDER_SLACK {
+                self.polish_and_keep(point.to_vec());
+            }
         });
-        self.solves += regions;
-        self.path_regions += regions;
-        for point in crossed.into_iter().filter(|point| is_finite(point)) {
-            self.polish_and_keep(point);
-        }
     }
 
     /// How far `point` lies outside `region`, in units of the terms that each hinge adds up.

@@ -23,15 +23,15 @@ pub(crate) enum Direction {
     Rising,
 }
 
-/// Follows the path through `start`; calls `arrived` with every point at which it crosses `τ = 0`. Returns how many
-/// regions it passed, at most `max_regions`.
+/// Follows the path through `start` for at most `max_regions` regions. Calls `visit` with each region and the solution of
+/// its equation `(I − J) z = c`, which is a fixed point if it lies in that region: on the path or beside it.
 pub(crate) fn follow(
     map: &PiecewiseLinearMap,
     start: &[f64],
     direction: Direction,
     max_regions: usize,
-    mut arrived: impl FnMut(&ActivationPattern, Vec<f64>),
-) -> usize {
+    mut visit: impl FnMut(&ActivationPattern, &[f64]),
+) {
     let mut image = vec![0.0; map.dim()];
     map.step(start, &mut image);
     let pull = DVector::from_iterator(map.dim(), start.iter().zip(&image).map(|(z, f)| z - f));
@@ -40,34 +40,21 @@ pub(crate) fn follow(
     let mut falling = direction == Direction::Falling;
     let mut entered_by = None;
     let mut orientation = None;
-    for region in 0..max_regions {
+    for _ in 0..max_regions {
         let Some(line) = Line::in_region(map, &pattern, &pull) else {
-            return region + 1;
+            return;
         };
+        visit(&pattern, line.base.as_slice());
         if orientation.is_some_and(|before| before != line.preserves_orientation) {
             falling = !falling;
         }
         orientation = Some(line.preserves_orientation);
-
-        let exit = line.next_fold(map, tau, falling, entered_by);
-        let end = exit.map_or(
-            if falling {
-                f64::NEG_INFINITY
-            } else {
-                f64::INFINITY
-            },
-            |(_, tau)| tau,
-        );
-        if (tau > 0.0) != (end > 0.0) {
-            arrived(&pattern, line.base.as_slice().to_vec());
-        }
-        let Some((fold, at)) = exit else {
-            return region + 1;
+        let Some((fold, at)) = line.next_fold(map, tau, falling, entered_by) else {
+            return;
         };
         pattern.set(fold, !pattern.is_active(fold));
         (tau, entered_by) = (at, Some(fold));
     }
-    max_regions
 }
 
 /// The path within one region: `z(τ) = base + τ · slope`.

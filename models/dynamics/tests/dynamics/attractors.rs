@@ -184,6 +184,15 @@ fn a_saddle_is_never_an_attractor() {
     }
 }
 
+/// At the origin a residual has nothing to be relative to.
+#[test]
+fn the_origin_can_be_an_attractor() {
+    let quiet = TanhRnn(DMatrix::from_row_slice(2, 2, &[0.5, 0.2, -0.2, 0.5]));
+    let search = attractors_of(&quiet, &uniform_starts(&mut rng(5), 30, 2, 3.0));
+    assert_eq!(kinds(&search), [AttractorKind::FixedPoint]);
+    assert_eq!(search.attractors[0].basin.count, 30);
+}
+
 /// A slow spiral into a focus is not quasiperiodic, and a slow one out of it is not chaos.
 #[test]
 fn slow_spirals_are_followed_to_their_end() {

@@ -273,6 +273,7 @@ fn plrnns_have_the_cycles_of_scyfi() {
     // … the other is refined from a point of it.
     let plan = CyclePlan {
         residual_tolerance: 1e-9,
+        smallest_scale: 1.0,
         max_steps: 30,
         marginal_tolerance: 1e-6,
     };
@@ -299,6 +300,7 @@ fn a_shallow_network_without_fixed_points_has_its_cycles() {
     assert!(search.complete && search.found.is_empty());
     let plan = CyclePlan {
         residual_tolerance: 1e-9,
+        smallest_scale: 1.0,
         max_steps: 30,
         marginal_tolerance: 1e-6,
     };
