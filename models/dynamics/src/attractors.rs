@@ -277,7 +277,8 @@ impl Catalogue<'_> {
         }
         let extent = orbit.extent(0..orbit.len());
         let max_period = self.plan.max_period.min(orbit.len() / 2);
-        for period in orbit.recurrences(max_period, extent) {
+        let negligible = 1e-3 * self.arrival_radius(norm(orbit.last()));
+        for period in orbit.recurrences(max_period, extent, negligible) {
             match self.approach(orbit, period) {
                 Approach::Arrived(cycle) => return Verdict::Settled(self.add_cycle(cycle)),
                 Approach::Resting => return Verdict::Stuck,
@@ -504,11 +505,11 @@ impl Orbit {
     /// Periods after which the end of the orbit nearly repeats itself throughout one period, the most exact first.
     ///
     /// A cycle that doubled its period a moment ago nearly repeats after half of it: the strict answer is tried
-    /// before the lax one.
-    fn recurrences(&self, max_period: usize, extent: f64) -> Vec<usize> {
+    /// before the lax one. Distances below `negligible` are the jitter of rounding about a point of rest.
+    fn recurrences(&self, max_period: usize, extent: f64, negligible: f64) -> Vec<usize> {
         let end = self.len() - 1;
         let mut periods = Vec::new();
-        for nearly in [1e-8, 1e-6, 1e-4, 1e-2].map(|fraction| fraction * extent) {
+        for nearly in [1e-8, 1e-6, 1e-4, 1e-2].map(|fraction| negligible.max(fraction * extent)) {
             let shortest = (1..=max_period).find(|&period| {
                 end >= 2 * period
                     && (0..period).all(|back| {

@@ -65,12 +65,12 @@ pub fn refine_cycle(
             break;
         };
         let next_residual = relative_return(map, &next, period, plan.smallest_scale);
-        if !(next_residual < residual) {
+        if next_residual >= residual {
             break;
         }
         (z, residual) = (next, next_residual);
     }
-    if !(residual <= plan.residual_tolerance) {
+    if residual > plan.residual_tolerance {
         return None;
     }
     let period = minimal_period(map, &z, period);
@@ -107,10 +107,15 @@ fn relative_return(map: &dyn Map, z: &[f64], period: usize, smallest_scale: f64)
         .iter()
         .map(|point| norm(point))
         .fold(smallest_scale, f64::max);
-    if deviation == 0.0 {
+    let relative = if deviation == 0.0 {
         0.0
     } else {
         deviation / size
+    };
+    if relative.is_nan() {
+        f64::INFINITY
+    } else {
+        relative
     }
 }
 

@@ -385,12 +385,12 @@ impl<'a> Ledger<'a> {
                 break;
             };
             let next_residual = self.relative_residual(&next);
-            if !(next_residual < residual) {
+            if next_residual >= residual {
                 break;
             }
             (best, residual) = (next, next_residual);
         }
-        if !(residual <= self.plan.residual_tolerance) {
+        if residual > self.plan.residual_tolerance {
             return Candidate::Elsewhere(best);
         }
         let smallest_scale = self.smallest_scale();
@@ -432,10 +432,15 @@ impl<'a> Ledger<'a> {
         let terms = norm(z).max(norm(
             self.map.affine_in(&self.map.pattern_at(z)).1.as_slice(),
         ));
-        if deviation == 0.0 {
+        let relative = if deviation == 0.0 {
             0.0
         } else {
             deviation / terms
+        };
+        if relative.is_nan() {
+            f64::INFINITY
+        } else {
+            relative
         }
     }
 
@@ -587,7 +592,7 @@ fn solve_regular(matrix: &DMatrix<f64>, right: &DVector<f64>) -> Option<DVector<
     // Small pivots suggest a singular matrix; only singular values prove it.
     let svd = SVD::try_new(matrix.clone(), true, true, f64::EPSILON, 10_000)?;
     let largest = svd.singular_values.max();
-    if !(svd.singular_values.min() > SINGULAR * largest) {
+    if largest == 0.0 || svd.singular_values.min() <= SINGULAR * largest {
         return None;
     }
     svd.solve(right, 0.0).ok()

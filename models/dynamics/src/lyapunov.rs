@@ -148,7 +148,7 @@ pub fn kaplan_yorke_dimension(exponents: &[f64]) -> Option<f64> {
 /// Gram–Schmidt on the columns in place, twice for accuracy; adds `ln` of each remaining length to `growth`.
 fn orthonormalise(frame: &mut DMatrix<f64>, growth: &mut [f64]) {
     let dim = frame.nrows();
-    for k in 0..frame.ncols() {
+    for (k, growth) in growth.iter_mut().enumerate() {
         let (earlier, rest) = frame.as_mut_slice().split_at_mut(k * dim);
         let column = &mut rest[..dim];
         let before = norm(column);
@@ -157,10 +157,10 @@ fn orthonormalise(frame: &mut DMatrix<f64>, growth: &mut [f64]) {
         let length = norm(column);
         // What is left after subtracting parallel vectors is rounding, not growth.
         if length > 1e-14 * before && length > 0.0 {
-            growth[k] += length.ln();
+            *growth += length.ln();
             column.iter_mut().for_each(|x| *x /= length);
         } else {
-            growth[k] = f64::NEG_INFINITY;
+            *growth = f64::NEG_INFINITY;
             fresh_direction(column, earlier);
         }
     }

@@ -27,8 +27,8 @@ impl Stability {
             let excess = multiplier.norm() - 1.0;
             if excess > tolerance {
                 expanding += 1;
-            } else if !(excess < -tolerance) {
-                // Written so that a multiplier that is not a number is never called stable.
+            } else if excess >= -tolerance || excess.is_nan() {
+                // A multiplier that is not a number must not be called stable.
                 neutral += 1;
             }
         }

@@ -193,6 +193,15 @@ fn the_origin_can_be_an_attractor() {
     assert_eq!(search.attractors[0].basin.count, 30);
 }
 
+/// At rest an orbit jitters by its last digit for ever; that is neither motion nor doubt.
+#[test]
+fn rounding_at_rest_is_not_motion() {
+    let map = random_clipped(5, 16, 64);
+    let search = attractors_of(&map, &uniform_starts(&mut rng(2), 100, 16, 2.0));
+    assert_eq!(search.undecided.count, 0);
+    assert!(kinds(&search).contains(&AttractorKind::FixedPoint));
+}
+
 /// A slow spiral into a focus is not quasiperiodic, and a slow one out of it is not chaos.
 #[test]
 fn slow_spirals_are_followed_to_their_end() {
