@@ -15,8 +15,8 @@ const MAX_FOLDS: usize = 5;
 /// Each repeat deals the subjects into folds anew, which evens out the luck of the deal.
 const N_REPEATS: usize = 10;
 /// Every permutation repeats the whole cross-validation, so fewer are made than for a feature:
-/// the smallest p is 1 / 201.
-pub(super) const MAX_PERMUTATIONS: usize = 200;
+/// the smallest p is 1 / 500.
+pub(super) const MAX_PERMUTATIONS: usize = 499;
 /// The penalty `λ` for standardised predictors. Fixed beforehand: tuning it would need a second
 /// cross-validation inside the first, and small cohorts cannot pay for that.
 const PENALTY: f64 = 1.0;
@@ -250,4 +250,150 @@ impl Tally {
 fn varies(column: &[f64]) -> bool {
     let known: Vec<f64> = column.iter().copied().filter(|v| v.is_finite()).collect();
     known.len() >= 2 && !is_constant(&known)
+}
+
+#[cfg(test)]
+mod tests {
+    use rand::SeedableRng;
+
+    use super::*;
+    use crate::compare::tests::{assert_close, noise};
+
+    fn scores(
+        seed: u64,
+        is_other: &[bool],
+        columns: Vec<Vec<f64>>,
+        n: usize,
+    ) -> Vec<ClassifierScore> {
+        let set = Predictors {
+            name: "dynamics",
+            columns,
+        };
+        let mut chance = ChaCha8Rng::seed_from_u64(seed);
+        cross_validate(
+            &mut ChaCha8Rng::seed_from_u64(seed),
+            &mut chance,
+            is_other,
+            &[set],
+            n,
+        )
+    }
+
+    fn unequal_groups(n: usize) -> Vec<bool> {
+        (0..n).map(|i| i % 3 == 0).collect()
+    }
+
+    #[test]
+    fn every_subject_is_held_out_once_a_repeat_and_every_fold_has_both_groups() {
+        let is_other = unequal_groups(23);
+        let trials = Trials::deal(&mut ChaCha8Rng::seed_from_u64(1), &is_other);
+        assert_eq!(trials.splits.len(), N_REPEATS * MAX_FOLDS);
+        for repeat in trials.splits.chunks(MAX_FOLDS) {
+            let mut held_out: Vec<usize> = repeat
+                .iter()
+                .flat_map(|split| split.held_out.clone())
+                .collect();
+            held_out.sort_unstable();
+            assert_eq!(held_out, (0..23).collect::<Vec<_>>());
+            for split in repeat {
+                for part in [&split.held_out, &split.training] {
+                    assert!(
+                        part.iter().any(|&i| is_other[i]) && part.iter().any(|&i| !is_other[i])
+                    );
+                }
+                assert!(matches!(split.held_out.len(), 4 | 5));
+            }
+        }
+    }
+
+    /// Two in three are controls, so always answering `control` would be right in 67 %: the
+    /// balanced score must not reward that, nor the predictors that are noise.
+    #[test]
+    fn noise_predicts_nothing() {
+        let is_other = unequal_groups(30);
+        let (mut accuracy, mut area) = (0.0, 0.0);
+        let n_studies = 60;
+        for seed in 0..n_studies {
+            let mut rng = ChaCha8Rng::seed_from_u64(seed);
+            let columns = (0..4)
+                .map(|_| (0..30).map(|_| noise(&mut rng)).collect())
+                .collect();
+            let score = &scores(seed, &is_other, columns, 0)[0];
+            accuracy += score.balanced_accuracy / n_studies as f64;
+            area += score.auc / n_studies as f64;
+        }
+        assert_close(accuracy, 0.5, 0.04);
+        assert_close(area, 0.5, 0.05);
+    }
+
+    #[test]
+    fn separated_groups_are_told_apart() {
+        let mut rng = ChaCha8Rng::seed_from_u64(7);
+        let is_other = unequal_groups(30);
+        let telling = is_other
+            .iter()
+            .map(|&other| noise(&mut rng) + if other { 8.0 } else { 0.0 })
+            .collect();
+        let useless = (0..30).map(|_| noise(&mut rng)).collect();
+        let score = &scores(1, &is_other, vec![telling, useless], 99)[0];
+        assert!(score.balanced_accuracy > 0.98 && score.auc > 0.999);
+        assert_close(score.p_permutation, 0.01, 1e-12);
+    }
+
+    #[test]
+    fn missing_values_are_filled_and_empty_predictors_ignored() {
+        let is_other = unequal_groups(30);
+        let column: Vec<f64> = (0..30)
+            .map(|i| {
+                if i % 7 == 0 {
+                    f64::NAN
+                } else {
+                    f64::from(u8::from(is_other[i]))
+                }
+            })
+            .collect();
+        let infinite = vec![f64::INFINITY; 30];
+        let score = &scores(
+            1,
+            &is_other,
+            vec![column, vec![f64::NAN; 30], vec![2.0; 30], infinite],
+            19,
+        )[0];
+        assert_eq!(score.n_predictors, 1);
+        assert!(score.balanced_accuracy > 0.85);
+    }
+
+    #[test]
+    fn nothing_to_predict_from_is_not_scored() {
+        assert!(scores(1, &unequal_groups(12), vec![], 9).is_empty());
+        assert!(scores(1, &unequal_groups(12), vec![vec![1.0; 12]], 9).is_empty());
+    }
+
+    #[test]
+    fn two_subjects_a_group_are_enough_to_run() {
+        let score = &scores(
+            1,
+            &[true, false, true, false],
+            vec![vec![1.0, 0.0, 1.1, 0.1]],
+            9,
+        )[0];
+        assert_close(score.balanced_accuracy, 1.0, 1e-12);
+        // Any regrouping is the same one or splits the pairs; chance cannot be excluded.
+        assert!(score.p_permutation >= 0.1);
+    }
+
+    #[test]
+    fn sets_share_their_folds() {
+        let mut rng = ChaCha8Rng::seed_from_u64(3);
+        let is_other = unequal_groups(24);
+        let column: Vec<f64> = (0..24).map(|_| noise(&mut rng)).collect();
+        let twice = ["dynamics", "simple statistics"].map(|name| Predictors {
+            name,
+            columns: vec![column.clone()],
+        });
+        let mut other_rng = ChaCha8Rng::seed_from_u64(4);
+        let scores = cross_validate(&mut rng, &mut other_rng, &is_other, &twice, 49);
+        assert_eq!(scores[0].balanced_accuracy, scores[1].balanced_accuracy);
+        assert_eq!(scores[0].p_permutation, scores[1].p_permutation);
+    }
 }

@@ -113,18 +113,11 @@ impl<'a> Cohort<'a> {
 
     /// Features of the dynamics: the mean over the refits in which the feature is defined.
     pub(super) fn dynamics(&self) -> Table<'a> {
-        let names = self
-            .subjects
-            .iter()
-            .flat_map(|subject| &subject.refits)
-            .flat_map(BTreeMap::keys);
-        let subject_means = |name: &str| {
-            let values = self.over_refits(name);
-            // The mean of no refits is not a number, which is how a missing value is written.
-            values.iter().map(|refits| mean(refits)).collect()
-        };
-        names
-            .map(|name| (name.as_str(), subject_means(name)))
+        let refits = self.subjects.iter().flat_map(|subject| &subject.refits);
+        // The mean of no refits is not a number, which is how a missing value is written.
+        let subject_means = |name| self.over_refits(name).iter().map(|v| mean(v)).collect();
+        names(refits)
+            .map(|name| (name, subject_means(name)))
             .collect()
     }
 
@@ -137,13 +130,24 @@ impl<'a> Cohort<'a> {
         self.subjects.iter().map(finite).collect()
     }
 
+    /// Values that are there but not finite, by name: they count as missing, and are spoken of.
+    pub(super) fn not_finite(&self) -> BTreeMap<&'a str, usize> {
+        let mut counts = BTreeMap::new();
+        for subject in &self.subjects {
+            let maps = subject
+                .refits
+                .iter()
+                .chain([&subject.simple, &subject.covariates]);
+            for (name, _) in maps.flatten().filter(|(_, value)| !value.is_finite()) {
+                *counts.entry(name.as_str()).or_default() += 1;
+            }
+        }
+        counts
+    }
+
     pub(super) fn simple(&self) -> Table<'a> {
-        let names = self
-            .subjects
-            .iter()
-            .flat_map(|subject| subject.simple.keys());
-        names
-            .map(|name| (name.as_str(), self.column(name, |subject| &subject.simple)))
+        names(self.subjects.iter().map(|subject| &subject.simple))
+            .map(|name| (name, self.column(name, |subject| &subject.simple)))
             .collect()
     }
 
@@ -159,6 +163,14 @@ impl<'a> Cohort<'a> {
         let value = |subject: &&SubjectFeatures| of(subject).get(name).copied().unwrap_or(f64::NAN);
         self.subjects.iter().map(value).collect()
     }
+}
+
+/// Every name once.
+fn names<'a>(
+    maps: impl Iterator<Item = &'a BTreeMap<String, f64>>,
+) -> impl Iterator<Item = &'a str> {
+    let names: BTreeSet<&str> = maps.flat_map(BTreeMap::keys).map(String::as_str).collect();
+    names.into_iter()
 }
 
 fn not_two_groups(plan: &ComparisonPlan, levels: &BTreeSet<&str>) -> ComparisonError {

@@ -39,8 +39,9 @@ impl Adjustment {
                 adjustment.columns.push(column);
             }
         }
-        adjustment.leave_out_incomplete(cohort, notes);
+        // First, so that nobody is left out for want of a covariate that cannot be used anyway.
         adjustment.keep_identifiable(cohort, notes);
+        adjustment.leave_out_incomplete(cohort, notes);
         adjustment
     }
 
@@ -87,12 +88,14 @@ impl Adjustment {
     }
 
     fn keep_identifiable(&mut self, cohort: &Cohort, notes: &mut Vec<String>) {
+        let known = |row: &usize| self.columns.iter().all(|column| column[*row].is_finite());
+        let rows: Vec<usize> = self.rows.iter().copied().filter(known).collect();
         let complete: Vec<Vec<f64>> = self
             .columns
             .iter()
-            .map(|column| at_rows(column, &self.rows))
+            .map(|column| at_rows(column, &rows))
             .collect();
-        let Some((_, unusable)) = Design::new(&cohort.groups_of(&self.rows), &complete) else {
+        let Some((_, unusable)) = Design::new(&cohort.groups_of(&rows), &complete) else {
             return;
         };
         for &(position, reason) in unusable.iter().rev() {

@@ -166,3 +166,57 @@ fn residuals(basis: &[Vec<f64>], centered_values: &[f64]) -> Vec<f64> {
 fn length(values: &[f64]) -> f64 {
     dot(values, values).sqrt()
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    const GROUP: [bool; 6] = [false, true, false, true, false, true];
+    const AGE: [f64; 6] = [21.0, 34.0, 45.0, 28.0, 39.0, 52.0];
+
+    fn unusable(covariates: &[Vec<f64>]) -> Vec<(usize, Unusable)> {
+        Design::new(&GROUP, covariates).unwrap().1
+    }
+
+    #[test]
+    fn covariates_that_add_nothing_stay_out() {
+        let in_months = AGE.map(|years| 12.0 * years + 3.0).to_vec();
+        let site = GROUP.map(|other| if other { 2.0 } else { 1.0 }).to_vec();
+        let found = unusable(&[vec![7.0; 6], AGE.to_vec(), in_months, site]);
+        use Unusable::{Collinear, Constant, DeterminesGroup};
+        assert_eq!(found, [(0, Constant), (2, Collinear), (3, DeterminesGroup)]);
+    }
+
+    /// Units must not matter: a covariate in millions is as good as one in millionths.
+    #[test]
+    fn collinearity_has_no_units() {
+        for unit in [1e-9, 1.0, 1e9] {
+            assert!(unusable(&[AGE.map(|years| unit * years).to_vec()]).is_empty());
+        }
+    }
+
+    #[test]
+    fn no_model_without_two_groups_or_without_freedom() {
+        assert!(Design::new(&[], &[]).is_none());
+        assert!(Design::new(&[true, true], &[]).is_none());
+        assert!(Design::new(&[true, false], &[]).is_none());
+        assert_eq!(
+            Design::new(&[true, false, false], &[])
+                .unwrap()
+                .0
+                .residual_dof(),
+            1
+        );
+    }
+
+    #[test]
+    fn nothing_is_left_of_a_response_made_of_covariates() {
+        let (design, _) = Design::new(&GROUP, &[AGE.to_vec()]).unwrap();
+        assert!(
+            design
+                .residuals(&AGE.map(|years| 3.0 - 0.2 * years))
+                .is_none()
+        );
+        assert!(design.residuals(&[4.0; 6]).is_none());
+    }
+}

@@ -63,11 +63,12 @@ pub(super) fn differences(
         let responses: Vec<&[Vec<f64>]> = columns.chunks(1).collect();
         let tests = freedman_lane(&mut rng(), &design, &responses, plan.n_permutations);
         for (&name, test) in names.iter().zip(tests) {
-            match test {
-                Some(test) => drop(p_of.insert(name, test.p)),
-                None => notes.push(format!(
+            if let Some(test) = test {
+                p_of.insert(name, test.p);
+            } else {
+                notes.push(format!(
                     "{name}: the covariates explain all of it; not compared"
-                )),
+                ));
             }
         }
     }

@@ -96,3 +96,85 @@ fn bias_correction(dof: usize) -> f64 {
         .fold(start, |ratio, nu| ratio * nu as f64 / (nu as f64 - 1.0));
     ratio / (dof as f64 / 2.0).sqrt()
 }
+
+#[cfg(test)]
+mod tests {
+    use rand::SeedableRng;
+    use rand_chacha::ChaCha8Rng;
+
+    use super::*;
+    use crate::compare::tests::{assert_close, noise};
+
+    const CONTROL: [f64; 6] = [4.8, 5.1, 6.3, 5.9, 5.0, 4.4];
+    const OTHER: [f64; 5] = [6.1, 7.4, 5.9, 6.8, 7.0];
+
+    /// g with the exact `J`, and the bounds from a root of `scipy.stats.nct.cdf`, SciPy 1.17.
+    #[test]
+    fn effect_and_interval_agree_with_scipy() {
+        let effect = hedges_g(&CONTROL, &OTHER, 0.05).unwrap();
+        assert_close(effect.g, 1.8804441925178375, 1e-12);
+        assert_close(effect.low, 0.5118821792696296, 1e-8);
+        assert_close(effect.high, 3.5349461828874618, 1e-8);
+    }
+
+    /// `scipy.stats.mannwhitneyu`, SciPy 1.17: U / 30, with one tie.
+    #[test]
+    fn auc_agrees_with_scipy() {
+        assert_close(auc(&CONTROL, &OTHER), 0.9166666666666666, 1e-12);
+        assert_close(auc(&[1.0, 1.0], &[1.0, 1.0, 1.0]), 0.5, 1e-12);
+        assert_close(auc(&[1.0, 2.0], &[3.0, 4.0]), 1.0, 1e-12);
+    }
+
+    /// From the gamma function, SciPy 1.17.
+    #[test]
+    fn bias_correction_is_exact() {
+        let cases = [
+            (2, 0.5641895835477564),
+            (3, 0.7236012545582676),
+            (9, 0.9138748917925524),
+            (10, 0.922745608053087),
+            (58, 0.9870035810279977),
+        ];
+        for (dof, expected) in cases {
+            assert_close(bias_correction(dof), expected, 1e-13);
+        }
+    }
+
+    #[test]
+    fn swapping_the_groups_mirrors_everything() {
+        let (there, back) = (
+            hedges_g(&CONTROL, &OTHER, 0.05).unwrap(),
+            hedges_g(&OTHER, &CONTROL, 0.05).unwrap(),
+        );
+        assert_close(there.g, -back.g, 1e-12);
+        assert_close(there.low, -back.high, 1e-8);
+        assert_close(there.high, -back.low, 1e-8);
+        assert_close(auc(&CONTROL, &OTHER) + auc(&OTHER, &CONTROL), 1.0, 1e-12);
+    }
+
+    #[test]
+    fn no_unit_no_effect() {
+        assert!(hedges_g(&[1.0, 1.0], &[2.0, 2.0], 0.05).is_none());
+        assert!(hedges_g(&[1.0], &[2.0, 3.0], 0.05).is_none());
+        assert!(hedges_g(&[], &[2.0, 3.0], 0.05).is_none());
+        assert!(hedges_g(&[1.0, 1.0], &[2.0, 3.0], 0.05).is_some());
+    }
+
+    /// A true difference of 0.8 lies in 90 % of 90 % intervals, and g is right on average.
+    #[test]
+    fn interval_covers_as_often_as_it_says() {
+        let mut rng = ChaCha8Rng::seed_from_u64(3);
+        let n_samples = 600;
+        let (mut covered, mut sum) = (0.0, 0.0);
+        for _ in 0..n_samples {
+            let control: Vec<f64> = (0..6).map(|_| noise(&mut rng)).collect();
+            let other: Vec<f64> = (0..9).map(|_| noise(&mut rng) + 0.8).collect();
+            let effect = hedges_g(&control, &other, 0.1).unwrap();
+            covered += f64::from(u8::from(effect.low <= 0.8 && 0.8 <= effect.high));
+            sum += effect.g;
+        }
+        // Three standard errors of a share of 600, and of a mean of 600.
+        assert_close(covered / f64::from(n_samples), 0.9, 0.037);
+        assert_close(sum / f64::from(n_samples), 0.8, 0.075);
+    }
+}

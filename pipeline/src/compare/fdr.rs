@@ -26,3 +26,52 @@ pub(super) fn benjamini_hochberg(p: &[f64]) -> Vec<f64> {
     }
     q
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::compare::tests::assert_close;
+
+    /// The 15 tests of the paper's example; the smallest q by hand: `0.0001 · 15`.
+    #[test]
+    fn thrombolysis_trial_of_the_paper() {
+        let p = [
+            0.0001, 0.0004, 0.0019, 0.0095, 0.0201, 0.0278, 0.0298, 0.0344, 0.0459, 0.3240, 0.4262,
+            0.5719, 0.6528, 0.7590, 1.0000,
+        ];
+        let q = benjamini_hochberg(&p);
+        assert_close(q[0], 0.0015, 1e-12);
+        // The paper rejects exactly the four smallest at 0.05.
+        assert_eq!(q.iter().filter(|q| **q <= 0.05).count(), 4);
+    }
+
+    /// `scipy.stats.false_discovery_control`, SciPy 1.17.
+    #[test]
+    fn order_of_the_input_is_kept() {
+        let q = benjamini_hochberg(&[0.04, 0.01, 0.03, 0.005]);
+        for (found, expected) in q.iter().zip([0.04, 0.02, 0.04, 0.02]) {
+            assert_close(*found, expected, 1e-12);
+        }
+    }
+
+    #[test]
+    fn what_is_not_a_number_is_no_test() {
+        let q = benjamini_hochberg(&[0.01, f64::NAN, 0.04]);
+        assert_close(q[0], 0.02, 1e-12);
+        assert!(q[1].is_nan());
+        assert_close(q[2], 0.04, 1e-12);
+        assert!(benjamini_hochberg(&[]).is_empty());
+    }
+
+    #[test]
+    fn q_is_at_least_p_and_ordered_as_p() {
+        let p: Vec<f64> = (1_u32..60).map(|i| f64::from(i * i % 61) / 61.0).collect();
+        let q = benjamini_hochberg(&p);
+        for i in 0..p.len() {
+            assert!(q[i] >= p[i] && q[i] <= 1.0);
+            for j in 0..p.len() {
+                assert!(p[i] >= p[j] || q[i] <= q[j]);
+            }
+        }
+    }
+}

@@ -57,3 +57,50 @@ pub(super) fn icc_1_1(subjects: &[Vec<f64>]) -> Option<f64> {
     let icc = (mean_square_between - mean_square_within) / total;
     (total > rounding && icc.is_finite()).then_some(icc)
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::compare::tests::assert_close;
+
+    /// Table 2 of Shrout & Fleiss (1979), who print .17; the digits are pingouin 0.7's.
+    #[test]
+    fn six_targets_of_shrout_and_fleiss() {
+        let targets = [
+            vec![9.0, 2.0, 5.0, 8.0],
+            vec![6.0, 1.0, 3.0, 2.0],
+            vec![8.0, 4.0, 6.0, 8.0],
+            vec![7.0, 1.0, 2.0, 6.0],
+            vec![10.0, 5.0, 6.0, 9.0],
+            vec![6.0, 2.0, 4.0, 7.0],
+        ];
+        assert_close(icc_1_1(&targets).unwrap(), 0.165742, 1e-6);
+    }
+
+    /// Mean squares of the one-way analysis of variance in statsmodels 0.15: 1.29083 and 0.03702.
+    #[test]
+    fn unequal_numbers_of_refits() {
+        let subjects = [
+            vec![1.0, 1.2, 0.9],
+            vec![2.1, 2.4],
+            vec![3.0],
+            vec![1.5, 1.1, 1.3, 1.4],
+            vec![2.6, 2.2],
+        ];
+        assert_close(icc_1_1(&subjects).unwrap(), 0.9366183352910442, 1e-12);
+    }
+
+    #[test]
+    fn refits_that_agree_give_one() {
+        let subjects = [vec![1.0, 1.0], vec![2.0, 2.0], vec![5.0, 5.0]];
+        assert_close(icc_1_1(&subjects).unwrap(), 1.0, 1e-12);
+    }
+
+    #[test]
+    fn undefined_without_repeats_or_variation() {
+        assert_eq!(icc_1_1(&[]), None);
+        assert_eq!(icc_1_1(&[vec![1.0, 2.0]]), None);
+        assert_eq!(icc_1_1(&[vec![1.0], vec![2.0], vec![]]), None);
+        assert_eq!(icc_1_1(&[vec![0.1, 0.1, 0.1], vec![0.1, 0.1]]), None);
+    }
+}

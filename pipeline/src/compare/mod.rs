@@ -46,6 +46,7 @@ pub fn compare(
     let cohort = Cohort::new(subjects, plan, &mut notes)?;
     let adjustment = Adjustment::choose(&cohort, &plan.covariates, &mut notes);
     let (dynamics, simple) = (cohort.dynamics(), cohort.simple());
+    notes.extend(remarks(&cohort, &adjustment, plan));
 
     let test = |family: &Table, notes: &mut Vec<String>| {
         let rng = || Chance::GroupTest.rng(seed);
@@ -137,7 +138,7 @@ pub struct Comparison {
     pub distance: Option<DistanceTest>,
     /// Dynamics, age and sex alone, simple statistics: on the same subjects and folds.
     pub classifiers: Vec<ClassifierScore>,
-    /// One line for every feature or subject that had to be left out, and why.
+    /// One line for every feature or subject that had to be left out, and why; and what limits a p.
     pub notes: Vec<String>,
 }
 
@@ -197,7 +198,8 @@ pub struct ClassifierScore {
     pub n_subjects: usize,
     pub balanced_accuracy: f64,
     pub auc: f64,
-    /// Against the same cross-validation with group labels permuted.
+    /// Of the balanced accuracy, against the same cross-validation with subjects permuted, at most
+    /// 499 times.
     pub p_permutation: f64,
 }
 
@@ -217,6 +219,33 @@ impl ComparisonPlan {
         }
         Ok(())
     }
+}
+
+/// What a reader of the p-values should know beforehand.
+fn remarks(cohort: &Cohort, adjustment: &Adjustment, plan: &ComparisonPlan) -> Vec<String> {
+    let mut remarks: Vec<String> = cohort
+        .not_finite()
+        .iter()
+        .map(|(name, count)| {
+            format!("{name}: values that are not finite count as missing ({count})")
+        })
+        .collect();
+    let groups = cohort.groups_of(&adjustment.rows);
+    if adjustment.names.is_empty()
+        && let Some(groupings) = relabelling::distinct_relabellings(&groups, plan.n_permutations)
+    {
+        remarks.push(format!(
+            "{} subjects can be grouped in only {groupings} ways: each is used once, and no p is below 1/{groupings}",
+            groups.len()
+        ));
+    }
+    if plan.n_permutations > classify::MAX_PERMUTATIONS {
+        remarks.push(format!(
+            "classifiers: chance is taken from {} permutations, to save time",
+            classify::MAX_PERMUTATIONS
+        ));
+    }
+    remarks
 }
 
 /// The portraits as wholes, over the features that every subject of the test has.
@@ -259,13 +288,14 @@ fn distance(
         );
         return None;
     }
-    let design = adjustment.design(cohort, rows, "distance between portraits", notes)?;
-    permanova::permanova(
-        &mut Chance::Distance.rng(seed),
-        &design,
-        &varying,
-        plan.n_permutations,
-    )
+    let mut rng = Chance::Distance.rng(seed);
+    let tested = adjustment
+        .design(cohort, rows, "distance between portraits", notes)
+        .and_then(|design| permanova::permanova(&mut rng, &design, &varying, plan.n_permutations));
+    if tested.is_none() {
+        notes.push("distance between portraits: the covariates leave nothing to test".to_string());
+    }
+    tested
 }
 
 /// Dynamics and its rivals, on all subjects and the same folds.

@@ -34,3 +34,21 @@ pub(super) fn is_constant(values: &[f64]) -> bool {
 pub(super) fn dot(a: &[f64], b: &[f64]) -> f64 {
     a.iter().zip(b).map(|(a, b)| a * b).sum()
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn rounding_is_not_variation() {
+        assert!(is_constant(&[0.1, 0.1, 0.1]));
+        assert!(is_constant(&[1.0, 1.0 + 1e-15, 1.0]));
+        assert!(is_constant(&[0.0, 0.0]));
+        assert!(!is_constant(&[1e-30, 2e-30]));
+    }
+
+    #[test]
+    fn an_overflow_is_no_usable_variation() {
+        assert!(is_constant(&[1e300, -1e300, 0.0]));
+    }
+}

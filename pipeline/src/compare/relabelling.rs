@@ -106,3 +106,64 @@ fn advance(chosen: &mut [usize], n: usize) -> bool {
     }
     true
 }
+
+#[cfg(test)]
+mod tests {
+    use std::collections::BTreeSet;
+
+    use rand::SeedableRng;
+
+    use super::*;
+
+    fn groupings(is_other: &[bool], n_permutations: usize) -> Vec<Vec<usize>> {
+        let mut rng = ChaCha8Rng::seed_from_u64(1);
+        let mut seen = Vec::new();
+        let n = for_each_relabelling(
+            &mut rng,
+            is_other,
+            Exchange::Groups,
+            n_permutations,
+            |order| {
+                let mut other: Vec<usize> = (0..order.len())
+                    .filter(|&i| is_other[i])
+                    .map(|i| order[i])
+                    .collect();
+                other.sort_unstable();
+                seen.push(other);
+            },
+        );
+        assert_eq!(n, seen.len());
+        seen
+    }
+
+    #[test]
+    fn every_other_grouping_once() {
+        let is_other = [false, true, false, true, false, false, true];
+        let seen = groupings(&is_other, 35);
+        assert_eq!(seen.len(), 34);
+        let distinct: BTreeSet<_> = seen.into_iter().collect();
+        assert_eq!(distinct.len(), 34);
+        assert!(!distinct.contains(&vec![1, 3, 6]));
+    }
+
+    #[test]
+    fn drawn_when_there_are_too_many() {
+        assert_eq!(
+            groupings(&[false, true, false, true, false, false, true], 34).len(),
+            34
+        );
+        assert_eq!(
+            distinct_relabellings(&[true, false, true, false], 6),
+            Some(6)
+        );
+        assert_eq!(distinct_relabellings(&[true, false, true, false], 5), None);
+        let large: Vec<bool> = (0..2_000).map(|i| i % 2 == 0).collect();
+        assert_eq!(distinct_relabellings(&large, usize::MAX), None);
+    }
+
+    #[test]
+    fn chance_is_never_certain() {
+        assert_eq!(p_value(0, 999), 0.001);
+        assert_eq!(p_value(999, 999), 1.0);
+    }
+}
