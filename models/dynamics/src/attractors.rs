@@ -1,6 +1,7 @@
 use nalgebra::Complex;
 use rand::{Rng, RngExt};
 
+use crate::continuum::connected;
 use crate::cycles::{Cycle, CyclePlan, refine_cycle};
 use crate::fixed_points::FixedPoint;
 use crate::fraction::Fraction;
@@ -9,7 +10,7 @@ use crate::lyapunov::{LyapunovPlan, lyapunov_spectrum};
 use crate::map::Map;
 use crate::stability::Stability;
 
-/// How to follow orbits to their attractors. "Size" is the largest distance of a start from the origin.
+/// How to follow orbits to their attractors. "Size" is the median distance of the starts from the origin.
 #[derive(Debug, Clone, PartialEq)]
 pub struct AttractorPlan {
     /// Steps before an orbit is looked at; doubled in every further round.
@@ -37,6 +38,7 @@ pub struct AttractorPlan {
 /// What kind of motion an attractor carries.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
 pub enum AttractorKind {
+    /// One point, or a line, ring or sheet of them: see [`Attractor::is_continuum`].
     FixedPoint,
     Cycle {
         period: usize,
@@ -57,12 +59,20 @@ pub struct Attractor {
     pub basin: Fraction,
     /// Mean of the orbit, `[M]`.
     pub center: Vec<f64>,
-    /// Root mean square distance of the orbit from its center; zero for a fixed point.
+    /// Root mean square distance of the orbit from its center; zero for a single fixed point.
     pub extent: f64,
     /// Up to 200 points of the orbit, in the order of time; for a cycle no longer than that, its points.
     pub sample: Vec<Vec<f64>>,
     /// The exact orbit, for a cycle.
     pub cycle: Option<Cycle>,
+}
+
+impl Attractor {
+    /// Whether orbits come to rest all along a line, ring or sheet of fixed points, neutral along it: a continuous
+    /// attractor, as proposed for graded memory. Its `sample` holds points of rest, its `extent` their spread.
+    pub fn is_continuum(&self) -> bool {
+        self.kind == AttractorKind::FixedPoint && self.extent > 0.0
+    }
 }
 
 /// Where all starts ended. The basins, `diverged` and `undecided` sum to one.
@@ -84,9 +94,10 @@ pub struct AttractorSearch {
 /// coming to rest next to a saddle is a slow passage, from which the orbit is nudged away and followed further. An
 /// orbit that neither arrives nor diverges is chaotic or quasiperiodic by its largest exponent, provided that both
 /// halves of it agree and cover the same ground; otherwise it is followed for longer and at last left undecided.
+/// Points of rest that are neutral are joined to continua where the map rests between them too; one alone is undecided.
 ///
 /// Finds only what the starts lead to, and basins as shares of these starts. Weak chaos and slow spirals within
-/// `exponent_tolerance` pass for quasiperiodic; families of neutral orbits, as in a rotation, appear as one attractor
+/// `exponent_tolerance` pass for quasiperiodic; chaotic transients that outlive the rounds pass for attractors; families of neutral orbits, as in a rotation, appear as one attractor
 /// for each start. Costs `starts · steps` map steps, less where orbits arrive early.
 ///
 /// Source: Datseris & Wagemakers (2022), Chaos 32, 023104, for the question; the decision rules are our own.
@@ -110,6 +121,7 @@ pub fn find_attractors(
         entries: resting_places,
     };
     let mut counts = Vec::new();
+    let mut neutral = Vec::new();
     let (mut diverged, mut undecided) = (0, 0);
     for start in starts {
         match catalogue.follow(rng, start) {
@@ -117,6 +129,7 @@ pub fn find_attractors(
                 counts.resize(catalogue.entries.len(), 0);
                 counts[index] += 1;
             }
+            Fate::Neutral(point) => neutral.push(point),
             Fate::Diverged => diverged += 1,
             Fate::Undecided => undecided += 1,
         }
@@ -133,6 +146,17 @@ pub fn find_attractors(
             ..entry.attractor
         })
         .collect();
+    let resting: Vec<Vec<f64>> = neutral
+        .iter()
+        .map(|point| point.points[0].clone())
+        .collect();
+    for group in connected(map, &resting, plan.transient) {
+        let members: Vec<&Cycle> = group.iter().map(|&i| &neutral[i]).collect();
+        match continuum(&members, plan, size, total) {
+            Some(attractor) => attractors.push(attractor),
+            None => undecided += members.len(),
+        }
+    }
     // A stable sort: attractors with equal basins stay in the order of their discovery.
     attractors.sort_by_key(|attractor| std::cmp::Reverse(attractor.basin.count));
     AttractorSearch {
@@ -153,6 +177,8 @@ pub fn find_attractors(
 enum Fate {
     /// At this entry of the catalogue.
     Arrived(usize),
+    /// At rest at a point that is neutral in some directions and attracts in the others.
+    Neutral(Cycle),
     Diverged,
     Undecided,
 }
@@ -160,6 +186,7 @@ enum Fate {
 /// What one look at an orbit says.
 enum Verdict {
     Settled(usize),
+    Neutral(Cycle),
     /// At rest where it cannot stay: next to a saddle.
     Stuck,
     NotYet,
@@ -197,21 +224,21 @@ const PROBE_POINTS: usize = 60;
 
 impl Catalogue<'_> {
     fn follow(&mut self, rng: &mut impl Rng, start: &[f64]) -> Fate {
-        if start.len() != self.map.dim() || !is_finite(start) {
+        if start.is_empty() || start.len() != self.map.dim() || !is_finite(start) {
             return Fate::Undecided;
         }
         let mut z = start.to_vec();
         for round in 0..=self.plan.extra_rounds {
             let transient = self.plan.transient.saturating_mul(1 << round.min(30));
-            match self.advance(&mut z, transient) {
-                Some(Fate::Undecided) | None => {}
-                Some(fate) => return fate,
+            if let Some(fate) = self.advance(&mut z, transient) {
+                return fate;
             }
             let Some(orbit) = self.record(&z) else {
                 return Fate::Diverged;
             };
             match self.judge(&orbit, round) {
                 Verdict::Settled(index) => return Fate::Arrived(index),
+                Verdict::Neutral(point) => return Fate::Neutral(point),
                 Verdict::NotYet => z = orbit.last().to_vec(),
                 Verdict::Stuck => z = self.nudged(rng, orbit.last()),
             }
@@ -281,6 +308,7 @@ impl Catalogue<'_> {
         for period in orbit.recurrences(max_period, extent, negligible) {
             match self.approach(orbit, period) {
                 Approach::Arrived(cycle) => return Verdict::Settled(self.add_cycle(cycle)),
+                Approach::Neutral(point) => return Verdict::Neutral(point),
                 Approach::Resting => return Verdict::Stuck,
                 Approach::Underway => return Verdict::NotYet,
                 Approach::Elsewhere => {}
@@ -339,9 +367,21 @@ impl Catalogue<'_> {
         match cycle.stability {
             Stability::Stable if close => Approach::Arrived(cycle),
             Stability::Stable if last < first => Approach::Underway,
+            Stability::Marginal if close && self.rests_freely(&cycle) => Approach::Neutral(cycle),
             Stability::Saddle { .. } | Stability::Unstable if close => Approach::Resting,
             _ => Approach::Elsewhere,
         }
+    }
+
+    /// Whether every neutral direction at a fixed point is one of staying, not of turning or alternating.
+    fn rests_freely(&self, cycle: &Cycle) -> bool {
+        let tolerance = self.plan.marginal_tolerance;
+        cycle.period == 1
+            && cycle
+                .multipliers
+                .iter()
+                .filter(|multiplier| multiplier.norm() >= 1.0 - tolerance)
+                .all(|multiplier| (*multiplier - 1.0).norm() <= 10.0 * tolerance)
     }
 
     fn add_cycle(&mut self, cycle: Cycle) -> usize {
@@ -400,12 +440,41 @@ impl Catalogue<'_> {
     }
 }
 
+/// The attractor made of these points of rest, unless they are all one point.
+fn continuum(
+    members: &[&Cycle],
+    plan: &AttractorPlan,
+    size: f64,
+    total: usize,
+) -> Option<Attractor> {
+    let points: Vec<Vec<f64>> = members
+        .iter()
+        .map(|member| member.points[0].clone())
+        .collect();
+    let (center, extent) = center_and_extent(points.iter().map(Vec::as_slice));
+    let is_extended = extent > plan.arrival_distance * size.max(norm(&center));
+    is_extended.then(|| Attractor {
+        kind: AttractorKind::FixedPoint,
+        lyapunov: exponents_of(&members[0].multipliers, 1, plan.n_exponents),
+        basin: Fraction {
+            count: members.len(),
+            total,
+        },
+        center,
+        extent,
+        sample: strided(&points, SAMPLE_POINTS),
+        cycle: None,
+    })
+}
+
 /// What an orbit does near the cycle that its last points suggest.
 enum Approach {
     /// On a stable cycle.
     Arrived(Cycle),
     /// On its way to a stable cycle.
     Underway,
+    /// At a fixed point that neither attracts nor repels in some directions.
+    Neutral(Cycle),
     /// At a cycle that repels.
     Resting,
     /// Not near it, or nothing can be said.
@@ -582,8 +651,12 @@ fn typical_size(map: &dyn Map, starts: &[Vec<f64>]) -> f64 {
     let usable = starts
         .iter()
         .filter(|z| z.len() == map.dim() && is_finite(z));
-    let largest = usable.map(|z| norm(z)).fold(0.0, f64::max);
-    if largest > 0.0 { largest } else { 1.0 }
+    let mut lengths: Vec<f64> = usable
+        .map(|z| norm(z))
+        .filter(|&length| length > 0.0)
+        .collect();
+    lengths.sort_by(f64::total_cmp);
+    lengths.get(lengths.len() / 2).copied().unwrap_or(1.0)
 }
 
 /// `ln |λ| / period`.

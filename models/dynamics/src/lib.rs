@@ -26,6 +26,7 @@
 
 mod arrangement;
 mod attractors;
+mod continuum;
 mod cycles;
 mod fixed_points;
 mod fraction;

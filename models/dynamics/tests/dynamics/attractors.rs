@@ -136,14 +136,38 @@ fn what_cannot_be_decided_is_said_to_be_so() {
         ),
         (2, 0, 1)
     );
+    assert_eq!(attractors_of(&linear, &[]).n_starts, 0);
+    // One orbit at rest at a neutral point: nothing says whether the point stands alone.
     let identity = Linear(DMatrix::identity(2, 2));
     assert_eq!(
-        attractors_of(&identity, &[vec![0.3, 0.4], vec![1.0, 1.0]])
-            .undecided
-            .count,
-        2
+        attractors_of(&identity, &[vec![0.3, 0.4]]).undecided.count,
+        1
     );
-    assert_eq!(attractors_of(&identity, &[]).n_starts, 0);
+}
+
+/// A line attractor with a bend at a fold, beside an isolated point: one continuum, not a hundred points.
+#[test]
+fn a_line_attractor_is_one_attractor() {
+    let identity = Linear(DMatrix::identity(2, 2));
+    let search = attractors_of(&identity, &uniform_starts(&mut rng(6), 50, 2, 1.0));
+    assert!(search.attractors.len() == 1 && search.attractors[0].is_continuum());
+    assert_eq!(search.attractors[0].basin.count, 50);
+    // x stays, y follows |x| at half the distance per step.
+    let w = DMatrix::from_row_slice(2, 2, &[0.0, 0.0, 0.5, 0.5]);
+    let w2 = DMatrix::from_row_slice(2, 2, &[1.0, 0.0, -1.0, 0.0]);
+    let map = PiecewiseLinearMap::shallow(&[1.0, 0.5], &w, &w2, &[0.0; 2], &[0.0; 2]).unwrap();
+    let starts = uniform_starts(&mut rng(6), 100, 2, 2.0);
+    let search = attractors_of(&map, &starts);
+    assert!(search.attractors.len() == 1 && search.attractors[0].is_continuum());
+    assert_eq!(search.attractors[0].basin.count, 100);
+    assert_close(search.attractors[0].lyapunov[0], 0.0, 1e-9);
+    let fixed = find_fixed_points(&mut rng(1), &map, &starts, &enumerating());
+    assert!(fixed.found.is_empty() && !fixed.complete);
+    assert_eq!(
+        fixed.continua.len(),
+        2,
+        "one stretch for each side of the fold"
+    );
 }
 
 /// A start exactly on a saddle rests there for ever in exact arithmetic; it is no attractor.
