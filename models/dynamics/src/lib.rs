@@ -32,13 +32,17 @@ mod fixed_points;
 mod fraction;
 mod geometry;
 mod homotopy;
+mod linear_system;
 mod lyapunov;
 mod map;
 mod multipliers;
 mod newton;
+mod orbit;
 mod pattern;
 mod piecewise_linear;
 mod portrait;
+mod region_search;
+mod region_solver;
 mod stability;
 
 pub use attractors::{Attractor, AttractorKind, AttractorPlan, AttractorSearch, find_attractors};

@@ -170,6 +170,37 @@ fn a_line_attractor_is_one_attractor() {
     );
 }
 
+/// `z′ = z (1 + (1 − |z|²) / 5)`: the unit circle rests, point by point.
+#[test]
+fn a_ring_attractor_is_one_attractor() {
+    struct Ring;
+    impl Map for Ring {
+        fn dim(&self) -> usize {
+            2
+        }
+        fn step(&self, z: &[f64], next: &mut [f64]) {
+            let gain = 1.0 + (1.0 - z[0] * z[0] - z[1] * z[1]) / 5.0;
+            (next[0], next[1]) = (gain * z[0], gain * z[1]);
+        }
+        fn jacobian(&self, z: &[f64]) -> DMatrix<f64> {
+            let gain = 1.0 + (1.0 - z[0] * z[0] - z[1] * z[1]) / 5.0;
+            DMatrix::from_fn(
+                2,
+                2,
+                |i, j| if i == j { gain } else { 0.0 } - 0.4 * z[i] * z[j],
+            )
+        }
+    }
+    let search = attractors_of(&Ring, &uniform_starts(&mut rng(8), 60, 2, 1.2));
+    assert!(
+        search.attractors.len() == 1 && search.attractors[0].is_continuum(),
+        "{search:?}"
+    );
+    assert_eq!(search.attractors[0].basin.count, 60);
+    assert_close(search.attractors[0].extent, 1.0, 0.1);
+    assert_close(search.attractors[0].lyapunov[1], 0.6_f64.ln(), 1e-6);
+}
+
 /// A start exactly on a saddle rests there for ever in exact arithmetic; it is no attractor.
 #[test]
 fn a_saddle_is_never_an_attractor() {

@@ -1,0 +1,150 @@
+//! Recorded orbits, and what their points have in common.
+
+use crate::geometry::distance;
+
+/// Points of an attractor kept to recognise it, and points of an orbit compared with them.
+const CLOUD_POINTS: usize = 600;
+const PROBE_POINTS: usize = 60;
+
+/// A recorded stretch of orbit, `[time, M]` in one piece.
+pub(crate) struct Orbit {
+    pub dim: usize,
+    pub states: Vec<f64>,
+}
+
+impl Orbit {
+    pub fn len(&self) -> usize {
+        self.states.len() / self.dim
+    }
+
+    pub fn state(&self, t: usize) -> &[f64] {
+        &self.states[t * self.dim..(t + 1) * self.dim]
+    }
+
+    pub fn last(&self) -> &[f64] {
+        self.state(self.len() - 1)
+    }
+
+    pub fn states(&self) -> impl Iterator<Item = &[f64]> + Clone {
+        self.states.chunks_exact(self.dim)
+    }
+
+    pub fn extent(&self, range: std::ops::Range<usize>) -> f64 {
+        center_and_extent(range.map(|t| self.state(t)).collect::<Vec<_>>().into_iter()).1
+    }
+
+    pub fn first(&self, points: usize) -> Vec<Vec<f64>> {
+        self.states().take(points).map(<[f64]>::to_vec).collect()
+    }
+
+    /// Periods after which the end of the orbit nearly repeats itself throughout one period, the most exact first.
+    ///
+    /// A cycle that doubled its period a moment ago nearly repeats after half of it: the strict answer is tried
+    /// before the lax one. Distances below `negligible` are the jitter of rounding about a point of rest.
+    pub fn recurrences(&self, max_period: usize, extent: f64, negligible: f64) -> Vec<usize> {
+        let end = self.len() - 1;
+        let mut periods = Vec::new();
+        for nearly in [1e-8, 1e-6, 1e-4, 1e-2].map(|fraction| negligible.max(fraction * extent)) {
+            let shortest = (1..=max_period).find(|&period| {
+                end >= 2 * period
+                    && (0..period).all(|back| {
+                        distance(self.state(end - back), self.state(end - back - period)) <= nearly
+                    })
+            });
+            periods.extend(shortest.filter(|period| !periods.contains(period)));
+        }
+        periods
+    }
+
+    /// Whether both halves cover the same ground: an orbit on its way does not come back to where it was.
+    pub fn is_stationary(&self, merge_distance: f64) -> bool {
+        let middle = self.len() / 2;
+        let (first, second) = (self.extent(0..middle), self.extent(middle..self.len()));
+        let negligible = merge_distance * first.max(second);
+        (first - second).abs() <= 0.2 * first.max(second)
+            && Cloud::of(self, 0..middle).covers(&Cloud::of(self, middle..self.len()), negligible)
+    }
+}
+
+/// Points of an orbit, and how far apart sampling left them.
+pub(crate) struct Cloud {
+    points: Vec<Vec<f64>>,
+    /// Median and 95th percentile of the distance from one point to the nearest other.
+    gaps: [f64; 2],
+}
+
+impl Cloud {
+    pub fn of(orbit: &Orbit, range: std::ops::Range<usize>) -> Self {
+        let points: Vec<Vec<f64>> = strided_indices(range.len(), CLOUD_POINTS)
+            .map(|t| orbit.state(range.start + t).to_vec())
+            .collect();
+        let nearest = strided_indices(points.len(), PROBE_POINTS).map(|i| {
+            let others = points[..i].iter().chain(&points[i + 1..]);
+            others
+                .map(|other| distance(&points[i], other))
+                .fold(f64::INFINITY, f64::min)
+        });
+        let gaps = percentiles(nearest.collect(), [0.5, 0.95]);
+        Self { points, gaps }
+    }
+
+    /// Whether the points of `other` are no further from this cloud than its own are from each other, by the half
+    /// and by the four fifths of them: two samples of one attractor differ by more in a few points.
+    pub fn covers(&self, other: &Self, negligible: f64) -> bool {
+        let gap = |i: usize| {
+            self.points
+                .iter()
+                .map(|point| distance(point, &other.points[i]))
+                .fold(f64::INFINITY, f64::min)
+        };
+        let found = percentiles(
+            strided_indices(other.points.len(), PROBE_POINTS)
+                .map(gap)
+                .collect(),
+            [0.5, 0.8],
+        );
+        found
+            .iter()
+            .zip(self.gaps)
+            .all(|(&found, own)| found <= negligible.max(SAMPLING_SLACK * own))
+    }
+}
+
+/// How much larger a percentile of sixty distances may come out by chance.
+const SAMPLING_SLACK: f64 = 2.0;
+
+/// Mean of the points and their root mean square distance from it.
+pub(crate) fn center_and_extent<'a>(
+    points: impl Iterator<Item = &'a [f64]> + Clone,
+) -> (Vec<f64>, f64) {
+    let n = points.clone().count().max(1) as f64;
+    let dim = points.clone().next().map_or(0, <[f64]>::len);
+    let mut center = vec![0.0; dim];
+    for point in points.clone() {
+        center.iter_mut().zip(point).for_each(|(c, x)| *c += x / n);
+    }
+    let mean_square = points
+        .map(|point| distance(point, &center).powi(2) / n)
+        .sum::<f64>();
+    (center, mean_square.sqrt())
+}
+
+/// Up to `points` of all, evenly spread.
+pub(crate) fn strided(all: &[Vec<f64>], points: usize) -> Vec<Vec<f64>> {
+    strided_indices(all.len(), points)
+        .map(|i| all[i].clone())
+        .collect()
+}
+
+fn strided_indices(len: usize, points: usize) -> impl Iterator<Item = usize> {
+    let points = points.min(len);
+    (0..points).map(move |i| i * len / points)
+}
+
+fn percentiles(mut values: Vec<f64>, ranks: [f64; 2]) -> [f64; 2] {
+    values.sort_by(f64::total_cmp);
+    ranks.map(|rank| {
+        let index = (rank * values.len() as f64) as usize;
+        values.get(index).or(values.last()).copied().unwrap_or(0.0)
+    })
+}

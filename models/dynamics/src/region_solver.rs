@@ -1,0 +1,326 @@
+//! The fixed-point equation of single linear regions.
+
+use std::collections::HashSet;
+
+use nalgebra::{DMatrix, DVector};
+
+use crate::fixed_points::{Continuum, FixedPoint, FixedPointPlan, FixedPointSearch};
+use crate::geometry::{coincide, distance, dot, is_finite, norm};
+use crate::homotopy::{self, Direction};
+use crate::linear_system::{Solutions, solve_regular, solve_singular};
+use crate::map::Map;
+use crate::multipliers::multipliers;
+use crate::pattern::ActivationPattern;
+use crate::piecewise_linear::PiecewiseLinearMap;
+use crate::stability::Stability;
+
+/// How the equation of one region ended.
+pub(crate) enum Candidate {
+    /// A fixed point in this region, now in the ledger.
+    Accepted,
+    /// The solution lies in another region.
+    Elsewhere(Vec<f64>),
+    /// No single solution.
+    None,
+}
+
+/// Solves regions one at a time; holds the fixed points so far and the work done for them.
+pub(crate) struct RegionSolver<'a> {
+    pub map: &'a PiecewiseLinearMap,
+    plan: &'a FixedPointPlan,
+    found: Vec<FixedPoint>,
+    continua: Vec<Continuum>,
+    pub solves: usize,
+    /// Those of the solves that went into paths.
+    pub path_regions: usize,
+    degenerate_regions: usize,
+    /// Regions that hold, or may hold, fixed points that are not in `found`.
+    unanswered: usize,
+}
+
+/// A hinge counts as undecided within this of its fold, relative to the terms it adds up. Candidates of thin or
+/// ill-conditioned regions may miss by so much; they are then solved again where they landed.
+const BORDER_SLACK: f64 = 1e-7;
+
+/// Hinges closer to their fold than this cannot be told from being on it.
+const ON_BORDER: f64 = 1e-11;
+
+impl<'a> RegionSolver<'a> {
+    pub fn new(map: &'a PiecewiseLinearMap, plan: &'a FixedPointPlan) -> Self {
+        Self {
+            map,
+            plan,
+            found: Vec::new(),
+            continua: Vec::new(),
+            solves: 0,
+            path_regions: 0,
+            degenerate_regions: 0,
+            unanswered: 0,
+        }
+    }
+
+    pub fn solve_in(&mut self, region: &ActivationPattern) -> Candidate {
+        self.solves += 1;
+        let (jacobian, offset) = self.map.affine_in(region);
+        let dim = self.map.dim();
+        let balance = DMatrix::identity(dim, dim) - jacobian;
+        match solve_regular(&balance, &offset) {
+            Some(point) => {
+                let point = point.as_slice().to_vec();
+                if !is_finite(&point) {
+                    self.unanswered += 1;
+                    return Candidate::None;
+                }
+                match self.worst_violation(region, &point) {
+                    violation if violation > BORDER_SLACK => Candidate::Elsewhere(point),
+                    _ => self.polish_and_keep(point),
+                }
+            }
+            None => {
+                self.degenerate_regions += 1;
+                self.examine_degenerate(region, &balance, &offset);
+                Candidate::None
+            }
+        }
+    }
+
+    /// Follows one path and records the fixed points in the regions that it passes.
+    pub fn follow_path(
+        &mut self,
+        start: &[f64],
+        direction: Direction,
+        visited: &mut HashSet<ActivationPattern>,
+    ) {
+        let effort = self
+            .plan
+            .max_solves
+            .saturating_sub(self.solves)
+            .min(LONGEST_PATH);
+        let map = self.map;
+        homotopy::follow(map, start, direction, effort, |pattern, point| {
+            self.solves += 1;
+            self.path_regions += 1;
+            visited.insert(pattern.clone());
+            if self.worst_violation(pattern, point) <= BORDER_SLACK {
+                self.polish_and_keep(point.to_vec());
+            }
+        });
+    }
+
+    /// How far `point` lies outside `region`, in units of the terms that each hinge adds up.
+    fn worst_violation(&self, region: &ActivationPattern, point: &[f64]) -> f64 {
+        let length = norm(point);
+        let mut worst: f64 = 0.0;
+        for (k, hinge) in self.map.hinges().iter().enumerate() {
+            let activation = hinge.activation(point);
+            if (activation > 0.0) != region.is_active(k) {
+                let terms = norm(&hinge.normal) * length + hinge.bias.abs();
+                // Zero over zero is a point on its fold.
+                worst = worst.max(if activation == 0.0 {
+                    0.0
+                } else {
+                    activation.abs() / terms
+                });
+            }
+        }
+        worst
+    }
+
+    /// Solves again in the region where the candidate landed, keeps the better of the two, and records it if its
+    /// residual under the map itself is small enough.
+    fn polish_and_keep(&mut self, candidate: Vec<f64>) -> Candidate {
+        let mut best = candidate;
+        let mut residual = self.relative_residual(&best);
+        for _ in 0..POLISH_ROUNDS {
+            let Some(next) = self.newton_step(&best) else {
+                break;
+            };
+            let next_residual = self.relative_residual(&next);
+            if next_residual >= residual {
+                break;
+            }
+            (best, residual) = (next, next_residual);
+        }
+        if residual > self.plan.residual_tolerance {
+            return Candidate::Elsewhere(best);
+        }
+        let smallest_scale = self.smallest_scale();
+        let merge = self.plan.merge_distance;
+        if !self
+            .found
+            .iter()
+            .any(|other| coincide(&other.location, &best, merge, smallest_scale))
+        {
+            let point = self.describe(best, residual);
+            self.found.push(point);
+        }
+        Candidate::Accepted
+    }
+
+    /// One Newton step is one solve of the region's equation, refined: `z − (I − J)⁻¹ (z − F(z))`.
+    fn newton_step(&mut self, z: &[f64]) -> Option<Vec<f64>> {
+        self.solves += 1;
+        let dim = self.map.dim();
+        let mut image = vec![0.0; dim];
+        self.map.step(z, &mut image);
+        let deviation = DVector::from_iterator(dim, z.iter().zip(&image).map(|(z, f)| z - f));
+        let correction = solve_regular(
+            &(DMatrix::identity(dim, dim) - self.map.jacobian(z)),
+            &deviation,
+        )?;
+        Some(
+            z.iter()
+                .zip(correction.iter())
+                .map(|(z, d)| z - d)
+                .collect(),
+        )
+    }
+
+    fn relative_residual(&self, z: &[f64]) -> f64 {
+        let mut image = vec![0.0; z.len()];
+        self.map.step(z, &mut image);
+        let deviation = distance(z, &image);
+        let terms = norm(z).max(norm(
+            self.map.affine_in(&self.map.pattern_at(z)).1.as_slice(),
+        ));
+        let relative = if deviation == 0.0 {
+            0.0
+        } else {
+            deviation / terms
+        };
+        if relative.is_nan() {
+            f64::INFINITY
+        } else {
+            relative
+        }
+    }
+
+    fn describe(&self, location: Vec<f64>, residual: f64) -> FixedPoint {
+        let multipliers = multipliers(&self.map.jacobian(&location)).unwrap_or_default();
+        let stability = if multipliers.is_empty() || self.lies_on_a_border(&location) {
+            Stability::Marginal
+        } else {
+            Stability::from_multipliers(&multipliers, self.plan.marginal_tolerance)
+        };
+        FixedPoint {
+            location,
+            multipliers,
+            stability,
+            residual,
+        }
+    }
+
+    fn lies_on_a_border(&self, z: &[f64]) -> bool {
+        let length = norm(z);
+        self.map.hinges().iter().any(|hinge| {
+            hinge.activation(z).abs()
+                <= ON_BORDER * (norm(&hinge.normal) * length + hinge.bias.abs())
+        })
+    }
+
+    /// Below this length, a coordinate of this map is rounding.
+    fn smallest_scale(&self) -> f64 {
+        let folds = self
+            .map
+            .hinges()
+            .iter()
+            .map(|hinge| hinge.bias.abs() / norm(&hinge.normal));
+        let nearest_fold = folds
+            .filter(|&distance| distance > 0.0)
+            .fold(f64::INFINITY, f64::min);
+        if nearest_fold.is_finite() {
+            nearest_fold
+        } else {
+            f64::MIN_POSITIVE
+        }
+    }
+
+    /// Tells a region without fixed points from one that holds a line or plane of them.
+    fn examine_degenerate(
+        &mut self,
+        region: &ActivationPattern,
+        balance: &DMatrix<f64>,
+        offset: &DVector<f64>,
+    ) {
+        let Some(solutions) = solve_singular(balance, offset) else {
+            self.unanswered += 1;
+            return;
+        };
+        let Solutions::Flat { point, directions } = solutions else {
+            return;
+        };
+        match self.meets(region, &point, &directions) {
+            Some(inside) => {
+                self.unanswered += 1;
+                let directions = directions.iter().map(|d| d.as_slice().to_vec()).collect();
+                self.continua.push(Continuum {
+                    location: inside,
+                    directions,
+                });
+            }
+            // On a line the answer is exact; in a plane, only a point inside is proof.
+            None if directions.len() > 1 => self.unanswered += 1,
+            None => {}
+        }
+    }
+
+    /// A point of `point + span(directions)` inside `region`.
+    fn meets(
+        &self,
+        region: &ActivationPattern,
+        point: &DVector<f64>,
+        directions: &[DVector<f64>],
+    ) -> Option<Vec<f64>> {
+        let mut at = point.clone();
+        // Along each direction in turn, move to the middle of the stretch that the region leaves free.
+        for direction in directions {
+            let (mut low, mut high) = (f64::NEG_INFINITY, f64::INFINITY);
+            for (k, hinge) in self.map.hinges().iter().enumerate() {
+                let side = if region.is_active(k) { 1.0 } else { -1.0 };
+                let height = side * hinge.activation(at.as_slice());
+                let slope = side * dot(&hinge.normal, direction.as_slice());
+                let flat = norm(&hinge.normal) * 1e-12;
+                if slope > flat {
+                    low = low.max(-height / slope);
+                } else if slope < -flat {
+                    high = high.min(-height / slope);
+                }
+            }
+            let shift = match (low.is_finite(), high.is_finite()) {
+                (true, true) => (low + high) / 2.0,
+                (true, false) => low.max(0.0) + if low >= 0.0 { 1.0 + low } else { 0.0 },
+                (false, true) => high.min(0.0) - if high <= 0.0 { 1.0 - high } else { 0.0 },
+                (false, false) => 0.0,
+            };
+            at += direction * shift;
+        }
+        let inside = at.as_slice().to_vec();
+        (self.worst_violation(region, &inside) <= ON_BORDER).then_some(inside)
+    }
+
+    pub fn report(mut self, regions_visited: usize, every_region: bool) -> FixedPointSearch {
+        self.found
+            .sort_by(|a, b| lexicographic(&a.location, &b.location));
+        FixedPointSearch {
+            found: self.found,
+            continua: self.continua,
+            complete: every_region && self.unanswered == 0,
+            regions_visited,
+            solves: self.solves,
+            degenerate_regions: self.degenerate_regions,
+        }
+    }
+}
+
+const POLISH_ROUNDS: usize = 4;
+
+/// Regions that one path may pass before another is tried.
+const LONGEST_PATH: usize = 5_000;
+
+fn lexicographic(a: &[f64], b: &[f64]) -> std::cmp::Ordering {
+    a.iter()
+        .zip(b)
+        .map(|(x, y)| x.total_cmp(y))
+        .find(|order| order.is_ne())
+        .unwrap_or(std::cmp::Ordering::Equal)
+}
