@@ -98,8 +98,8 @@ pub struct AttractorSearch {
 /// Points of rest that are neutral are joined to continua where the map rests between them too; one alone is undecided.
 ///
 /// Finds only what the starts lead to, and basins as shares of these starts. Weak chaos and slow spirals within
-/// `exponent_tolerance` pass for quasiperiodic; chaotic transients that outlive the rounds pass for attractors; families of neutral orbits, as in a rotation, appear as one attractor
-/// for each start. Costs `starts · steps` map steps, less where orbits arrive early.
+/// `exponent_tolerance` pass for quasiperiodic; chaotic transients that outlive the rounds pass for attractors;
+/// families of neutral orbits, as in a rotation, appear as one attractor for each start. Costs `starts · steps` map steps, less where orbits arrive early.
 ///
 /// Source: Datseris & Wagemakers (2022), Chaos 32, 023104, for the question; the decision rules are our own.
 pub fn find_attractors(

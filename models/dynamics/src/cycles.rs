@@ -55,7 +55,7 @@ pub fn refine_cycle(
     plan: &CyclePlan,
 ) -> Option<Cycle> {
     let dim = map.dim();
-    if period == 0 || guess.len() != dim || !is_finite(guess) {
+    if dim == 0 || period == 0 || guess.len() != dim || !is_finite(guess) {
         return None;
     }
     let mut z = guess.to_vec();

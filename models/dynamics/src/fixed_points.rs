@@ -65,7 +65,9 @@ pub struct FixedPointSearch {
     pub continua: Vec<Continuum>,
     /// `found` is all there is: every linear region was visited and each answered.
     pub complete: bool,
+    /// Distinct patterns whose equation was solved.
     pub regions_visited: usize,
+    /// Linear systems solved, polishing included.
     pub solves: usize,
     /// Regions in which `I − J` is singular.
     pub degenerate_regions: usize,
@@ -75,9 +77,9 @@ pub struct FixedPointSearch {
 ///
 /// In each linear region `F(z) = J z + c`, so a fixed point solves `(I − J) z = c` and counts if it lies in its
 /// region. Where the regions can be enumerated all of them are solved, and the answer is complete. Elsewhere the
-/// search goes from region to region: it solves, jumps to the region in which the candidate lies, and starts again
-/// from the orbits of `starts`, points around them, neighbours of what was found and random patterns, until
-/// `max_solves` is spent; what it returns are fixed points, but perhaps not all.
+/// search spends half of `max_solves` on jumps (solve a region, go to the one in which the solution lies, start again
+/// from the orbits of `starts`, points around them, neighbours of what was found and random patterns) and half on
+/// continuous paths, which get through where jumps go in circles. What it returns are fixed points, but perhaps not all.
 ///
 /// Completeness is up to rounding: regions thinner than about `1e-12` of their distance are seen through their
 /// neighbours. Points in a region whose `I − J` is singular are not isolated and are listed as `continua`, in which
@@ -85,7 +87,8 @@ pub struct FixedPointSearch {
 ///
 /// Costs one `O(M³)` solve per region; `H` folds in `M` dimensions have up to `Σ_{i ≤ M} C(H, i)` regions.
 ///
-/// Sources: the search, Eisenmann et al. (2023), NeurIPS; the enumeration, see `arrangement`.
+/// Sources: jumps, Eisenmann et al. (2023), NeurIPS; paths, Katzenelson (1965), Bell Syst. Tech. J. 44, 1605–1620;
+/// the enumeration by deletion and restriction, Zaslavsky (1975), Mem. Am. Math. Soc. 154.
 pub fn find_fixed_points(
     rng: &mut impl Rng,
     map: &PiecewiseLinearMap,

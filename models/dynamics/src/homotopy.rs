@@ -12,6 +12,7 @@
 
 use nalgebra::{DMatrix, DVector};
 
+use crate::geometry::dot;
 use crate::map::Map;
 use crate::pattern::ActivationPattern;
 use crate::piecewise_linear::PiecewiseLinearMap;
@@ -95,7 +96,7 @@ impl Line {
                 continue;
             }
             let level = hinge.activation(self.base.as_slice());
-            let rate = hinge.activation(self.slope.as_slice()) - hinge.bias;
+            let rate = dot(&hinge.normal, self.slope.as_slice());
             let at = -level / rate;
             let ahead = if falling { at < tau } else { at > tau };
             let nearer =

@@ -80,7 +80,7 @@ const SHORTEST_STEP: f64 = 1e-9;
 
 fn descend(map: &dyn Map, start: &[f64], plan: &NewtonPlan) -> Result<Vec<f64>, StopReason> {
     let dim = map.dim();
-    if start.len() != dim || !is_finite(start) {
+    if dim == 0 || start.len() != dim || !is_finite(start) {
         return Err(StopReason::InvalidStart);
     }
     let mut z = start.to_vec();

@@ -16,7 +16,7 @@ use crate::stability::Stability;
 
 /// How the equation of one region ended.
 pub(crate) enum Candidate {
-    /// A fixed point in this region, now in the ledger.
+    /// A fixed point in this region, now recorded.
     Accepted,
     /// The solution lies in another region.
     Elsewhere(Vec<f64>),
@@ -59,6 +59,7 @@ impl<'a> RegionSolver<'a> {
         }
     }
 
+    /// Solves `(I − J) z = c` in one region and records the solution if it is a fixed point.
     pub fn solve_in(&mut self, region: &ActivationPattern) -> Candidate {
         self.solves += 1;
         let (jacobian, offset) = self.map.affine_in(region);
@@ -71,10 +72,16 @@ impl<'a> RegionSolver<'a> {
                     self.unanswered += 1;
                     return Candidate::None;
                 }
-                match self.worst_violation(region, &point) {
-                    violation if violation > BORDER_SLACK => Candidate::Elsewhere(point),
-                    _ => self.polish_and_keep(point),
+                let violation = self.worst_violation(region, &point);
+                if violation > BORDER_SLACK {
+                    return Candidate::Elsewhere(point);
                 }
+                let kept = self.polish_and_keep(point);
+                if violation <= ON_BORDER && !matches!(kept, Candidate::Accepted) {
+                    // It lies where it should, but rounding spoils its residual.
+                    self.unanswered += 1;
+                }
+                kept
             }
             None => {
                 self.degenerate_regions += 1;
@@ -288,9 +295,9 @@ impl<'a> RegionSolver<'a> {
             }
             let shift = match (low.is_finite(), high.is_finite()) {
                 (true, true) => (low + high) / 2.0,
-                (true, false) => low.max(0.0) + if low >= 0.0 { 1.0 + low } else { 0.0 },
-                (false, true) => high.min(0.0) - if high <= 0.0 { 1.0 - high } else { 0.0 },
-                (false, false) => 0.0,
+                (true, false) if low >= 0.0 => 2.0 * low + 1.0,
+                (false, true) if high <= 0.0 => 2.0 * high - 1.0,
+                _ => 0.0,
             };
             at += direction * shift;
         }
@@ -298,6 +305,7 @@ impl<'a> RegionSolver<'a> {
         (self.worst_violation(region, &inside) <= ON_BORDER).then_some(inside)
     }
 
+    /// The findings, in an order that does not depend on how they were found.
     pub fn report(mut self, regions_visited: usize, every_region: bool) -> FixedPointSearch {
         self.found
             .sort_by(|a, b| lexicographic(&a.location, &b.location));
@@ -312,6 +320,7 @@ impl<'a> RegionSolver<'a> {
     }
 }
 
+/// Newton steps that a candidate may still improve by; the first already reaches rounding.
 const POLISH_ROUNDS: usize = 4;
 
 /// Regions that one path may pass before another is tried.

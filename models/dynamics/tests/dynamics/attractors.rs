@@ -1,6 +1,6 @@
 use nalgebra::DMatrix;
 use nullcline_dynamics::{
-    AttractorKind, AttractorPlan, AttractorSearch, Map, PiecewiseLinearMap, PortraitPlan,
+    AttractorKind, AttractorPlan, AttractorSearch, Complex, Map, PiecewiseLinearMap, PortraitPlan,
     Stability, find_attractors, find_fixed_points, portrait,
 };
 
@@ -92,6 +92,38 @@ fn coexisting_attractors_are_kept_apart() {
         ]
     );
     assert!(search.diverged.count > 0);
+}
+
+/// Newton's method for `z³ = 1`: three fractal basins of 0.345, 0.327 and 0.329 of the square (recomputed from many starts).
+#[test]
+fn the_cube_roots_share_the_plane() {
+    struct CubeRoot;
+    impl Map for CubeRoot {
+        fn dim(&self) -> usize {
+            2
+        }
+        fn step(&self, z: &[f64], next: &mut [f64]) {
+            let z = Complex::new(z[0], z[1]);
+            let image = z - (z * z * z - 1.0) / (z * z * 3.0);
+            (next[0], next[1]) = (image.re, image.im);
+        }
+        fn jacobian(&self, z: &[f64]) -> DMatrix<f64> {
+            let z = Complex::new(z[0], z[1]);
+            let slope = (z * z * z - 1.0) * 2.0 / (z * z * z * 3.0);
+            DMatrix::from_row_slice(2, 2, &[slope.re, -slope.im, slope.im, slope.re])
+        }
+    }
+    let search = attractors_of(&CubeRoot, &uniform_starts(&mut rng(7), 3000, 2, 1.5));
+    assert_eq!(kinds(&search), [AttractorKind::FixedPoint; 3]);
+    for attractor in &search.attractors {
+        let [x, y] = [attractor.center[0], attractor.center[1]];
+        assert_close(x.hypot(y), 1.0, 1e-9);
+        let expected = if x > 0.0 { 0.345 } else { 0.328 };
+        let (low, high) = attractor.basin.wilson_interval();
+        assert!(low < expected && expected < high, "{x} {y} {low} {high}");
+        // Newton's method is superstable at a root.
+        assert!(attractor.lyapunov[0] < -10.0);
+    }
 }
 
 #[test]

@@ -326,7 +326,7 @@ fn a_shallow_network_without_fixed_points_has_its_cycles() {
 }
 
 #[test]
-fn henon_attracts_what_its_basin_says() {
+fn henon_has_the_periods_of_sixty_thousand_iterations() {
     let Some(case) = case("henon-windows") else {
         return;
     };

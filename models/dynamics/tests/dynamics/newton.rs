@@ -32,6 +32,33 @@ fn henon_has_two_saddles() {
     );
 }
 
+/// Three decoupled bits, `x′ = tanh(3x/2)`: 3³ points, of which 8, 12, 6 and 1 have 0, 1, 2 and 3 unstable directions.
+#[test]
+fn a_flip_flop_has_twenty_seven_fixed_points() {
+    let bits = TanhRnn(DMatrix::identity(3, 3) * 1.5);
+    let level = |index: usize, bit: u32| (index / 3_usize.pow(bit) % 3) as f64 - 1.0;
+    let starts: Vec<Vec<f64>> = (0..27)
+        .map(|index| (0..3).map(|bit| 0.8 * level(index, bit)).collect())
+        .collect();
+    let search = find_fixed_points_smooth(&bits, &starts, &newton());
+    assert_eq!(search.found.len(), 27);
+    for (unstable, expected) in [8, 12, 6, 1].into_iter().enumerate() {
+        let found = search
+            .found
+            .iter()
+            .filter(|point| point.unstable_dims() == unstable)
+            .count();
+        assert_eq!(found, expected, "{unstable} unstable directions");
+    }
+    let stable = search
+        .found
+        .iter()
+        .find(|point| point.stability == Stability::Stable)
+        .unwrap();
+    assert_close(stable.location[0].abs(), 0.858_559_636_640_110_3, 1e-12);
+    assert_close(stable.multipliers[2].re, 0.394_313_025_498_602_75, 1e-9);
+}
+
 #[test]
 fn every_attempt_says_how_it_ended() {
     struct Shift;
