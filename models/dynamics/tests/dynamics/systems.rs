@@ -196,7 +196,7 @@ pub fn distance(a: &[f64], b: &[f64]) -> f64 {
         .sqrt()
 }
 
-/// Each expected point is found once, and nothing else.
+/// Each expected point is found once, and nothing else; distances beyond one are relative.
 #[track_caller]
 pub fn assert_same_points(found: &[Vec<f64>], expected: &[Vec<f64>], tolerance: f64) {
     assert_eq!(
@@ -205,10 +205,11 @@ pub fn assert_same_points(found: &[Vec<f64>], expected: &[Vec<f64>], tolerance: 
         "found {found:?}\nexpected {expected:?}"
     );
     for point in expected {
-        let near = found
-            .iter()
-            .filter(|f| distance(f, point) <= tolerance)
-            .count();
+        let reach = tolerance
+            * point
+                .iter()
+                .fold(1.0_f64, |largest, x| largest.max(x.abs()));
+        let near = found.iter().filter(|f| distance(f, point) <= reach).count();
         assert_eq!(near, 1, "{point:?} in {found:?}");
     }
 }
