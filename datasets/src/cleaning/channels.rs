@@ -1,0 +1,216 @@
+//! Which channels can be used, and why the others cannot.
+
+use std::collections::BTreeMap;
+
+use super::context::CleaningContext;
+use super::standardise::n_training;
+use crate::recording::{Modality, SignalChannel};
+
+/// Why a channel is left out; `Display` is the reason shown in the report.
+#[derive(Debug, Clone, PartialEq, thiserror::Error)]
+pub enum Unusable {
+    #[error("marked bad by the lab")]
+    MarkedBad,
+    #[error("measures {0}, not the brain")]
+    NotBrain(String),
+    #[error("recorded at {found_hz} Hz, most channels at {needed_hz} Hz")]
+    OtherRate { found_hz: f64, needed_hz: f64 },
+    #[error("in {found}, most channels in {needed}")]
+    OtherUnit { found: String, needed: String },
+    #[error("{n} of {of} samples missing or infinite")]
+    NotFinite { n: usize, of: usize },
+    #[error("flat: one value throughout the training part")]
+    Flat,
+    #[error("no samples")]
+    Empty,
+}
+
+/// Sorts channels into usable ones and `(name, reason)`, both in the order of the file.
+///
+/// The rate and unit kept are those that most channels of the brain share; on a tie, the higher rate.
+pub fn usable(
+    modality: Modality,
+    channels: Vec<SignalChannel>,
+    context: &CleaningContext,
+) -> (Vec<SignalChannel>, Vec<(String, String)>) {
+    let candidates = || {
+        channels
+            .iter()
+            .filter(|channel| not_wanted(modality, &channel.name, context).is_none())
+    };
+    let rates = candidates().map(|channel| channel.sample_rate.hz().to_bits());
+    let needed_hz = most_common(rates).map(f64::from_bits).unwrap_or_default();
+    let at_rate = || candidates().filter(|channel| channel.sample_rate.hz() == needed_hz);
+    let needed_unit =
+        most_common(at_rate().map(|channel| channel.unit.clone())).unwrap_or_default();
+
+    let (mut good, mut excluded) = (Vec::new(), Vec::new());
+    for channel in channels {
+        let reason = not_wanted(modality, &channel.name, context)
+            .or_else(|| unlike_most(&channel, needed_hz, &needed_unit))
+            .or_else(|| unusable_samples(&channel.samples, context.train_fraction));
+        match reason {
+            None => good.push(channel),
+            Some(reason) => excluded.push((channel.name, reason.to_string())),
+        }
+    }
+    (good, excluded)
+}
+
+fn not_wanted(modality: Modality, name: &str, context: &CleaningContext) -> Option<Unusable> {
+    if context
+        .bad_channels
+        .iter()
+        .any(|bad| same_channel(bad, name))
+    {
+        return Some(Unusable::MarkedBad);
+    }
+    if let Some((_, kind)) = context
+        .other_channels
+        .iter()
+        .find(|(other, _)| same_channel(other, name))
+    {
+        return Some(Unusable::NotBrain(kind.clone()));
+    }
+    if modality == Modality::Eeg {
+        labelled_otherwise(name).map(Unusable::NotBrain)
+    } else {
+        None
+    }
+}
+
+fn unlike_most(channel: &SignalChannel, needed_hz: f64, needed_unit: &str) -> Option<Unusable> {
+    let found_hz = channel.sample_rate.hz();
+    if found_hz != needed_hz {
+        return Some(Unusable::OtherRate {
+            found_hz,
+            needed_hz,
+        });
+    }
+    (channel.unit != needed_unit).then(|| Unusable::OtherUnit {
+        found: channel.unit.clone(),
+        needed: needed_unit.to_owned(),
+    })
+}
+
+fn unusable_samples(samples: &[f32], train_fraction: f64) -> Option<Unusable> {
+    let Some(first) = samples.first() else {
+        return Some(Unusable::Empty);
+    };
+    let n = samples.iter().filter(|value| !value.is_finite()).count();
+    if n > 0 {
+        return Some(Unusable::NotFinite {
+            n,
+            of: samples.len(),
+        });
+    }
+    let training = &samples[..n_training(samples.len(), train_fraction)];
+    training
+        .iter()
+        .all(|value| value == first)
+        .then_some(Unusable::Flat)
+}
+
+/// EDF+ writes labels as "EEG Fz", tables as "Fz".
+fn same_channel(listed: &str, name: &str) -> bool {
+    listed == name
+        || name
+            .strip_prefix("EEG ")
+            .is_some_and(|bare| bare.trim() == listed)
+}
+
+/// What the label of an EDF+ channel says it measures, where that is no brain signal ("EOG VEOG", "ECG1", "STATUS").
+fn labelled_otherwise(name: &str) -> Option<String> {
+    const OTHER: [&str; 16] = [
+        "EOG", "HEOG", "VEOG", "ECG", "EKG", "EMG", "RESP", "SAO2", "SPO2", "TEMP", "STATUS",
+        "TRIG", "TRIGGER", "STIM", "STI", "DIG",
+    ];
+    let upper = name.to_ascii_uppercase();
+    let kind = upper
+        .split(|c: char| !c.is_ascii_alphanumeric())
+        .next()
+        .unwrap_or_default();
+    let numbered = kind.trim_end_matches(|c: char| c.is_ascii_digit());
+    OTHER
+        .iter()
+        .find(|&&other| other == kind || other == numbered)
+        .map(|&other| other.to_owned())
+}
+
+/// The value seen most often; on a tie, the largest.
+fn most_common<T: Ord>(values: impl Iterator<Item = T>) -> Option<T> {
+    let mut counts: BTreeMap<T, usize> = BTreeMap::new();
+    for value in values {
+        *counts.entry(value).or_default() += 1;
+    }
+    counts
+        .into_iter()
+        .max_by_key(|(_, n)| *n)
+        .map(|(value, _)| value)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::recording::SampleRate;
+
+    fn channel(name: &str, hz: f64, samples: &[f32]) -> SignalChannel {
+        let sample_rate = SampleRate::from_hz(hz).unwrap();
+        SignalChannel {
+            name: name.into(),
+            unit: "V".into(),
+            sample_rate,
+            samples: samples.to_vec(),
+        }
+    }
+
+    #[test]
+    fn every_exclusion_has_its_reason() {
+        let fine = [0.0, 1.0, 2.0, 3.0];
+        let mut temperature = channel("Body", 100.0, &fine);
+        temperature.unit = "degC".into();
+        let channels = vec![
+            channel("Fz", 100.0, &fine),
+            channel("EEG Cz", 100.0, &fine),
+            channel("Pz", 100.0, &fine),
+            channel("C3", 100.0, &fine),
+            channel("C4", 100.0, &[0.0, f32::NAN, 1.0, f32::INFINITY]),
+            channel("O1", 100.0, &[5.0, 5.0, 5.0, 6.0]),
+            channel("O2", 50.0, &fine[..2]),
+            channel("EOG left", 100.0, &fine),
+            channel("ECG1", 100.0, &fine),
+            channel("Resp", 100.0, &fine),
+            channel("E1", 100.0, &fine),
+            temperature,
+        ];
+        let context = CleaningContext {
+            bad_channels: vec!["Cz".into()],
+            other_channels: vec![("E1".into(), "HEOG".into())],
+            train_fraction: 0.75,
+            ..Default::default()
+        };
+        let (good, excluded) = usable(Modality::Eeg, channels, &context);
+        assert_eq!(
+            good.iter().map(|c| c.name.as_str()).collect::<Vec<_>>(),
+            ["Fz", "Pz", "C3"]
+        );
+        let excluded: Vec<(&str, &str)> = excluded
+            .iter()
+            .map(|(n, r)| (n.as_str(), r.as_str()))
+            .collect();
+        assert_eq!(
+            excluded,
+            [
+                ("EEG Cz", "marked bad by the lab"),
+                ("C4", "2 of 4 samples missing or infinite"),
+                ("O1", "flat: one value throughout the training part"),
+                ("O2", "recorded at 50 Hz, most channels at 100 Hz"),
+                ("EOG left", "measures EOG, not the brain"),
+                ("ECG1", "measures ECG, not the brain"),
+                ("Resp", "measures RESP, not the brain"),
+                ("E1", "measures HEOG, not the brain"),
+                ("Body", "in degC, most channels in V"),
+            ]
+        );
+    }
+}

@@ -1,0 +1,58 @@
+//! What the cleaning must know of a recording besides its samples.
+
+use std::path::PathBuf;
+
+use crate::bids::{ChannelsTable, RecordingFile, Sidecar};
+use crate::readers::ReadError;
+use crate::recording::Modality;
+
+#[derive(Debug, Clone, PartialEq)]
+pub struct CleaningContext {
+    /// Channels that the lab marked bad.
+    pub bad_channels: Vec<String>,
+    /// Channels that measure something else than the brain, with what they measure, such as `("E1", "EOG")`.
+    pub other_channels: Vec<(String, String)>,
+    pub power_line_hz: Option<f64>,
+    /// The first part of the samples, in (0, 1], that standardisation may look at.
+    pub train_fraction: f64,
+    /// For messages.
+    pub path: PathBuf,
+}
+
+impl Default for CleaningContext {
+    /// Nothing known; all samples are for training.
+    fn default() -> Self {
+        Self {
+            bad_channels: Vec::new(),
+            other_channels: Vec::new(),
+            power_line_hz: None,
+            train_fraction: 1.0,
+            path: PathBuf::new(),
+        }
+    }
+}
+
+impl CleaningContext {
+    /// From the recording's sidecar and its channels table, where it has one.
+    pub fn of(
+        file: &RecordingFile,
+        sidecar: &Sidecar,
+        train_fraction: f64,
+    ) -> Result<Self, ReadError> {
+        // Tables of ROI series or units have other columns; only the EEG one has a status.
+        let table = match file
+            .channels_path()
+            .filter(|_| file.modality == Modality::Eeg)
+        {
+            Some(path) => ChannelsTable::read(&path)?,
+            None => ChannelsTable::default(),
+        };
+        Ok(Self {
+            bad_channels: table.bad(),
+            other_channels: table.not_brain(),
+            power_line_hz: sidecar.power_line_hz,
+            train_fraction,
+            path: file.path.clone(),
+        })
+    }
+}

@@ -1,0 +1,49 @@
+//! Slow drift, taken as a straight line.
+
+/// Subtracts the least-squares line from `x`, in place, as scipy's `detrend`. Two samples or fewer become zero.
+pub fn subtract_line(x: &mut [f64]) {
+    let n = x.len() as f64;
+    let middle = (n - 1.0) / 2.0;
+    let mean = x.iter().sum::<f64>() / n;
+    let covariance: f64 = x
+        .iter()
+        .enumerate()
+        .map(|(t, value)| (t as f64 - middle) * (value - mean))
+        .sum();
+    let variance = n * (n * n - 1.0) / 12.0;
+    let slope = if variance > 0.0 {
+        covariance / variance
+    } else {
+        0.0
+    };
+    for (t, value) in x.iter_mut().enumerate() {
+        *value -= mean + slope * (t as f64 - middle);
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// Expected values: SciPy 1.17, `scipy.signal.detrend` of the same numbers.
+    #[test]
+    fn a_line_leaves_nothing_and_the_rest_stays() {
+        let mut line: Vec<f64> = (0..50).map(|t| 3.0 - 0.5 * f64::from(t)).collect();
+        subtract_line(&mut line);
+        assert!(line.iter().all(|value| value.abs() < 1e-12));
+
+        let mut x = [1.0, 4.0, 2.0, 8.0, 5.0, 7.0];
+        subtract_line(&mut x);
+        let expected = [
+            -0.7142857142857129,
+            1.171428571428573,
+            -1.9428571428571413,
+            2.942857142857145,
+            -1.1714285714285708,
+            -0.2857142857142847,
+        ];
+        for (found, expected) in x.iter().zip(expected) {
+            assert!((found - expected).abs() < 1e-12, "{found} {expected}");
+        }
+    }
+}

@@ -1,0 +1,221 @@
+//! What is done to a recording: every scientific choice of the cleaning, with its default.
+
+use serde::{Deserialize, Serialize};
+
+/// How recordings are cleaned. Fields left out of a run file take their defaults; unknown fields are errors.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[serde(default, deny_unknown_fields)]
+pub struct CleaningPlan {
+    pub eeg: EegPlan,
+    pub bold: BoldPlan,
+    pub spikes: SpikesPlan,
+    /// Each channel to mean 0 and sd 1 over the training part. Never applied to counts.
+    pub standardise: bool,
+    /// A recording with fewer good channels is excluded.
+    pub min_channels: usize,
+    /// A shorter recording is excluded.
+    pub min_secs: f64,
+}
+
+impl Default for CleaningPlan {
+    /// Standardised, at least 2 channels and 20 s.
+    fn default() -> Self {
+        Self {
+            eeg: EegPlan::default(),
+            bold: BoldPlan::default(),
+            spikes: SpikesPlan::default(),
+            standardise: true,
+            min_channels: 2,
+            min_secs: 20.0,
+        }
+    }
+}
+
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[serde(default, deny_unknown_fields)]
+pub struct EegPlan {
+    /// Pass band `[low, high]` in Hz, or "off". A low of 0 is a low-pass, a high of `inf` a high-pass.
+    #[serde(with = "or_off")]
+    pub band_hz: Option<[f64; 2]>,
+    pub notch_hz: NotchChoice,
+    /// Subtract the mean over the good channels from each.
+    pub average_reference: bool,
+}
+
+impl Default for EegPlan {
+    /// 1–40 Hz, the power line where it falls inside the band, average reference.
+    fn default() -> Self {
+        Self {
+            band_hz: Some([1.0, 40.0]),
+            notch_hz: NotchChoice::FromSidecar,
+            average_reference: true,
+        }
+    }
+}
+
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[serde(default, deny_unknown_fields)]
+pub struct BoldPlan {
+    /// Subtract each region's straight line.
+    pub detrend: bool,
+    /// Pass band `[low, high]` in Hz, or "off".
+    #[serde(with = "or_off")]
+    pub band_hz: Option<[f64; 2]>,
+}
+
+impl Default for BoldPlan {
+    /// Detrended, not filtered.
+    fn default() -> Self {
+        Self {
+            detrend: true,
+            band_hz: None,
+        }
+    }
+}
+
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[serde(default, deny_unknown_fields)]
+pub struct SpikesPlan {
+    pub bin_secs: f64,
+    /// A unit that fires less often is excluded.
+    pub min_rate_hz: f64,
+}
+
+impl Default for SpikesPlan {
+    /// 0.1 s bins, units from 0.05 Hz.
+    fn default() -> Self {
+        Self {
+            bin_secs: 0.1,
+            min_rate_hz: 0.05,
+        }
+    }
+}
+
+/// Which frequency is notched out. One outside the pass band is not applied: the band-pass has removed it.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Serialize, Deserialize)]
+#[serde(from = "NotchText", into = "NotchText")]
+pub enum NotchChoice {
+    /// `"sidecar"`: the recording's PowerLineFrequency; none where it has none.
+    #[default]
+    FromSidecar,
+    /// A number.
+    Hz(f64),
+    /// `"off"`.
+    Off,
+}
+
+/// How a run file spells [`NotchChoice`].
+#[derive(Clone, Copy, Serialize, Deserialize)]
+#[serde(untagged, expecting = "need a frequency in Hz, \"sidecar\" or \"off\"")]
+enum NotchText {
+    Hz(f64),
+    Word(NotchWord),
+}
+
+#[derive(Clone, Copy, Serialize, Deserialize)]
+#[serde(rename_all = "lowercase")]
+enum NotchWord {
+    Sidecar,
+    Off,
+}
+
+impl From<NotchText> for NotchChoice {
+    fn from(text: NotchText) -> Self {
+        match text {
+            NotchText::Hz(hz) => Self::Hz(hz),
+            NotchText::Word(NotchWord::Sidecar) => Self::FromSidecar,
+            NotchText::Word(NotchWord::Off) => Self::Off,
+        }
+    }
+}
+
+impl From<NotchChoice> for NotchText {
+    fn from(choice: NotchChoice) -> Self {
+        match choice {
+            NotchChoice::Hz(hz) => Self::Hz(hz),
+            NotchChoice::FromSidecar => Self::Word(NotchWord::Sidecar),
+            NotchChoice::Off => Self::Word(NotchWord::Off),
+        }
+    }
+}
+
+/// TOML has no null, so an absent band is written `"off"`.
+mod or_off {
+    use serde::{Deserialize, Deserializer, Serialize, Serializer};
+
+    #[derive(Serialize, Deserialize)]
+    #[serde(untagged, expecting = "need [low_hz, high_hz] or \"off\"")]
+    enum BandText {
+        Band([f64; 2]),
+        Word(Off),
+    }
+
+    #[derive(Serialize, Deserialize)]
+    #[serde(rename_all = "lowercase")]
+    enum Off {
+        Off,
+    }
+
+    pub fn serialize<S: Serializer>(
+        band: &Option<[f64; 2]>,
+        serializer: S,
+    ) -> Result<S::Ok, S::Error> {
+        band.map_or(BandText::Word(Off::Off), BandText::Band)
+            .serialize(serializer)
+    }
+
+    pub fn deserialize<'de, D: Deserializer<'de>>(
+        deserializer: D,
+    ) -> Result<Option<[f64; 2]>, D::Error> {
+        Ok(match BandText::deserialize(deserializer)? {
+            BandText::Band(band) => Some(band),
+            BandText::Word(Off::Off) => None,
+        })
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn parse(json: &str) -> Result<CleaningPlan, serde_json::Error> {
+        serde_json::from_str(json)
+    }
+
+    #[test]
+    fn what_is_left_out_is_the_default() {
+        assert_eq!(parse("{}").unwrap(), CleaningPlan::default());
+        let plan = parse(
+            r#"{"eeg": {"band_hz": "off", "notch_hz": 60}, "bold": {"band_hz": [0.01, 0.1]}}"#,
+        )
+        .unwrap();
+        assert_eq!(plan.eeg.band_hz, None);
+        assert_eq!(plan.eeg.notch_hz, NotchChoice::Hz(60.0));
+        assert!(plan.eeg.average_reference);
+        assert_eq!(plan.bold.band_hz, Some([0.01, 0.1]));
+    }
+
+    #[test]
+    fn a_plan_comes_back_as_written() {
+        let mut plan = CleaningPlan::default();
+        plan.eeg.band_hz = None;
+        plan.eeg.notch_hz = NotchChoice::Off;
+        assert_eq!(parse(&serde_json::to_string(&plan).unwrap()).unwrap(), plan);
+    }
+
+    #[test]
+    fn slips_are_told() {
+        assert!(
+            parse(r#"{"eeg": {"bandpass": [1, 40]}}"#)
+                .unwrap_err()
+                .to_string()
+                .contains("bandpass")
+        );
+        assert!(
+            parse(r#"{"eeg": {"band_hz": "of"}}"#)
+                .unwrap_err()
+                .to_string()
+                .contains("or \"off\"")
+        );
+    }
+}

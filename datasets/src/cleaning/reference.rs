@@ -1,0 +1,28 @@
+//! What voltages are measured against.
+
+/// Subtracts the mean over channels from every channel, sample by sample; `channels: [channel][time]`.
+///
+/// Only good channels may be passed: a bad one would leak into all others. Costs one dimension: the channels
+/// then sum to zero.
+pub fn subtract_average(channels: &mut [Vec<f64>]) {
+    let n_channels = channels.len() as f64;
+    let n_times = channels.iter().map(Vec::len).min().unwrap_or(0);
+    for t in 0..n_times {
+        let mean = channels.iter().map(|channel| channel[t]).sum::<f64>() / n_channels;
+        for channel in channels.iter_mut() {
+            channel[t] -= mean;
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn channels_sum_to_zero() {
+        let mut channels = vec![vec![1.0, 2.0], vec![3.0, 6.0], vec![5.0, 1.0]];
+        subtract_average(&mut channels);
+        assert_eq!(channels, [[-2.0, -1.0], [0.0, 3.0], [2.0, -2.0]]);
+    }
+}

@@ -1,0 +1,42 @@
+//! From a file in a dataset to a clean recording, inputs included.
+
+use crate::bids::{RecordingFile, events, sidecar};
+use crate::cleaning::{Cleaned, CleaningContext, CleaningError, CleaningPlan, clean};
+use crate::readers::{ReadError, read};
+use crate::recording::Raw;
+
+#[derive(Debug, thiserror::Error)]
+pub enum PrepareError {
+    #[error(transparent)]
+    Read(#[from] ReadError),
+    #[error(transparent)]
+    Cleaning(#[from] CleaningError),
+}
+
+/// Reads `file` with its sidecar, channels and events tables, and cleans it.
+///
+/// `train_fraction` in (0, 1] is the first part of the recording, which alone sets the standardisation.
+pub fn prepare(
+    file: &RecordingFile,
+    train_fraction: f64,
+    plan: &CleaningPlan,
+) -> Result<Cleaned, PrepareError> {
+    let sidecar = sidecar(&file.path)?;
+    let context = CleaningContext::of(file, &sidecar, train_fraction)?;
+    let raw = read(file, &sidecar)?;
+    let start_secs = match &raw {
+        Raw::Signals(_) => 0.0,
+        Raw::Spikes(trains) => trains.start_secs,
+    };
+    let mut cleaned = clean(raw, &context, plan)?;
+    if let Some(path) = file.events_path() {
+        let recording = &mut cleaned.recording;
+        recording.inputs = events::inputs(
+            &path,
+            recording.sample_rate,
+            recording.n_times(),
+            start_secs,
+        )?;
+    }
+    Ok(cleaned)
+}

@@ -1,0 +1,228 @@
+//! What was measured: sampled signals, spike trains, and the cleaned recording that a model sees.
+
+use std::fmt;
+
+use serde::{Deserialize, Serialize};
+
+/// Samples per second. Invariant: finite and positive.
+#[derive(Debug, Clone, Copy, PartialEq, PartialOrd, Serialize, Deserialize)]
+#[serde(try_from = "f64", into = "f64")]
+pub struct SampleRate {
+    hz: f64,
+}
+
+impl SampleRate {
+    /// Fails unless `hz` is finite and positive.
+    pub fn from_hz(hz: f64) -> Result<Self, NotASampleRate> {
+        if hz.is_finite() && hz > 0.0 {
+            Ok(Self { hz })
+        } else {
+            Err(NotASampleRate { hz })
+        }
+    }
+
+    /// Samples per second.
+    pub fn hz(self) -> f64 {
+        self.hz
+    }
+
+    /// Time from one sample to the next, in seconds.
+    pub fn step_secs(self) -> f64 {
+        1.0 / self.hz
+    }
+}
+
+impl TryFrom<f64> for SampleRate {
+    type Error = NotASampleRate;
+
+    fn try_from(hz: f64) -> Result<Self, NotASampleRate> {
+        Self::from_hz(hz)
+    }
+}
+
+impl From<SampleRate> for f64 {
+    fn from(rate: SampleRate) -> f64 {
+        rate.hz
+    }
+}
+
+#[derive(Debug, Clone, Copy, PartialEq, thiserror::Error)]
+#[error("need a sampling rate that is finite and above 0 Hz, found {hz}")]
+pub struct NotASampleRate {
+    pub hz: f64,
+}
+
+/// Which instrument a recording comes from.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
+#[serde(rename_all = "lowercase")]
+pub enum Modality {
+    Eeg,
+    Bold,
+    Spikes,
+}
+
+impl Modality {
+    /// The BIDS folder of this modality inside a subject's folder.
+    pub fn folder(self) -> &'static str {
+        match self {
+            Modality::Eeg => "eeg",
+            Modality::Bold => "func",
+            Modality::Spikes => "ecephys",
+        }
+    }
+}
+
+impl fmt::Display for Modality {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(match self {
+            Modality::Eeg => "EEG",
+            Modality::Bold => "fMRI (ROI series)",
+            Modality::Spikes => "spike counts",
+        })
+    }
+}
+
+/// One row of a recording: an electrode, a region of interest or a unit.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Channel {
+    pub name: String,
+    /// SI unit, or "a.u." or "count".
+    pub unit: String,
+}
+
+/// A cleaned recording on one regular time axis: what a model is fitted to.
+#[derive(Debug, Clone, PartialEq)]
+pub struct Recording {
+    pub modality: Modality,
+    pub sample_rate: SampleRate,
+    pub channels: Vec<Channel>,
+    /// `[time, channel]`, row-major.
+    pub samples: Vec<f32>,
+    pub inputs: Inputs,
+}
+
+impl Recording {
+    pub fn n_channels(&self) -> usize {
+        self.channels.len()
+    }
+
+    pub fn n_times(&self) -> usize {
+        self.samples
+            .len()
+            .checked_div(self.n_channels())
+            .unwrap_or(0)
+    }
+
+    pub fn duration_secs(&self) -> f64 {
+        self.n_times() as f64 / self.sample_rate.hz()
+    }
+
+    /// The samples of channel `i`, in order of time.
+    pub fn channel(&self, i: usize) -> impl Iterator<Item = f32> + '_ {
+        self.samples
+            .iter()
+            .skip(i)
+            .step_by(self.n_channels().max(1))
+            .copied()
+    }
+}
+
+/// What the experimenter did meanwhile, on the time axis of a recording.
+#[derive(Debug, Clone, Default, PartialEq)]
+pub struct Inputs {
+    pub names: Vec<String>,
+    /// `[time, K]`, row-major; empty when there are no inputs.
+    pub values: Vec<f32>,
+}
+
+impl Inputs {
+    pub fn none() -> Self {
+        Self::default()
+    }
+
+    pub fn n_inputs(&self) -> usize {
+        self.names.len()
+    }
+}
+
+/// What a reader returns: nothing filtered, nothing resampled, SI units.
+#[derive(Debug, Clone, PartialEq)]
+pub enum Raw {
+    Signals(Signals),
+    Spikes(SpikeTrains),
+}
+
+/// Continuous signals, each channel at the rate it was recorded with.
+#[derive(Debug, Clone, PartialEq)]
+pub struct Signals {
+    pub modality: Modality,
+    pub channels: Vec<SignalChannel>,
+    pub annotations: Vec<Annotation>,
+    /// What the reader had to assume or leave out, one sentence each.
+    pub warnings: Vec<String>,
+}
+
+#[derive(Debug, Clone, PartialEq)]
+pub struct SignalChannel {
+    pub name: String,
+    /// SI unit ("V"), or "a.u.", or whatever the file says when that has no SI counterpart here.
+    pub unit: String,
+    pub sample_rate: SampleRate,
+    pub samples: Vec<f32>,
+}
+
+/// A remark in the recording. Onset counts from the first sample.
+#[derive(Debug, Clone, PartialEq)]
+pub struct Annotation {
+    pub onset_secs: f64,
+    /// 0 for a moment.
+    pub duration_secs: f64,
+    pub text: String,
+}
+
+/// Spike times of sorted units over the observed stretch `[start_secs, stop_secs]`.
+#[derive(Debug, Clone, PartialEq)]
+pub struct SpikeTrains {
+    pub units: Vec<Unit>,
+    pub start_secs: f64,
+    pub stop_secs: f64,
+    pub n_trials: usize,
+}
+
+#[derive(Debug, Clone, PartialEq)]
+pub struct Unit {
+    pub name: String,
+    /// Ascending.
+    pub spike_secs: Vec<f64>,
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_sample_rate_is_finite_and_positive() {
+        assert_eq!(SampleRate::from_hz(128.0).map(SampleRate::hz), Ok(128.0));
+        for hz in [0.0, -1.0, f64::NAN, f64::INFINITY] {
+            assert!(SampleRate::from_hz(hz).is_err(), "{hz}");
+        }
+    }
+
+    #[test]
+    fn a_channel_is_a_column_of_the_samples() {
+        let channel = |name: &str| Channel {
+            name: name.into(),
+            unit: "V".into(),
+        };
+        let recording = Recording {
+            modality: Modality::Eeg,
+            sample_rate: SampleRate { hz: 2.0 },
+            channels: vec![channel("Fz"), channel("Cz")],
+            samples: vec![1.0, 10.0, 2.0, 20.0, 3.0, 30.0],
+            inputs: Inputs::none(),
+        };
+        assert_eq!(recording.n_times(), 3);
+        assert_eq!(recording.duration_secs(), 1.5);
+        assert_eq!(recording.channel(1).collect::<Vec<_>>(), [10.0, 20.0, 30.0]);
+    }
+}

@@ -1,0 +1,192 @@
+//! What can be told of a recording without any model: the rivals that a dynamical feature has to beat.
+
+use std::collections::BTreeMap;
+
+use crate::recording::{Modality, Recording};
+use crate::spectrum::welch;
+
+/// Simple statistics by name; those that cannot be computed (too few channels, no variance) are left out.
+///
+/// - EEG: `delta_power` (1–4 Hz), `theta_power` (4–8), `alpha_power` (8–13), `beta_power` (13–30), each relative to
+///   1–40 Hz and averaged over channels (Welch, 2 s); `spectral_entropy` of 1–40 Hz in [0, 1];
+///   `log_sd`, the mean over channels of ln sd in the channel's unit; `mean_abs_correlation` over channel pairs.
+/// - BOLD: `mean_abs_correlation`, `mean_correlation`, `lag1_autocorrelation` averaged over regions,
+///   `global_sd` of the mean over regions, `log_sd`.
+/// - Spikes, at 1 s: `mean_rate_hz`, `population_cv` of the summed count, `mean_correlation` over unit pairs,
+///   `fano_factor` averaged over units.
+///
+/// Costs `O(channels² · time)` for the correlations.
+pub fn simple_statistics(recording: &Recording) -> BTreeMap<String, f64> {
+    let named = match recording.modality {
+        Modality::Eeg => of_eeg(recording),
+        Modality::Bold => of_bold(recording),
+        Modality::Spikes => of_spikes(recording),
+    };
+    let known = named
+        .into_iter()
+        .filter_map(|(name, value)| Some((name.to_owned(), value?)));
+    known.filter(|(_, value)| value.is_finite()).collect()
+}
+
+type Named = Vec<(&'static str, Option<f64>)>;
+
+fn of_eeg(recording: &Recording) -> Named {
+    const PIECE_SECS: f64 = 2.0;
+    const WHOLE_HZ: [f64; 2] = [1.0, 40.0];
+    const BANDS_HZ: [(&str, f64, f64); 4] = [
+        ("delta_power", 1.0, 4.0),
+        ("theta_power", 4.0, 8.0),
+        ("alpha_power", 8.0, 13.0),
+        ("beta_power", 13.0, 30.0),
+    ];
+    let channels = columns(recording);
+    let rate_hz = recording.sample_rate.hz();
+    let piece = (PIECE_SECS * rate_hz).round() as usize;
+    let spectra: Vec<_> = channels.iter().map(|x| welch(x, rate_hz, piece)).collect();
+    let [low_hz, high_hz] = WHOLE_HZ;
+
+    let mut named: Named = BANDS_HZ
+        .iter()
+        .map(|&(name, from, to)| {
+            (
+                name,
+                mean(spectra.iter().map(|spectrum| {
+                    spectrum.between(from, to) / spectrum.between(low_hz, high_hz)
+                })),
+            )
+        })
+        .collect();
+    let entropies = spectra.iter().map(|spectrum| {
+        let powers = spectrum
+            .iter()
+            .filter(|&(hz, _)| low_hz <= hz && hz < high_hz)
+            .map(|(_, density)| density);
+        normalised_entropy(&powers.collect::<Vec<_>>())
+    });
+    named.push(("spectral_entropy", mean(entropies)));
+    named.push(("log_sd", mean(channels.iter().map(|x| sd(x).ln()))));
+    named.push((
+        "mean_abs_correlation",
+        mean(correlations(&channels).into_iter().map(f64::abs)),
+    ));
+    named
+}
+
+fn of_bold(recording: &Recording) -> Named {
+    let regions = columns(recording);
+    let pairs = correlations(&regions);
+    let global: Vec<f64> = (0..recording.n_times())
+        .map(|t| regions.iter().map(|x| x[t]).sum::<f64>() / regions.len() as f64)
+        .collect();
+    vec![
+        ("mean_abs_correlation", mean(pairs.iter().map(|r| r.abs()))),
+        ("mean_correlation", mean(pairs.iter().copied())),
+        (
+            "lag1_autocorrelation",
+            mean(regions.iter().map(|x| lag1_autocorrelation(x))),
+        ),
+        ("global_sd", (!global.is_empty()).then(|| sd(&global))),
+        ("log_sd", mean(regions.iter().map(|x| sd(x).ln()))),
+    ]
+}
+
+fn of_spikes(recording: &Recording) -> Named {
+    const BIN_SECS: f64 = 1.0;
+    let per_bin = (BIN_SECS * recording.sample_rate.hz()).round().max(1.0) as usize;
+    let units: Vec<Vec<f64>> = columns(recording)
+        .iter()
+        .map(|x| {
+            x.chunks_exact(per_bin)
+                .map(|bins| bins.iter().sum())
+                .collect()
+        })
+        .collect();
+    let n_bins = units.first().map_or(0, Vec::len);
+    let population: Vec<f64> = (0..n_bins)
+        .map(|t| units.iter().map(|x| x[t]).sum())
+        .collect();
+    let rate_of = |counts: &[f64]| average(counts) * recording.sample_rate.hz() / per_bin as f64;
+    vec![
+        ("mean_rate_hz", mean(units.iter().map(|x| rate_of(x)))),
+        (
+            "population_cv",
+            (!population.is_empty()).then(|| sd(&population) / average(&population)),
+        ),
+        ("mean_correlation", mean(correlations(&units).into_iter())),
+        (
+            "fano_factor",
+            mean(units.iter().map(|x| sd(x).powi(2) / average(x))),
+        ),
+    ]
+}
+
+/// `[channel][time]`
+fn columns(recording: &Recording) -> Vec<Vec<f64>> {
+    (0..recording.n_channels())
+        .map(|i| recording.channel(i).map(f64::from).collect())
+        .collect()
+}
+
+/// Mean over the finite values; `None` where there is none.
+fn mean(values: impl Iterator<Item = f64>) -> Option<f64> {
+    let (n, sum) = values
+        .filter(|value| value.is_finite())
+        .fold((0.0, 0.0), |(n, sum), value| (n + 1.0, sum + value));
+    (n > 0.0).then(|| sum / n)
+}
+
+fn average(x: &[f64]) -> f64 {
+    x.iter().sum::<f64>() / x.len() as f64
+}
+
+/// Population standard deviation.
+fn sd(x: &[f64]) -> f64 {
+    let mean = average(x);
+    (x.iter().map(|value| (value - mean).powi(2)).sum::<f64>() / x.len() as f64).sqrt()
+}
+
+/// Pearson's r of every pair of channels that both vary.
+fn correlations(channels: &[Vec<f64>]) -> Vec<f64> {
+    let unit_length = |x: &Vec<f64>| {
+        let mean = average(x);
+        let length = x
+            .iter()
+            .map(|value| (value - mean).powi(2))
+            .sum::<f64>()
+            .sqrt();
+        (length > 0.0).then(|| {
+            x.iter()
+                .map(|value| (value - mean) / length)
+                .collect::<Vec<_>>()
+        })
+    };
+    let directions: Vec<Vec<f64>> = channels.iter().filter_map(unit_length).collect();
+    let mut pairs = Vec::with_capacity(directions.len() * directions.len().saturating_sub(1) / 2);
+    for (i, a) in directions.iter().enumerate() {
+        pairs.extend(
+            directions[..i]
+                .iter()
+                .map(|b| a.iter().zip(b).map(|(a, b)| a * b).sum::<f64>()),
+        );
+    }
+    pairs
+}
+
+fn lag1_autocorrelation(x: &[f64]) -> f64 {
+    let mean = average(x);
+    let covariance: f64 = x
+        .windows(2)
+        .map(|pair| (pair[0] - mean) * (pair[1] - mean))
+        .sum();
+    covariance / x.iter().map(|value| (value - mean).powi(2)).sum::<f64>()
+}
+
+/// Shannon entropy of the powers as shares, over its largest possible value.
+fn normalised_entropy(powers: &[f64]) -> f64 {
+    let total: f64 = powers.iter().sum();
+    let shares = powers
+        .iter()
+        .map(|power| power / total)
+        .filter(|&share| share > 0.0);
+    shares.map(|share| -share * share.ln()).sum::<f64>() / (powers.len() as f64).ln()
+}
