@@ -7,6 +7,7 @@ use serde::{Deserialize, Serialize};
 use crate::observation::Observation;
 use crate::pseudo_inverse::pseudo_inverse;
 use crate::random::{normal_tensor, uniform_tensor};
+use crate::times_matrix::times_matrix;
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(tag = "kind", rename_all = "kebab-case", deny_unknown_fields)]
@@ -72,7 +73,7 @@ impl Encoder {
             Encoder::PseudoInverse => {
                 let centred = y.broadcast_sub(&observation.bias)?;
                 let inverse = pseudo_inverse(&observation.weight)?;
-                let mean = centred.broadcast_matmul(&inverse.t()?)?;
+                let mean = times_matrix(&centred, &inverse.t()?)?;
                 Ok(Posterior { mean, log_std: None })
             }
             Encoder::Convolutional(convolution) => convolution.encode(y),
@@ -132,11 +133,9 @@ impl Convolution {
         let shifts: Vec<Tensor> =
             (0..self.kernel).map(|lag| stabilised.narrow(1, lag, n_steps)).collect::<Result<_>>()?;
         let windows = Tensor::cat(&shifts, D::Minus1)?;
-        let features = windows
-            .broadcast_matmul(&self.kernel_weight)?
-            .broadcast_add(&self.kernel_bias)?
-            .tanh()?;
-        let head = features.broadcast_matmul(&self.head_weight)?.broadcast_add(&self.head_bias)?;
+        let features =
+            times_matrix(&windows, &self.kernel_weight)?.broadcast_add(&self.kernel_bias)?.tanh()?;
+        let head = times_matrix(&features, &self.head_weight)?.broadcast_add(&self.head_bias)?;
         let mean = head.narrow(D::Minus1, 0, self.latent)?.contiguous()?;
         let log_std = head.narrow(D::Minus1, self.latent, self.latent)?.contiguous()?;
         Ok(Posterior { mean, log_std: Some(log_std.clamp(LOG_STD_RANGE.0, LOG_STD_RANGE.1)?) })

@@ -14,6 +14,7 @@ mod pseudo_inverse;
 mod random;
 mod series;
 mod simulation;
+mod times_matrix;
 mod vae;
 
 pub use encoder::EncoderPlan;

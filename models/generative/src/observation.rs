@@ -6,6 +6,8 @@ use candle_core::{D, DType, Device, Result, Tensor, Var};
 use nalgebra::DMatrix;
 use serde::{Deserialize, Serialize};
 
+use crate::times_matrix::times_matrix;
+
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "kebab-case")]
 pub enum ObservationKind {
@@ -75,7 +77,7 @@ impl Observation {
 
     /// `B z + b`: the mean, or the log rate. `z: [batch, time, M]` → `[batch, time, D]`.
     pub fn linear_predictor(&self, z: &Tensor) -> Result<Tensor> {
-        let predictor = z.broadcast_matmul(&self.weight.t()?)?.broadcast_add(&self.bias)?;
+        let predictor = times_matrix(z, &self.weight.t()?)?.broadcast_add(&self.bias)?;
         match self.kind {
             ObservationKind::Gaussian => Ok(predictor),
             ObservationKind::Poisson => predictor.clamp(-MAX_LOG_RATE * 2.0, MAX_LOG_RATE),

@@ -1,0 +1,243 @@
+use std::collections::BTreeMap;
+use std::ops::ControlFlow;
+use std::path::PathBuf;
+use std::time::Instant;
+
+use anyhow::{Context, Result, bail};
+use clap::{Args, ValueEnum};
+use nullcline_models::judging::{Scores, judge};
+use nullcline_models::latent::LatentFamily;
+use nullcline_models::training::train;
+use nullcline_models::{EncoderPlan, ModelPlan, ObservationKind, Series, Split};
+use serde::Serialize;
+
+use super::arrays::read_array;
+use crate::outputs::{WeightsFile, write_model};
+use crate::plan::RunPlan;
+use crate::run::Outcome;
+use crate::seed::{RunSeed, Stage};
+
+/// Train one model on one array and judge it
+#[derive(Args)]
+#[command(after_help = "Examples:
+  nullcline fit series.npy --json
+  nullcline fit train.npy --test test.npy --latent-dim 3 --hidden-dim 50 --save model.safetensors
+  nullcline fit counts.tsv --observation poisson
+  nullcline fit recording.h5:/samples
+
+SERIES is [time, channel] in .npy, .tsv, .csv, .parquet or .h5:/dataset. Without --test, the end of SERIES is
+held out. Gaussian series are standardised by their training part.")]
+pub struct FitArguments {
+    series: PathBuf,
+    /// Judge on this series instead of the end of SERIES
+    #[arg(long, value_name = "SERIES")]
+    test: Option<PathBuf>,
+    #[arg(long, value_enum)]
+    model: Option<Family>,
+    #[arg(long, value_enum, default_value = "gaussian")]
+    observation: Observation,
+    #[arg(long, value_name = "M")]
+    latent_dim: Option<usize>,
+    #[arg(long, value_name = "H")]
+    hidden_dim: Option<usize>,
+    #[arg(long, value_name = "N")]
+    epochs: Option<usize>,
+    #[arg(long, value_name = "N")]
+    random_seed: Option<u64>,
+    /// Run file (TOML): its model, train, judge and split settings are used
+    #[arg(long, value_name = "FILE")]
+    config: Option<PathBuf>,
+    /// Save the model here (.safetensors)
+    #[arg(long, value_name = "FILE")]
+    save: Option<PathBuf>,
+    #[arg(long)]
+    json: bool,
+}
+
+#[derive(Clone, Copy, ValueEnum)]
+enum Family {
+    #[value(name = "shPLRNN")]
+    Shallow,
+    #[value(name = "clippedShPLRNN")]
+    ClippedShallow,
+}
+
+#[derive(Clone, Copy, PartialEq, ValueEnum)]
+enum Observation {
+    Gaussian,
+    Poisson,
+}
+
+/// The answer of `fit --json`.
+#[derive(Serialize)]
+struct Answer {
+    model: String,
+    parameters: usize,
+    seconds: f64,
+    epochs: usize,
+    chosen_epoch: usize,
+    validation: f64,
+    verdict: String,
+    reason: String,
+    d_stsp: Option<f64>,
+    d_h: Option<f64>,
+    pe: PredictionError,
+    bits_per_spike: Option<f64>,
+    baselines: BTreeMap<String, Scores>,
+    n_train: usize,
+    n_test: usize,
+    seed: u64,
+    saved: Option<PathBuf>,
+}
+
+#[derive(Serialize)]
+struct PredictionError {
+    n: usize,
+    value: Option<f64>,
+}
+
+pub fn fit(arguments: &FitArguments) -> Result<Outcome> {
+    let mut plan = arguments.config.as_deref().map_or(Ok(RunPlan::default()), RunPlan::read)?;
+    plan.seed = arguments.random_seed.unwrap_or(plan.seed);
+    plan.train.epochs = arguments.epochs.unwrap_or(plan.train.epochs);
+    plan.model.hidden_dim = arguments.hidden_dim.unwrap_or(plan.model.hidden_dim);
+    if let Some(family) = arguments.model {
+        plan.model.family = match family {
+            Family::Shallow => LatentFamily::Shallow,
+            Family::ClippedShallow => LatentFamily::ClippedShallow,
+        };
+    }
+    let plan = plan.checked()?;
+    let (series, split, names) = load(arguments, &plan)?;
+    let model_plan = model_plan(arguments, &plan, series.n_channels);
+    let seed = RunSeed(plan.seed);
+    let started = Instant::now();
+    let mut quiet = |_: &_, _: Option<&_>| ControlFlow::Continue(());
+    let trained = train(
+        seed.derive(Stage::Train, "series", 1),
+        &series,
+        &split,
+        &model_plan,
+        &plan.train,
+        &plan.judge,
+        None,
+        &mut quiet,
+    )?;
+    let seconds = started.elapsed().as_secs_f64();
+    let judgement = judge(seed.derive(Stage::Judge, "series", 1), &trained.model, &series, &split, &plan.judge)?;
+    if let Some(path) = &arguments.save {
+        let header = WeightsFile {
+            plan: model_plan.clone(),
+            sampling_rate_hz: None,
+            input_names: Vec::new(),
+            channel_names: names,
+        };
+        write_model(path, &header, &trained.model)?;
+    }
+    let verdict = serde_json::to_value(judgement.verdict)?.as_str().unwrap_or_default().to_string();
+    let answer = Answer {
+        model: model_plan.family.to_string(),
+        parameters: trained.model.n_parameters(),
+        seconds,
+        epochs: trained.history.len(),
+        chosen_epoch: trained.chosen_epoch,
+        validation: trained.validation,
+        verdict,
+        reason: judgement.reason,
+        d_stsp: judgement.model.d_stsp,
+        d_h: judgement.model.d_h,
+        pe: PredictionError { n: plan.judge.prediction_steps, value: judgement.model.pe },
+        bits_per_spike: judgement.model.bits_per_spike,
+        baselines: judgement.rivals.into_iter().collect(),
+        n_train: split.training().len(),
+        n_test: split.held_out.len(),
+        seed: plan.seed,
+        saved: arguments.save.clone(),
+    };
+    match arguments.json {
+        true => super::print_json(&answer)?,
+        false => print(&answer),
+    }
+    Ok(Outcome::Complete)
+}
+
+fn load(arguments: &FitArguments, plan: &RunPlan) -> Result<(Series, Split, Vec<String>)> {
+    let array = read_array(&arguments.series)?;
+    let n_channels = array.names.len();
+    let mut values = array.values;
+    let mut split = Split::new(array.n_times, &plan.split)
+        .with_context(|| format!("{}", arguments.series.display()))?;
+    if let Some(path) = &arguments.test {
+        let test = read_array(path)?;
+        if test.names.len() != n_channels {
+            bail!("need {n_channels} channels as in {}, found {} in {}", arguments.series.display(), test.names.len(), path.display());
+        }
+        let n_fit = ((1.0 - plan.split.validation_fraction) * array.n_times as f64).round() as usize;
+        split = Split {
+            fit: 0..n_fit,
+            validation: n_fit..array.n_times,
+            held_out: array.n_times..array.n_times + test.n_times,
+        };
+        values.extend(test.values);
+    }
+    if arguments.observation == Observation::Gaussian {
+        standardise(&mut values, n_channels, split.training().end);
+    } else if let Some(bad) = values.iter().find(|&&x| x < 0.0 || x.fract() != 0.0) {
+        bail!("need whole counts for Poisson observations, found {bad} in {}", arguments.series.display());
+    }
+    let observed = values.iter().map(|&value| value as f32).collect();
+    let series = Series::new(observed, n_channels, Vec::new(), 0)
+        .with_context(|| format!("{}", arguments.series.display()))?;
+    Ok((series, split, array.names))
+}
+
+/// To mean 0 and standard deviation 1 over the first `n_train` rows; a flat channel stays at 0.
+fn standardise(values: &mut [f64], n_channels: usize, n_train: usize) {
+    for channel in 0..n_channels {
+        let training = || values.iter().skip(channel).step_by(n_channels).take(n_train);
+        let mean = training().sum::<f64>() / n_train as f64;
+        let variance = training().map(|x| (x - mean).powi(2)).sum::<f64>() / n_train as f64;
+        let scale = if variance > 0.0 { variance.sqrt().recip() } else { 1.0 };
+        for value in values.iter_mut().skip(channel).step_by(n_channels) {
+            *value = (*value - mean) * scale;
+        }
+    }
+}
+
+fn model_plan(arguments: &FitArguments, plan: &RunPlan, n_channels: usize) -> ModelPlan {
+    let choice = &plan.model;
+    let observed = n_channels.min(choice.components);
+    let (observation, encoder) = match arguments.observation {
+        Observation::Gaussian => (ObservationKind::Gaussian, EncoderPlan::PseudoInverse),
+        Observation::Poisson => (
+            ObservationKind::Poisson,
+            EncoderPlan::Convolutional { kernel: choice.encoder_kernel, hidden: choice.encoder_hidden },
+        ),
+    };
+    let default_dim = match arguments.observation {
+        Observation::Gaussian => choice.latent_dim.min(observed),
+        Observation::Poisson => choice.latent_dim,
+    };
+    ModelPlan {
+        family: choice.family,
+        latent_dim: arguments.latent_dim.unwrap_or(default_dim),
+        hidden_dim: choice.hidden_dim,
+        observation,
+        encoder,
+        max_observed_dim: choice.components.max(arguments.latent_dim.unwrap_or(0)),
+    }
+}
+
+fn print(answer: &Answer) {
+    let number = |value: Option<f64>| value.map_or("–".to_string(), |value| format!("{value:.4}"));
+    println!("{} with {} parameters, trained in {:.1} s, chosen at epoch {} of {}", answer.model, answer.parameters, answer.seconds, answer.chosen_epoch, answer.epochs);
+    println!("{:<26}{:>10}{:>10}{:>10}{:>12}", "", "D_stsp", "D_H", format!("PE({})", answer.pe.n), "bits/spike");
+    let row = |name: &str, d_stsp, d_h, pe, bits| {
+        println!("{name:<26}{:>10}{:>10}{:>10}{:>12}", number(d_stsp), number(d_h), number(pe), number(bits));
+    };
+    row("model", answer.d_stsp, answer.d_h, answer.pe.value, answer.bits_per_spike);
+    for (name, scores) in &answer.baselines {
+        row(name, scores.d_stsp, scores.d_h, scores.pe, scores.bits_per_spike);
+    }
+    println!("{}: {}", answer.verdict, answer.reason);
+}

@@ -1,0 +1,132 @@
+//! The command line: what each command takes, and which function answers it.
+
+mod arrays;
+mod fit;
+mod inspect;
+mod portrait;
+mod run;
+mod simulate;
+mod weights_json;
+
+use std::ffi::OsString;
+use std::process::ExitCode;
+
+use clap::{Parser, Subcommand};
+
+use crate::run::Outcome;
+
+const EXIT_NOTHING: u8 = 1;
+const EXIT_USAGE: u8 = 2;
+const EXIT_EXCLUSIONS: u8 = 3;
+
+#[derive(Parser)]
+#[command(
+    name = "nullcline",
+    version,
+    about = "From recordings of a cohort to an honest comparison of its dynamics",
+    after_help = "Examples:
+  nullcline demo
+  nullcline run study/ out/ participant --participant-label 01 02
+  nullcline run study/ out/ group --group-column group --control control
+  nullcline inspect sub-01_task-rest_eeg.edf
+
+Exit codes: 0 all went well, 1 nothing could be done, 2 wrong usage, 3 finished with exclusions."
+)]
+struct Arguments {
+    #[command(subcommand)]
+    command: Command,
+}
+
+#[derive(Subcommand)]
+enum Command {
+    Run(run::RunArguments),
+    Inspect(inspect::InspectArguments),
+    Fit(fit::FitArguments),
+    Portrait(portrait::PortraitArguments),
+    Simulate(simulate::SimulateArguments),
+    Compare(run::CompareArguments),
+    Report(run::ReportArguments),
+    Demo(crate::demo::DemoArguments),
+}
+
+/// Runs the command named by `arguments`, the program's name first.
+pub fn main(arguments: impl Iterator<Item = OsString>) -> ExitCode {
+    // BIDS Apps are called with hyphens by some and underscores by others.
+    let arguments = arguments.map(hyphenated);
+    let parsed = match Arguments::try_parse_from(arguments) {
+        Ok(parsed) => parsed,
+        Err(message) => {
+            // Help and version are not errors.
+            let code = if message.use_stderr() { EXIT_USAGE } else { 0 };
+            let _ = message.print();
+            return ExitCode::from(code);
+        }
+    };
+    tracing_subscriber::fmt()
+        .with_writer(std::io::stderr)
+        .with_target(false)
+        .without_time()
+        .with_max_level(tracing::Level::INFO)
+        .with_ansi(std::io::IsTerminal::is_terminal(&std::io::stderr()))
+        .init();
+    let answered = match parsed.command {
+        Command::Run(arguments) => run::run(&arguments),
+        Command::Inspect(arguments) => inspect::inspect(&arguments),
+        Command::Fit(arguments) => fit::fit(&arguments),
+        Command::Portrait(arguments) => portrait::portrait(&arguments),
+        Command::Simulate(arguments) => simulate::simulate(&arguments),
+        Command::Compare(arguments) => run::compare(&arguments),
+        Command::Report(arguments) => run::report(&arguments),
+        Command::Demo(arguments) => crate::demo::demo(&arguments),
+    };
+    match answered {
+        Ok(Outcome::Complete) => ExitCode::SUCCESS,
+        Ok(Outcome::WithExclusions) => ExitCode::from(EXIT_EXCLUSIONS),
+        Ok(Outcome::Nothing) => ExitCode::from(EXIT_NOTHING),
+        Err(error) => {
+            let line = format!("{error:#}").split_whitespace().collect::<Vec<_>>().join(" ");
+            eprintln!("nullcline: {line}");
+            ExitCode::from(EXIT_NOTHING)
+        }
+    }
+}
+
+/// `--participant_label=a_b` → `--participant-label=a_b`; values are left alone.
+fn hyphenated(argument: OsString) -> OsString {
+    match argument.to_str() {
+        Some(text) if text.starts_with("--") => {
+            let (name, value) = text.split_once('=').map_or((text, None), |(name, value)| (name, Some(value)));
+            let name = name.replace('_', "-");
+            match value {
+                Some(value) => format!("{name}={value}").into(),
+                None => name.into(),
+            }
+        }
+        _ => argument,
+    }
+}
+
+/// Writes one JSON value to standard output.
+fn print_json(value: &impl serde::Serialize) -> anyhow::Result<()> {
+    println!("{}", serde_json::to_string_pretty(value)?);
+    Ok(())
+}
+
+#[cfg(test)]
+mod tests {
+    use clap::CommandFactory;
+
+    use super::*;
+
+    #[test]
+    fn the_command_line_is_consistent() {
+        Arguments::command().debug_assert();
+    }
+
+    #[test]
+    fn underscores_in_option_names_are_hyphens() {
+        assert_eq!(hyphenated("--participant_label".into()), "--participant-label");
+        assert_eq!(hyphenated("--group_column=dx_group".into()), "--group-column=dx_group");
+        assert_eq!(hyphenated("my_folder".into()), "my_folder");
+    }
+}

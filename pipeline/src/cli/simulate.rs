@@ -1,0 +1,86 @@
+use std::path::PathBuf;
+
+use anyhow::{Result, bail};
+use clap::Args;
+use rand::RngExt;
+use rand_distr::StandardNormal;
+use serde_json::json;
+
+use crate::outputs::{Table, read_model};
+use crate::run::Outcome;
+use crate::seed::{RunSeed, Stage};
+
+/// Run a saved model freely
+#[derive(Args)]
+#[command(after_help = "Examples:
+  nullcline simulate model.safetensors --steps 1000 > series.tsv
+  nullcline simulate model.safetensors --start 0.1,-0.4,2 --json
+
+Prints the expected observation at each step as TSV, one column a channel, without noise and without input.")]
+pub struct SimulateArguments {
+    model: PathBuf,
+    #[arg(long, value_name = "N", default_value_t = 1000)]
+    steps: usize,
+    /// First latent state; drawn from a standard Gaussian when absent
+    #[arg(long, value_name = "Z,Z,…", value_delimiter = ',', allow_hyphen_values = true)]
+    start: Option<Vec<f64>>,
+    #[arg(long, value_name = "N", default_value_t = 1)]
+    random_seed: u64,
+    /// Write <STEM>.tsv and <STEM>.parquet instead of printing
+    #[arg(long, value_name = "STEM")]
+    output: Option<PathBuf>,
+    #[arg(long)]
+    json: bool,
+}
+
+pub fn simulate(arguments: &SimulateArguments) -> Result<Outcome> {
+    let (header, model) = read_model(&arguments.model)?;
+    let frozen = model.freeze()?;
+    let dim = frozen.latent_dim();
+    let start = match &arguments.start {
+        Some(start) if start.len() == dim && start.iter().all(|z| z.is_finite()) => start.clone(),
+        Some(start) => bail!("need a finite start of {dim} numbers, found {start:?}"),
+        None => {
+            let mut rng = RunSeed(arguments.random_seed).rng_for(Stage::Simulate, "start", 0);
+            (0..dim).map(|_| rng.sample(StandardNormal)).collect()
+        }
+    };
+    let silence = vec![0.0; frozen.input_weights.ncols()];
+    let Some(run) = frozen.simulate(&start, arguments.steps, |_| &silence) else {
+        bail!("the simulation from {start:?} diverged within {} steps", arguments.steps);
+    };
+    let observed = match model.plan.observation {
+        nullcline_models::ObservationKind::Poisson => run.observed,
+        nullcline_models::ObservationKind::Gaussian => model.projection.reconstruct(&run.observed),
+    };
+    let rows = |matrix: &nalgebra::DMatrix<f64>| -> Vec<Vec<f64>> {
+        matrix.row_iter().map(|row| row.iter().copied().collect()).collect()
+    };
+    if let Some(stem) = &arguments.output {
+        let mut table = Table::default();
+        for (channel, name) in header.channel_names.iter().enumerate() {
+            table = table.number(name, observed.column(channel).iter().map(|&value| Some(value)));
+        }
+        for path in table.write(stem)? {
+            println!("{}", path.display());
+        }
+    } else if arguments.json {
+        super::print_json(&json!({
+            "channels": header.channel_names,
+            "sampling_rate_hz": header.sampling_rate_hz,
+            "observed": rows(&observed),
+            "latent": rows(&run.latent),
+        }))?;
+    } else {
+        let mut text = header.channel_names.join("\t");
+        for row in rows(&observed) {
+            text.push('\n');
+            text.push_str(&row.iter().map(f64::to_string).collect::<Vec<_>>().join("\t"));
+        }
+        text.push('\n');
+        use std::io::Write;
+        // A reader that closes the pipe early is no failure of ours.
+        let _ = std::io::stdout().write_all(text.as_bytes());
+    }
+    Ok(Outcome::Complete)
+}

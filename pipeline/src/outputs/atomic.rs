@@ -1,0 +1,39 @@
+use std::fs;
+use std::path::Path;
+
+use anyhow::{Context, Result};
+use serde::Serialize;
+use serde::de::DeserializeOwned;
+
+/// Lets `write` make the file under a temporary name beside `path`, then renames it.
+pub(super) fn write_whole(path: &Path, write: impl FnOnce(&Path) -> Result<()>) -> Result<()> {
+    let folder = path.parent().unwrap_or(Path::new("."));
+    fs::create_dir_all(folder)
+        .with_context(|| format!("need a writable output folder, could not make {}", folder.display()))?;
+    let name = path.file_name().unwrap_or_default().to_string_lossy();
+    // The process is in the name: two jobs of one array never write to the same temporary file.
+    let temporary = folder.join(format!(".{name}.{}.part", std::process::id()));
+    let written = write(&temporary)
+        .and_then(|()| Ok(fs::rename(&temporary, path)?))
+        .with_context(|| format!("need to write {}", path.display()));
+    if written.is_err() {
+        // A full disk keeps nothing half-written; the first error is the one to tell.
+        let _ = fs::remove_file(&temporary);
+    }
+    written
+}
+
+pub fn write_text(path: &Path, text: &str) -> Result<()> {
+    write_whole(path, |temporary| Ok(fs::write(temporary, text)?))
+}
+
+pub fn write_json(path: &Path, value: &impl Serialize) -> Result<()> {
+    let mut text = serde_json::to_string_pretty(value)?;
+    text.push('\n');
+    write_text(path, &text)
+}
+
+pub fn read_json<T: DeserializeOwned>(path: &Path) -> Result<T> {
+    let text = fs::read_to_string(path).with_context(|| format!("need {}", path.display()))?;
+    serde_json::from_str(&text).with_context(|| format!("need a summary of this version in {}", path.display()))
+}

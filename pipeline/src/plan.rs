@@ -1,0 +1,256 @@
+//! Every scientific choice of a run, complete, in one value that can be written down.
+
+use std::path::Path;
+
+use anyhow::{Context, Result, bail};
+use nullcline_datasets::{CleaningPlan, Modality};
+use nullcline_dynamics::{AttractorPlan, FixedPointPlan, PortraitPlan};
+use nullcline_models::judging::JudgePlan;
+use nullcline_models::latent::LatentFamily;
+use nullcline_models::training::TrainPlan;
+use nullcline_models::{EncoderPlan, ModelPlan, ObservationKind, SplitPlan};
+use serde::{Deserialize, Serialize};
+
+/// A run file (`--config run.toml`) sets any of these; what it leaves out has the values shown by
+/// `nullcline run --help-config`.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[serde(default, deny_unknown_fields)]
+pub struct RunPlan {
+    pub seed: u64,
+    /// Models trained per subject, each with its own seed.
+    pub refits: usize,
+    pub recordings: RecordingChoice,
+    pub cleaning: CleaningPlan,
+    pub split: SplitPlan,
+    pub model: ModelChoice,
+    pub train: TrainPlan,
+    pub judge: JudgePlan,
+    pub analyse: AnalysePlan,
+    pub compare: ComparePlan,
+}
+
+impl Default for RunPlan {
+    fn default() -> Self {
+        Self {
+            seed: 1,
+            refits: 3,
+            recordings: RecordingChoice::default(),
+            cleaning: CleaningPlan::default(),
+            split: SplitPlan::default(),
+            model: ModelChoice::default(),
+            train: TrainPlan::default(),
+            judge: JudgePlan::default(),
+            analyse: AnalysePlan::default(),
+            compare: ComparePlan::default(),
+        }
+    }
+}
+
+/// Which of a subject's recordings is used: exactly one must be left.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(default, deny_unknown_fields)]
+pub struct RecordingChoice {
+    pub task: Option<String>,
+    pub session: Option<String>,
+    pub run: Option<String>,
+}
+
+/// The model, as far as it does not depend on the recording.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(default, deny_unknown_fields)]
+pub struct ModelChoice {
+    pub family: LatentFamily,
+    pub latent_dim: usize,
+    pub hidden_dim: usize,
+    /// EEG and fMRI with more channels are seen through this many principal components.
+    pub components: usize,
+    /// Bins the encoder of spike counts looks back on, itself included.
+    pub encoder_kernel: usize,
+    pub encoder_hidden: usize,
+}
+
+impl Default for ModelChoice {
+    fn default() -> Self {
+        Self {
+            family: LatentFamily::Shallow,
+            latent_dim: 6,
+            hidden_dim: 40,
+            components: 8,
+            encoder_kernel: 8,
+            encoder_hidden: 32,
+        }
+    }
+}
+
+impl ModelChoice {
+    /// Gaussian observation and pseudo-inverse for signals; Poisson and a convolutional encoder for
+    /// counts.
+    pub fn for_recording(&self, modality: Modality, n_channels: usize) -> ModelPlan {
+        let observed = n_channels.min(self.components);
+        let (observation, encoder, latent_dim) = match modality {
+            Modality::Spikes => (
+                ObservationKind::Poisson,
+                EncoderPlan::Convolutional { kernel: self.encoder_kernel, hidden: self.encoder_hidden },
+                self.latent_dim,
+            ),
+            Modality::Eeg | Modality::Bold => {
+                (ObservationKind::Gaussian, EncoderPlan::PseudoInverse, self.latent_dim.min(observed))
+            }
+        };
+        ModelPlan {
+            family: self.family,
+            latent_dim,
+            hidden_dim: self.hidden_dim,
+            observation,
+            encoder,
+            max_observed_dim: self.components,
+        }
+    }
+}
+
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[serde(default, deny_unknown_fields)]
+pub struct AnalysePlan {
+    /// Encoded states of the recording from which orbits are started; basins are shares of these.
+    pub starts: usize,
+    pub transient: usize,
+    pub steps: usize,
+    /// Enumerate all linear regions when there are no more than this.
+    pub max_regions: usize,
+    /// Linear systems solved at most by the search where enumeration is out of reach.
+    pub max_solves: usize,
+}
+
+impl Default for AnalysePlan {
+    fn default() -> Self {
+        Self { starts: 100, transient: 1000, steps: 1000, max_regions: 200_000, max_solves: 20_000 }
+    }
+}
+
+impl AnalysePlan {
+    pub fn portrait_plan(&self, latent_dim: usize) -> PortraitPlan {
+        PortraitPlan {
+            fixed_points: FixedPointPlan {
+                max_regions: self.max_regions,
+                max_solves: self.max_solves,
+                residual_tolerance: 1e-10,
+                merge_distance: 1e-6,
+                marginal_tolerance: 1e-6,
+            },
+            attractors: AttractorPlan {
+                transient: self.transient,
+                steps: self.steps,
+                extra_rounds: 3,
+                divergence_bound: 1e6,
+                max_period: 200.min(self.steps / 2),
+                arrival_distance: 1e-6,
+                merge_distance: 0.05,
+                exponent_tolerance: 5.0 / self.steps as f64,
+                marginal_tolerance: 1e-6,
+                n_exponents: latent_dim,
+            },
+        }
+    }
+}
+
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[serde(default, deny_unknown_fields)]
+pub struct ComparePlan {
+    /// Column of participants.tsv that names the group; guessed only when just one has two values.
+    pub group_column: Option<String>,
+    /// The reference level of that column.
+    pub control: Option<String>,
+    /// The level compared with it; needed only where the column has more than two.
+    pub versus: Option<String>,
+    /// Columns to adjust for. Absent: `age` (or `age_days`) and `sex`, as far as they are there.
+    pub covariates: Option<Vec<String>>,
+    pub permutations: usize,
+    pub alpha: f64,
+    pub min_per_group: usize,
+}
+
+impl Default for ComparePlan {
+    fn default() -> Self {
+        Self {
+            group_column: None,
+            control: None,
+            versus: None,
+            covariates: None,
+            permutations: 5000,
+            alpha: 0.05,
+            min_per_group: 3,
+        }
+    }
+}
+
+impl RunPlan {
+    pub fn read(path: &Path) -> Result<Self> {
+        let text = std::fs::read_to_string(path)
+            .with_context(|| format!("need a run file in TOML, could not read {}", path.display()))?;
+        let plan: Self = toml::from_str(&text).map_err(|error| {
+            let message = error.message().replace('\n', " ");
+            let line = error.span().map_or(0, |span| text[..span.start].lines().count().max(1));
+            anyhow::anyhow!("{message}, in line {line} of {}", path.display())
+        })?;
+        plan.checked()
+    }
+
+    /// Values that would only fail deep inside.
+    pub fn checked(self) -> Result<Self> {
+        let positive = [
+            ("refits", self.refits),
+            ("model.latent_dim", self.model.latent_dim),
+            ("model.hidden_dim", self.model.hidden_dim),
+            ("model.components", self.model.components),
+            ("model.encoder_kernel", self.model.encoder_kernel),
+            ("model.encoder_hidden", self.model.encoder_hidden),
+            ("train.epochs", self.train.epochs),
+            ("train.batches_per_epoch", self.train.batches_per_epoch),
+            ("train.batch_size", self.train.batch_size),
+            ("train.sequence_length", self.train.sequence_length),
+            ("judge.prediction_steps", self.judge.prediction_steps),
+            ("judge.bins", self.judge.bins),
+            ("judge.mixture_samples", self.judge.mixture_samples),
+            ("analyse.starts", self.analyse.starts),
+            ("analyse.steps", self.analyse.steps),
+            ("compare.permutations", self.compare.permutations),
+        ];
+        for (name, value) in positive {
+            if value == 0 {
+                bail!("need a positive {name}, found 0");
+            }
+        }
+        let [first, last] = self.train.learning_rate;
+        if !(first > 0.0 && last > 0.0 && first.is_finite() && last.is_finite()) {
+            bail!("need positive learning rates, found {first} and {last}");
+        }
+        if self.train.alpha.iter().any(|alpha| !(0.0..=1.0).contains(alpha)) {
+            bail!("need train.alpha between 0 and 1, found {:?}", self.train.alpha);
+        }
+        Ok(self)
+    }
+
+    pub fn to_toml(&self) -> String {
+        toml::to_string_pretty(self).expect("a plan is plain data")
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_written_plan_reads_back_as_itself() {
+        let plan = RunPlan::default();
+        assert_eq!(toml::from_str::<RunPlan>(&plan.to_toml()).unwrap(), plan);
+    }
+
+    #[test]
+    fn an_unknown_setting_is_named_with_its_line() {
+        let folder = tempfile::tempdir().unwrap();
+        let path = folder.path().join("run.toml");
+        std::fs::write(&path, "refits = 2\nlearning_rat = 3\n").unwrap();
+        let message = RunPlan::read(&path).unwrap_err().to_string();
+        assert!(message.contains("learning_rat") && message.contains("line 2"), "{message}");
+    }
+}

@@ -1,0 +1,154 @@
+use anyhow::Result;
+use nalgebra::DMatrix;
+use nullcline_datasets::Modality;
+use nullcline_dynamics::{Portrait, portrait};
+use nullcline_models::{FrozenModel, SequenceVae, Simulation};
+use rand::Rng;
+use rand::seq::index;
+
+use super::{Ingested, Judged, Staged, Trained, dynamics_features};
+use crate::outputs::{
+    DynamicsSummary, Fingerprint, OutDir, PortraitJson, RefitDynamics, SCHEMA, SimulationArrays, Stamp, Table,
+    read_json, write_json, write_simulation,
+};
+use crate::plan::{AnalysePlan, RunPlan};
+use crate::seed::{RunSeed, Stage};
+
+pub struct Analysed {
+    pub summary: DynamicsSummary,
+}
+
+/// Finds fixed points, attractors and basins of every refit that was trained. Those that are not faithful
+/// are analysed for the subject's page, and marked; the group never sees them.
+pub fn analyse(
+    ingested: &Staged<Ingested>,
+    refits: &[Staged<Trained>],
+    judged: &Staged<Judged>,
+    plan: &RunPlan,
+    out: &OutDir,
+) -> Result<Staged<Analysed>> {
+    let Ingested { subject, modality, summary, series, split, .. } = &ingested.value;
+    let dir = out.subject(subject);
+    let file = |name: &str| dir.recording_file(*modality, &summary.prefix, name);
+    let (json, table, arrays) = (
+        file("desc-portrait_dynamics.json"),
+        file("desc-features_dynamics"),
+        file("desc-simulation_arrays.h5"),
+    );
+    let key = Fingerprint::of("analyse").upstream(&judged.key).settings(&(&plan.analyse, plan.seed))?.key();
+    let stamp = dir.stamp("analyse");
+    if Stamp::is_current(&stamp, &key) {
+        return Ok(Staged { value: Analysed { summary: read_json(&json)? }, key, worked: false });
+    }
+    let rate = summary.sampling_rate_hz;
+    let mut found = Vec::new();
+    for trained in refits {
+        let Some(model) = &trained.value.model else { continue };
+        let refit = trained.value.refit;
+        let faithful = judged.value.summary.refits.iter().any(|row| row.refit == refit && row.is_faithful());
+        let mut rng = RunSeed(plan.seed).rng_for(Stage::Analyse, &subject.to_string(), refit);
+        let encoded = model.encode(series.rows(split.training()))?;
+        let (portrait, starts) = analyse_model(&mut rng, &model.freeze()?, &encoded, &plan.analyse);
+        let features = dynamics_features(&portrait, &model.freeze()?.map, &starts, rate);
+        found.push(RefitDynamics { refit, faithful, portrait: PortraitJson::of(&portrait), features });
+    }
+    let summary = DynamicsSummary { schema: SCHEMA, sampling_rate_hz: rate, refits: found };
+    write_json(&json, &summary)?;
+    let mut written = vec![json];
+    written.extend(features_table(&summary).write(&table)?);
+    let best = judged.value.summary.best_refit.and_then(|best| refits.iter().find(|refit| refit.value.refit == best));
+    if let Some((trained, model)) = best.and_then(|best| Some((best, best.value.model.as_ref()?))) {
+        let dynamics = summary.refits.iter().find(|refit| refit.refit == trained.value.refit);
+        write_arrays(&arrays, &ingested.value, model, dynamics)?;
+        written.push(arrays);
+    }
+    Stamp::write(&stamp, &key, &written)?;
+    Ok(Staged { value: Analysed { summary }, key, worked: true })
+}
+
+/// The portrait of one frozen model, from starts among `encoded: [T, M]`; also returns the starts.
+pub fn analyse_model(
+    rng: &mut impl Rng,
+    frozen: &FrozenModel,
+    encoded: &DMatrix<f64>,
+    plan: &AnalysePlan,
+) -> (Portrait, Vec<Vec<f64>>) {
+    let n = encoded.nrows();
+    let mut chosen = index::sample(rng, n, plan.starts.min(n)).into_vec();
+    chosen.sort_unstable();
+    let starts: Vec<Vec<f64>> = chosen.into_iter().map(|t| encoded.row(t).iter().copied().collect()).collect();
+    let portrait = portrait(rng, &frozen.map, &starts, &plan.portrait_plan(frozen.latent_dim()));
+    (portrait, starts)
+}
+
+/// Long format: one row for every refit and feature.
+fn features_table(summary: &DynamicsSummary) -> Table {
+    let rows: Vec<(usize, bool, &String, f64)> = summary
+        .refits
+        .iter()
+        .flat_map(|refit| refit.features.iter().map(|(name, &value)| (refit.refit, refit.faithful, name, value)))
+        .collect();
+    Table::default()
+        .count("refit", rows.iter().map(|row| row.0))
+        .text("faithful", rows.iter().map(|row| if row.1 { "yes" } else { "no" }))
+        .text("feature", rows.iter().map(|row| row.2.clone()))
+        .number("value", rows.iter().map(|row| Some(row.3)))
+}
+
+/// A free run from the first held-out state that can be encoded, and the data it stands beside.
+pub struct FreeRun {
+    /// First held-out sample of the run.
+    pub first: usize,
+    /// `[time, channel]` in the recording's channels.
+    pub data: DMatrix<f64>,
+    pub simulated: DMatrix<f64>,
+    /// `[time, M]`.
+    pub encoded: DMatrix<f64>,
+    pub latent: DMatrix<f64>,
+}
+
+pub fn free_run(ingested: &Ingested, model: &SequenceVae) -> Result<Option<FreeRun>> {
+    let Ingested { series, split, modality, .. } = ingested;
+    let context = model.plan.encoder.context();
+    let encoded = model.encode(series.rows(split.held_out.clone()))?;
+    let first = split.held_out.start + context;
+    let start: Vec<f64> = encoded.row(0).iter().copied().collect();
+    let run = model.freeze()?.simulate(&start, encoded.nrows(), |t| series.input_at(first + t));
+    let Some(Simulation { latent, observed }) = run else { return Ok(None) };
+    let simulated = match modality {
+        Modality::Spikes => observed,
+        Modality::Eeg | Modality::Bold => model.projection.reconstruct(&observed),
+    };
+    let rows = series.rows(first..split.held_out.end).iter().map(|&value| f64::from(value));
+    let data = DMatrix::from_row_iterator(encoded.nrows(), series.n_channels, rows);
+    Ok(Some(FreeRun { first, data, simulated, encoded, latent }))
+}
+
+fn write_arrays(
+    path: &std::path::Path,
+    ingested: &Ingested,
+    model: &SequenceVae,
+    dynamics: Option<&RefitDynamics>,
+) -> Result<()> {
+    let m = model.plan.latent_dim;
+    let points: Vec<f64> = dynamics
+        .iter()
+        .flat_map(|refit| refit.portrait.fixed_points.iter().flat_map(|point| point.z.iter().copied()))
+        .collect();
+    let fixed_points = DMatrix::from_row_slice(points.len() / m, m, &points);
+    let run = free_run(ingested, model)?;
+    let empty = DMatrix::zeros(0, 0);
+    let [data, simulated, encoded, latent] = match &run {
+        Some(run) => [&run.data, &run.simulated, &run.encoded, &run.latent],
+        None => [&empty; 4],
+    };
+    write_simulation(path, &SimulationArrays {
+        sampling_rate_hz: ingested.summary.sampling_rate_hz,
+        channel_names: ingested.recording.channels.iter().map(|channel| channel.name.as_str()).collect(),
+        data,
+        simulated,
+        encoded,
+        latent,
+        fixed_points: &fixed_points,
+    })
+}

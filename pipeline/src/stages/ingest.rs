@@ -1,0 +1,129 @@
+use std::path::PathBuf;
+
+use anyhow::{Result, anyhow, bail};
+use nullcline_datasets::bids::sidecar;
+use nullcline_datasets::{Dataset, Modality, Recording, RecordingFile, RecordingFilter, SubjectId, prepare};
+use nullcline_models::{Series, Split};
+
+use super::Staged;
+use crate::outputs::{Fingerprint, IngestSummary, OutDir, SCHEMA, Stamp, read_json, read_recording, write_json, write_recording};
+use crate::plan::RunPlan;
+
+/// A recording that can be trusted, and how it came to be.
+#[derive(Clone)]
+pub struct Ingested {
+    pub subject: SubjectId,
+    pub modality: Modality,
+    pub recording: Recording,
+    pub series: Series,
+    pub split: Split,
+    pub summary: IngestSummary,
+}
+
+/// Reads and cleans the one recording of `subject` that the plan chooses.
+pub fn ingest(dataset: &Dataset, subject: &SubjectId, plan: &RunPlan, out: &OutDir) -> Result<Staged<Ingested>> {
+    let file = choose_recording(dataset, subject, plan)?;
+    let dir = out.subject(subject);
+    let prefix = file.entities.prefix();
+    let suffix = clean_suffix(file.modality);
+    let recording_path = dir.recording_file(file.modality, &prefix, &format!("desc-clean_{suffix}.h5"));
+    let summary_path = dir.recording_file(file.modality, &prefix, "desc-ingest_summary.json");
+    let sources = sources_of(&file)?;
+    let mut fingerprint = Fingerprint::of("ingest").settings(&(&plan.cleaning, &plan.split))?;
+    for source in &sources {
+        fingerprint = fingerprint.file(source)?;
+    }
+    let key = fingerprint.key();
+    let stamp = dir.stamp("ingest");
+    if Stamp::is_current(&stamp, &key) {
+        let value = load(subject, file.modality, read_recording(&recording_path)?, read_json(&summary_path)?, plan)?;
+        return Ok(Staged { value, key, worked: false });
+    }
+    let cleaned = prepare(&file, plan.split.train_fraction, &plan.cleaning)?;
+    let n_times = cleaned.recording.n_times();
+    let split = Split::new(n_times, &plan.split).map_err(|error| anyhow!("{error}, in {}", file.path.display()))?;
+    let relative = |path: &PathBuf| path.strip_prefix(&dataset.root).unwrap_or(path).display().to_string();
+    let summary = IngestSummary {
+        schema: SCHEMA,
+        subject: subject.to_string(),
+        files: sources.iter().map(relative).collect(),
+        prefix,
+        modality: file.modality.to_string(),
+        sampling_rate_hz: cleaned.recording.sample_rate.hz(),
+        n_times,
+        n_fit: split.fit.len(),
+        n_validation: split.validation.len(),
+        channels_kept: cleaned.recording.channels.iter().map(|channel| channel.name.clone()).collect(),
+        channels_excluded: cleaned.excluded_channels,
+        inputs: cleaned.recording.inputs.names.clone(),
+        steps: cleaned.steps,
+        warnings: cleaned.warnings,
+        simple: cleaned.simple,
+    };
+    let value = load(subject, file.modality, cleaned.recording, summary, plan)?;
+    write_recording(&recording_path, &value.recording)?;
+    write_json(&summary_path, &value.summary)?;
+    Stamp::write(&stamp, &key, &[recording_path, summary_path])?;
+    Ok(Staged { value, key, worked: true })
+}
+
+/// The recording that an earlier run left in `out`.
+pub fn reopen(out: &OutDir, subject: &SubjectId, modality: Modality, prefix: &str, plan: &RunPlan) -> Result<Ingested> {
+    let dir = out.subject(subject);
+    let suffix = clean_suffix(modality);
+    let recording = read_recording(&dir.recording_file(modality, prefix, &format!("desc-clean_{suffix}.h5")))?;
+    let summary = read_json(&dir.recording_file(modality, prefix, "desc-ingest_summary.json"))?;
+    load(subject, modality, recording, summary, plan)
+}
+
+fn clean_suffix(modality: Modality) -> &'static str {
+    match modality {
+        Modality::Eeg => "eeg",
+        Modality::Bold => "timeseries",
+        Modality::Spikes => "counts",
+    }
+}
+
+fn choose_recording(dataset: &Dataset, subject: &SubjectId, plan: &RunPlan) -> Result<RecordingFile> {
+    let choice = &plan.recordings;
+    let filter = RecordingFilter {
+        task: choice.task.clone(),
+        session: choice.session.clone(),
+        run: choice.run.clone(),
+    };
+    let mut found = dataset.recordings_of(subject, &filter)?;
+    match found.len() {
+        1 => Ok(found.remove(0)),
+        0 => bail!("need a recording (EDF, ROI series TSV or NWB), found none in {}", dataset.root.join(subject.to_string()).display()),
+        n => {
+            let names: Vec<String> = found.iter().map(|file| file.entities.prefix()).collect();
+            bail!("need one recording, found {n} ({}); choose with recordings.task, .session or .run", names.join(", "))
+        }
+    }
+}
+
+/// The recording and every file beside it that has a say.
+fn sources_of(file: &RecordingFile) -> Result<Vec<PathBuf>> {
+    let mut sources = vec![file.path.clone()];
+    sources.extend(sidecar(&file.path)?.files);
+    sources.extend(file.channels_path());
+    sources.extend(file.events_path());
+    Ok(sources)
+}
+
+fn load(
+    subject: &SubjectId,
+    modality: Modality,
+    recording: Recording,
+    summary: IngestSummary,
+    plan: &RunPlan,
+) -> Result<Ingested> {
+    let series = Series::new(
+        recording.samples.clone(),
+        recording.n_channels(),
+        recording.inputs.values.clone(),
+        recording.inputs.names.len(),
+    )?;
+    let split = Split::new(series.n_times(), &plan.split)?;
+    Ok(Ingested { subject: subject.clone(), modality, recording, series, split, summary })
+}
