@@ -73,8 +73,8 @@ impl Default for ModelChoice {
     fn default() -> Self {
         Self {
             family: LatentFamily::Shallow,
-            latent_dim: 6,
-            hidden_dim: 40,
+            latent_dim: 8,
+            hidden_dim: 50,
             components: 8,
             encoder_kernel: 8,
             encoder_hidden: 32,

@@ -127,17 +127,28 @@ impl Convolution {
     }
 
     fn encode(&self, counts: &Tensor) -> Result<Posterior> {
-        let stabilised = (counts + 0.375)?.sqrt()?;
-        let n_steps = counts.dim(1)? + 1 - self.kernel;
-        // Every shift of the window side by side: the convolution is then one matrix product.
-        let shifts: Vec<Tensor> =
-            (0..self.kernel).map(|lag| stabilised.narrow(1, lag, n_steps)).collect::<Result<_>>()?;
-        let windows = Tensor::cat(&shifts, D::Minus1)?;
+        let windows = self.windows(counts)?;
         let features =
             times_matrix(&windows, &self.kernel_weight)?.broadcast_add(&self.kernel_bias)?.tanh()?;
         let head = times_matrix(&features, &self.head_weight)?.broadcast_add(&self.head_bias)?;
         let mean = head.narrow(D::Minus1, 0, self.latent)?.contiguous()?;
         let log_std = head.narrow(D::Minus1, self.latent, self.latent)?.contiguous()?;
         Ok(Posterior { mean, log_std: Some(log_std.clamp(LOG_STD_RANGE.0, LOG_STD_RANGE.1)?) })
+    }
+
+    /// Every time's last `kernel` samples side by side, `[batch, T, kernel · D]`, oldest first: the
+    /// convolution is then one matrix product. Data needs no gradient, so this is plain copying.
+    fn windows(&self, counts: &Tensor) -> Result<Tensor> {
+        let (batch, length, dim) = counts.dims3()?;
+        let n_steps = length + 1 - self.kernel;
+        let values: Vec<f32> =
+            counts.flatten_all()?.to_vec1::<f32>()?.into_iter().map(|x| (x + 0.375).sqrt()).collect();
+        let mut windows = Vec::with_capacity(batch * n_steps * self.kernel * dim);
+        for sequence in values.chunks_exact(length * dim) {
+            for t in 0..n_steps {
+                windows.extend_from_slice(&sequence[t * dim..(t + self.kernel) * dim]);
+            }
+        }
+        Tensor::from_vec(windows, (batch, n_steps, self.kernel * dim), counts.device())
     }
 }

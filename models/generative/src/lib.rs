@@ -21,5 +21,5 @@ pub use encoder::EncoderPlan;
 pub use observation::ObservationKind;
 pub use projection::Projection;
 pub use series::{Series, SeriesError, Split, SplitPlan};
-pub use simulation::{FrozenModel, Simulation};
+pub use simulation::{FrozenModel, ProcessNoise, Simulation};
 pub use vae::{ElboTerms, ModelError, ModelPlan, SequenceVae};

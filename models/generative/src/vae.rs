@@ -14,7 +14,7 @@ use thiserror::Error;
 use crate::encoder::{Encoder, EncoderPlan};
 use crate::latent::{Forcing, LatentFamily, LatentParameters, LatentShape, rollout};
 use crate::observation::{Observation, ObservationKind};
-use crate::simulation::FrozenModel;
+use crate::simulation::{FrozenModel, ProcessNoise};
 use crate::{Projection, Series};
 
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
@@ -55,6 +55,8 @@ pub struct SequenceVae {
     observation: Observation,
     /// Process noise `log σ: [M]` of the prior `p(z_{t+1} | z_t)`; the pseudo-inverse needs none.
     process_log_std: Option<Var>,
+    /// What free simulations draw; set by [`estimate_noise`](Self::estimate_noise).
+    pub noise: ProcessNoise,
 }
 
 /// Terms of the training loss, in nats per time step, each a scalar tensor.
@@ -131,6 +133,7 @@ impl SequenceVae {
             observation: Observation::init(rng, plan.observation, &projection.apply(rows), latent)?,
             process_log_std,
             projection,
+            noise: ProcessNoise::none(latent),
             plan: plan.clone(),
         })
     }
@@ -187,7 +190,37 @@ impl SequenceVae {
             observation: self.plan.observation,
             weight,
             bias,
+            noise: self.noise.clone(),
         })
+    }
+
+    /// Sets the process noise: the learned prior, or, for the pseudo-inverse, what one-step predictions
+    /// leave over in `range` of `series`.
+    pub fn estimate_noise(&mut self, series: &Series, range: std::ops::Range<usize>) -> Result<(), ModelError> {
+        self.noise = match &self.process_log_std {
+            Some(log_std) => {
+                let std: Vec<f64> = log_std.to_vec1::<f32>()?.iter().map(|&v| f64::from(v).exp()).collect();
+                ProcessNoise { cholesky: DMatrix::from_diagonal(&std.into()), used: true }
+            }
+            None => ProcessNoise::of_residuals(&self.one_step_residuals(series, range)?),
+        };
+        Ok(())
+    }
+
+    /// `z̄_{t+1} − F(z̄_t, s_t)`: `[T − 1, M]`.
+    fn one_step_residuals(&self, series: &Series, range: std::ops::Range<usize>) -> Result<DMatrix<f64>, ModelError> {
+        let encoded = self.encode(series.rows(range.clone()))?;
+        let frozen = self.freeze()?;
+        let mut residuals = DMatrix::zeros(encoded.nrows() - 1, encoded.ncols());
+        let mut scratch = Vec::new();
+        for t in 0..residuals.nrows() {
+            let mut z: Vec<f64> = encoded.row(t).iter().copied().collect();
+            frozen.step(&mut z, series.input_at(range.start + t), &mut scratch);
+            for (i, predicted) in z.iter().enumerate() {
+                residuals[(t, i)] = encoded[(t + 1, i)] - predicted;
+            }
+        }
+        Ok(residuals)
     }
 
     /// Every learned variable, in a fixed order.
@@ -219,6 +252,9 @@ impl SequenceVae {
         let axes_rows: Vec<f64> = axes.transpose().iter().copied().collect();
         tensors.insert("projection.axes".into(), Tensor::from_vec(axes_rows, axes.shape(), &Device::Cpu)?);
         tensors.insert("projection.mean".into(), Tensor::from_vec(mean.clone(), mean.len(), &Device::Cpu)?);
+        let noise_rows: Vec<f64> = self.noise.cholesky.transpose().iter().copied().collect();
+        tensors.insert("noise.cholesky".into(), Tensor::from_vec(noise_rows, self.noise.cholesky.shape(), &Device::Cpu)?);
+        tensors.insert("noise.used".into(), Tensor::new(&[f64::from(u8::from(self.noise.used))], &Device::Cpu)?);
         tensors.insert("projection.scale".into(), Tensor::new(&[*scale, *explained], &Device::Cpu)?);
         Ok(tensors)
     }
@@ -234,16 +270,20 @@ impl SequenceVae {
         };
         let axes = get("projection.axes")?;
         let (n, d) = axes.dims2()?;
-        let scale = get("projection.scale")?.to_vec1::<f64>()?;
-        let &[scale, explained] = scale.as_slice() else {
-            let found = format!("{} numbers", scale.len());
-            return Err(ModelError::Weights { name: "projection.scale".into(), needed: vec![2], found });
-        };
+        let scale = exactly(get("projection.scale")?, "projection.scale", 2)?;
         let projection = Projection {
-            mean: get("projection.mean")?.to_vec1::<f64>()?,
-            axes: DMatrix::from_row_slice(n, d, &axes.flatten_all()?.to_vec1::<f64>()?),
-            scale,
-            explained,
+            mean: exactly(get("projection.mean")?, "projection.mean", n)?,
+            axes: DMatrix::from_row_slice(n, d, &exactly(axes, "projection.axes", n * d)?),
+            scale: scale[0],
+            explained: scale[1],
+        };
+        let noise = ProcessNoise {
+            cholesky: DMatrix::from_row_slice(
+                plan.latent_dim,
+                plan.latent_dim,
+                &exactly(get("noise.cholesky")?, "noise.cholesky", plan.latent_dim.pow(2))?,
+            ),
+            used: exactly(get("noise.used")?, "noise.used", 1)?[0] > 0.0,
         };
         let input_dim = tensors.get("latent.C").map_or(Ok(0), |c| c.dim(1))?;
         let shape = LatentShape { latent_dim: plan.latent_dim, hidden_dim: plan.hidden_dim, input_dim };
@@ -264,6 +304,7 @@ impl SequenceVae {
                 )?),
             },
             projection,
+            noise,
         };
         for (name, var) in model.named() {
             let saved = get(&name)?;
@@ -275,4 +316,14 @@ impl SequenceVae {
         }
         Ok(model)
     }
+}
+
+/// The values of an f64 tensor of `n` elements.
+fn exactly(tensor: &Tensor, name: &str, n: usize) -> Result<Vec<f64>, ModelError> {
+    let values = tensor.flatten_all()?.to_vec1::<f64>()?;
+    if values.len() != n {
+        let (needed, found) = (vec![n], format!("{:?}", tensor.dims()));
+        return Err(ModelError::Weights { name: name.to_string(), needed, found });
+    }
+    Ok(values)
 }

@@ -16,7 +16,8 @@ use crate::seed::{RunSeed, Stage};
   nullcline simulate model.safetensors --steps 1000 > series.tsv
   nullcline simulate model.safetensors --start 0.1,-0.4,2 --json
 
-Prints the expected observation at each step as TSV, one column a channel, without noise and without input.")]
+Prints the expected observation at each step as TSV, one column a channel, without input. Process noise is
+drawn where the model was found to need it, unless --no-noise.")]
 pub struct SimulateArguments {
     model: PathBuf,
     #[arg(long, value_name = "N", default_value_t = 1000)]
@@ -29,24 +30,26 @@ pub struct SimulateArguments {
     /// Write <STEM>.tsv and <STEM>.parquet instead of printing
     #[arg(long, value_name = "STEM")]
     output: Option<PathBuf>,
+    /// The deterministic skeleton alone
+    #[arg(long)]
+    no_noise: bool,
     #[arg(long)]
     json: bool,
 }
 
 pub fn simulate(arguments: &SimulateArguments) -> Result<Outcome> {
     let (header, model) = read_model(&arguments.model)?;
-    let frozen = model.freeze()?;
+    let mut frozen = model.freeze()?;
+    frozen.noise.used &= !arguments.no_noise;
     let dim = frozen.latent_dim();
+    let mut rng = RunSeed(arguments.random_seed).rng_for(Stage::Simulate, "simulate", 0);
     let start = match &arguments.start {
         Some(start) if start.len() == dim && start.iter().all(|z| z.is_finite()) => start.clone(),
         Some(start) => bail!("need a finite start of {dim} numbers, found {start:?}"),
-        None => {
-            let mut rng = RunSeed(arguments.random_seed).rng_for(Stage::Simulate, "start", 0);
-            (0..dim).map(|_| rng.sample(StandardNormal)).collect()
-        }
+        None => (0..dim).map(|_| rng.sample(StandardNormal)).collect(),
     };
     let silence = vec![0.0; frozen.input_weights.ncols()];
-    let Some(run) = frozen.simulate(&start, arguments.steps, |_| &silence) else {
+    let Some(run) = frozen.simulate(&mut rng, &start, arguments.steps, |_| &silence) else {
         bail!("the simulation from {start:?} diverged within {} steps", arguments.steps);
     };
     let observed = match model.plan.observation {

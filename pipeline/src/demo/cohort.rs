@@ -35,7 +35,7 @@ const DT_SECS: f64 = 0.1;
 const EEG_RATE_HZ: f64 = 20.0;
 const TR_SECS: f64 = 2.0;
 
-const N_UNITS: usize = 30;
+const N_UNITS: usize = 20;
 const N_ELECTRODES: usize = 12;
 const N_REGIONS: usize = 12;
 

@@ -27,7 +27,7 @@ pub struct DemoArguments {
     /// What the circuit is seen through
     #[arg(long, value_enum, default_value = "spikes")]
     view: View,
-    #[arg(long, value_name = "N", default_value_t = 8)]
+    #[arg(long, value_name = "N", default_value_t = 6)]
     subjects_per_group: usize,
     #[arg(long, value_name = "N")]
     n_cpus: Option<usize>,
@@ -71,11 +71,11 @@ pub fn demo(arguments: &DemoArguments) -> Result<Outcome> {
 fn demo_plan(view: View, seed: u64) -> Result<RunPlan> {
     let mut plan = RunPlan { seed, refits: 2, ..RunPlan::default() };
     plan.model.latent_dim = 3;
-    plan.model.hidden_dim = 20;
+    plan.model.hidden_dim = 16;
     plan.model.components = 4;
     plan.model.encoder_kernel = 5;
     plan.model.encoder_hidden = 16;
-    plan.train.epochs = 40;
+    plan.train.epochs = 30;
     plan.train.batches_per_epoch = 30;
     plan.train.sequence_length = 50;
     plan.train.learning_rate = [1e-2, 5e-4];

@@ -59,7 +59,7 @@ pub fn analyse(
     let best = judged.value.summary.best_refit.and_then(|best| refits.iter().find(|refit| refit.value.refit == best));
     if let Some((trained, model)) = best.and_then(|best| Some((best, best.value.model.as_ref()?))) {
         let dynamics = summary.refits.iter().find(|refit| refit.refit == trained.value.refit);
-        write_arrays(&arrays, &ingested.value, model, dynamics)?;
+        write_arrays(&arrays, &ingested.value, model, dynamics, RunSeed(plan.seed))?;
         written.push(arrays);
     }
     Stamp::write(&stamp, &key, &written)?;
@@ -107,13 +107,14 @@ pub struct FreeRun {
     pub latent: DMatrix<f64>,
 }
 
-pub fn free_run(ingested: &Ingested, model: &SequenceVae) -> Result<Option<FreeRun>> {
-    let Ingested { series, split, modality, .. } = ingested;
+pub fn free_run(ingested: &Ingested, model: &SequenceVae, seed: RunSeed) -> Result<Option<FreeRun>> {
+    let Ingested { subject, series, split, modality, .. } = ingested;
+    let mut rng = seed.rng_for(Stage::Simulate, &subject.to_string(), 0);
     let context = model.plan.encoder.context();
     let encoded = model.encode(series.rows(split.held_out.clone()))?;
     let first = split.held_out.start + context;
     let start: Vec<f64> = encoded.row(0).iter().copied().collect();
-    let run = model.freeze()?.simulate(&start, encoded.nrows(), |t| series.input_at(first + t));
+    let run = model.freeze()?.simulate(&mut rng, &start, encoded.nrows(), |t| series.input_at(first + t));
     let Some(Simulation { latent, observed }) = run else { return Ok(None) };
     let simulated = match modality {
         Modality::Spikes => observed,
@@ -129,6 +130,7 @@ fn write_arrays(
     ingested: &Ingested,
     model: &SequenceVae,
     dynamics: Option<&RefitDynamics>,
+    seed: RunSeed,
 ) -> Result<()> {
     let m = model.plan.latent_dim;
     let points: Vec<f64> = dynamics
@@ -136,7 +138,7 @@ fn write_arrays(
         .flat_map(|refit| refit.portrait.fixed_points.iter().flat_map(|point| point.z.iter().copied()))
         .collect();
     let fixed_points = DMatrix::from_row_slice(points.len() / m, m, &points);
-    let run = free_run(ingested, model)?;
+    let run = free_run(ingested, model, seed)?;
     let empty = DMatrix::zeros(0, 0);
     let [data, simulated, encoded, latent] = match &run {
         Some(run) => [&run.data, &run.simulated, &run.encoded, &run.latent],

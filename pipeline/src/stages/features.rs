@@ -67,7 +67,8 @@ pub fn dynamics_features(
     set("saddle_fixed_points", count(|s| matches!(s, Stability::Saddle { .. })));
     set("attractors", attractors.len() as f64);
     let share_of = |wanted: fn(&AttractorKind) -> bool| -> f64 {
-        attractors.iter().filter(|a| wanted(&a.kind)).map(|a| a.basin.share()).sum()
+        // Not `sum`, which is −0 for nothing.
+        attractors.iter().filter(|a| wanted(&a.kind)).fold(0.0, |sum, a| sum + a.basin.share())
     };
     set("fixed_point_share", share_of(|kind| matches!(kind, AttractorKind::FixedPoint)));
     set("cycle_share", share_of(|kind| matches!(kind, AttractorKind::Cycle { .. })));

@@ -15,6 +15,7 @@ use crate::outputs::{
     Stamp, SubjectStatus, read_json, read_model, write_text,
 };
 use crate::plan::RunPlan;
+use crate::seed::RunSeed;
 use crate::report::{
     AttractorRow, BestModel, Colophon, FixedPointRow, GroupPage, LossCurve, PhasePoint, PhasePortrait, RecordingFacts,
     ScoreRow, SpectrumPair, SubjectPage, SubjectRow, TracePair, render_group, render_subject,
@@ -71,7 +72,7 @@ pub fn report_subject(
                 let (_, model) = read_model(&refit("model.safetensors"))?;
                 let summary: RefitSummary = read_json(&refit("training.json"))?;
                 let loss = loss_curve(&refit("training.parquet"), &summary)?;
-                page.best = best_model(&ingested, &model, &dynamics, &summary, loss)?;
+                page.best = best_model(&ingested, &model, &dynamics, &summary, loss, RunSeed(plan.seed))?;
             }
         }
     }
@@ -147,8 +148,9 @@ fn best_model(
     dynamics: &RefitDynamics,
     summary: &RefitSummary,
     loss: LossCurve,
+    seed: RunSeed,
 ) -> Result<Option<BestModel>> {
-    let Some(run) = free_run(ingested, model)? else { return Ok(None) };
+    let Some(run) = free_run(ingested, model, seed)? else { return Ok(None) };
     let rate = ingested.summary.sampling_rate_hz;
     let channels = shown_channels(&run.data);
     let axes = PhaseAxes::of(&ingested_states(ingested, model)?);
@@ -327,6 +329,7 @@ pub fn report_group(
     let page = GroupPage {
         dataset: dataset.to_string(),
         group_column: groups.column.clone(),
+        alpha: plan.compare.alpha,
         findings: findings.clone(),
         subjects: rows,
         comparison: compared.comparison.clone(),

@@ -78,12 +78,15 @@ pub fn judge(
     let rivals = arena.rivals(&mut rng);
     let (verdict, reason) = match simulated {
         None => (Verdict::Diverged, "the free simulation diverged".to_string()),
-        Some(_) => verdict(&scores, &arena.same_recording(&mut rng), &arena.constant(&mut rng), plan.faithful_share),
+        Some(_) => {
+            let (floor, constant) = (arena.same_recording(&mut rng), arena.constant(&mut rng));
+            verdict(model.noise.used, &scores, &floor, &constant, plan.faithful_share)
+        }
     };
     Ok(Judgement { model: scores, verdict, reason, rivals })
 }
 
-fn verdict(model: &Scores, floor: &Scores, constant: &Scores, share: f64) -> (Verdict, String) {
+fn verdict(noisy: bool, model: &Scores, floor: &Scores, constant: &Scores, share: f64) -> (Verdict, String) {
     let position = |found: Option<f64>, floor: Option<f64>, constant: Option<f64>| {
         let (found, floor, constant) = (found?, floor?, constant?);
         (constant > floor).then(|| (found - floor) / (constant - floor))
@@ -99,7 +102,11 @@ fn verdict(model: &Scores, floor: &Scores, constant: &Scores, share: f64) -> (Ve
             None => format!("{name} cannot tell this recording from a constant"),
         })
         .collect();
-    let way = format!("{} of the way from the recording to a constant", words.join(", "));
+    let how = if noisy { "with" } else { "without" };
+    let way = format!(
+        "simulated {how} process noise, {} of the way from the recording to a constant",
+        words.join(", ")
+    );
     match placed.iter().all(|(_, position)| position.is_some_and(|position| position <= share)) {
         true => (Verdict::Faithful, way),
         false => (Verdict::NotFaithful, format!("{way}; at most {:.0} % is allowed", 100.0 * share)),

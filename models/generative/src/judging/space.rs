@@ -62,7 +62,8 @@ impl JudgingSpace {
     }
 
     /// A free run of `model` as long as `range`, from the first state of `range` that can be encoded,
-    /// under the inputs recorded there: no noise, except that counts are drawn from their rates.
+    /// under the inputs recorded there. Process noise is drawn where the model uses it, and counts from their
+    /// rates; no observation noise is added to Gaussian signals.
     /// `None` when the run diverges.
     pub fn simulate(
         &self,
@@ -76,7 +77,7 @@ impl JudgingSpace {
         let start: Vec<f64> = encoded.row(0).iter().copied().collect();
         let first = range.start + context;
         let last = series.n_times() - 1;
-        let run = model.freeze()?.simulate(&start, range.len(), |t| series.input_at((first + t).min(last)));
+        let run = model.freeze()?.simulate(rng, &start, range.len(), |t| series.input_at((first + t).min(last)));
         Ok(run.map(|simulation| match self.kind {
             ObservationKind::Gaussian => simulation.observed,
             ObservationKind::Poisson => {

@@ -9,4 +9,4 @@ mod validation;
 pub use checkpoint::{Checkpoint, EpochRecord};
 pub use plan::TrainPlan;
 pub use run::{TrainError, Trained, train};
-pub use validation::validation_score;
+pub use validation::validate;

@@ -7,7 +7,7 @@ use thiserror::Error;
 
 use super::checkpoint::with_moments;
 use super::radam::RAdam;
-use super::{Checkpoint, EpochRecord, TrainPlan, validation_score};
+use super::{Checkpoint, EpochRecord, TrainPlan, validate};
 use crate::judging::JudgePlan;
 use crate::vae::{Batch, ModelError, ModelPlan, SequenceVae};
 use crate::{Series, Split};
@@ -62,7 +62,7 @@ pub fn train(
     if n_steps < 2 {
         return Err(TrainError::TooShort { needed: 2 * (context + 4), found: split.fit.len() });
     }
-    let (model, mut optimiser, mut progress) = match resume {
+    let (mut model, mut optimiser, mut progress) = match resume {
         Some(checkpoint) => {
             let (model, optimiser) = checkpoint.restore(model_plan)?;
             (model, optimiser, checkpoint)
@@ -103,7 +103,7 @@ pub fn train(
         let done = epoch + 1;
         let validated = done % plan.validate_every.max(1) == 0 || done == plan.epochs;
         let score = match validated {
-            true => validation_score(&mut rng, &model, series, split, judge_plan)?,
+            true => validate(&mut rng, &mut model, series, split, judge_plan)?,
             false => None,
         };
         if let Some(score) = score.filter(|&score| score < progress.best_score) {

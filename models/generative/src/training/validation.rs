@@ -4,37 +4,50 @@ use crate::judging::{JudgePlan, JudgingSpace, prediction_error, spectral_distanc
 use crate::vae::{ModelError, SequenceVae};
 use crate::{Series, Split};
 
+/// A few percent of noise do not change which checkpoint is chosen; more draws would cost more than a step.
 const VALIDATION_SAMPLES: usize = 200;
 
-/// How far the model is from the training end of the recording; lower is better, 3 is the worst.
+/// Estimates the model's process noise, decides whether its free simulations use it, and says how far
+/// it is from the training end of the recording; lower is better, 3 is the worst.
 ///
-/// Three bounded parts of equal weight: free simulation against the whole training part
-/// (`D_stsp / (1 + D_stsp)` and `D_H`), and n-step prediction on the validation part, which no
-/// gradient has seen (`PE / (1 + PE)`). One part alone can be had cheaply: a shuffle has the right
-/// states, a phase surrogate the right spectrum, a fixed point often the smallest error.
-/// `None` when the simulation diverges.
-pub fn validation_score(
+/// The score has three bounded parts of equal weight: free simulation against the whole training part
+/// (`D_stsp / (1 + D_stsp)` and `D_H`), and n-step prediction on the validation part, which no gradient
+/// has seen (`PE / (1 + PE)`). One part alone can be had cheaply: a shuffle has the right states, a phase
+/// surrogate the right spectrum, a fixed point often the smallest error. Of the simulations with and
+/// without noise the better one counts. `None` when both diverge.
+pub fn validate(
     rng: &mut impl Rng,
-    model: &SequenceVae,
+    model: &mut SequenceVae,
     series: &Series,
     split: &Split,
     plan: &JudgePlan,
 ) -> Result<Option<f64>, ModelError> {
-    // A few percent of noise do not change which checkpoint is chosen; the draws cost more than a step.
     let plan = &JudgePlan { mixture_samples: plan.mixture_samples.min(VALIDATION_SAMPLES), ..plan.clone() };
     let space = JudgingSpace::of(model, series, split, plan);
-    let Some(simulated) = space.simulate(rng, model, series, split.training())? else {
+    let Some(pe) = prediction_error(&space, model, series, split.validation.clone(), plan.prediction_steps)? else {
         return Ok(None);
     };
     let truth = space.data(series, split.training());
-    let errors = prediction_error(&space, model, series, split.validation.clone(), plan.prediction_steps)?;
-    let (Some(d_stsp), Some(d_h), Some(pe)) = (
-        state_space_divergence(rng, &truth, &simulated, plan),
-        spectral_distance(&truth, &simulated),
-        errors,
-    ) else {
-        return Ok(None);
-    };
-    let bounded = |value: f64| value / (1.0 + value);
-    Ok(Some(bounded(d_stsp.max(0.0)) + d_h + bounded(pe)))
+    model.estimate_noise(series, split.training())?;
+    let mut best: Option<(f64, bool)> = None;
+    for used in [false, true] {
+        model.noise.used = used;
+        let Some(simulated) = space.simulate(rng, model, series, split.training())? else { continue };
+        let (Some(d_stsp), Some(d_h)) = (
+            state_space_divergence(rng, &truth, &simulated, plan),
+            spectral_distance(&truth, &simulated),
+        ) else {
+            continue;
+        };
+        let score = bounded(d_stsp.max(0.0)) + d_h + bounded(pe);
+        if best.is_none_or(|(lowest, _)| score < lowest) {
+            best = Some((score, used));
+        }
+    }
+    model.noise.used = best.is_some_and(|(_, used)| used);
+    Ok(best.map(|(score, _)| score))
+}
+
+fn bounded(value: f64) -> f64 {
+    value / (1.0 + value)
 }
