@@ -36,7 +36,9 @@ pub fn write(path: &Path, nwb: &NwbToWrite) -> Result<(), NwbWriteError> {
 const SOME_DATE: &str = "1985-01-01T00:00:00+00:00";
 
 fn write_hdf5(path: &Path, nwb: &NwbToWrite) -> hdf5::Result<()> {
-    let file = hdf5::File::create(path)?;
+    let file = hdf5::File::with_options()
+        .with_fcpl(|root| root.obj_track_times(false))
+        .create(path)?;
     type_attributes(&file, "core", "NWBFile", nwb.identifier)?;
     text_attribute(&file, "nwb_version", "2.7.0")?;
     for (name, text) in [
