@@ -151,6 +151,8 @@ pub struct LossCurve {
 pub struct GroupPage {
     pub dataset: String,
     pub group_column: String,
+    /// Two-sided level of the intervals and of what counts as found: 0.05 gives 95 % intervals.
+    pub alpha: f64,
     /// Plain sentences, most important first.
     pub findings: Vec<String>,
     pub subjects: Vec<SubjectRow>,
