@@ -181,12 +181,109 @@ fn lag1_autocorrelation(x: &[f64]) -> f64 {
     covariance / x.iter().map(|value| (value - mean).powi(2)).sum::<f64>()
 }
 
-/// Shannon entropy of the powers as shares, over its largest possible value.
+/// Shannon entropy of the powers as shares, over its largest possible value; NaN for fewer than two powers.
 fn normalised_entropy(powers: &[f64]) -> f64 {
+    if powers.len() < 2 {
+        return f64::NAN;
+    }
     let total: f64 = powers.iter().sum();
     let shares = powers
         .iter()
         .map(|power| power / total)
         .filter(|&share| share > 0.0);
     shares.map(|share| -share * share.ln()).sum::<f64>() / (powers.len() as f64).ln()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::recording::{Channel, Inputs, SampleRate};
+
+    /// `channels: [channel][time]`
+    fn statistics(modality: Modality, hz: f64, channels: &[Vec<f32>]) -> BTreeMap<String, f64> {
+        let channel = |i: usize| Channel {
+            name: i.to_string(),
+            unit: "a.u.".into(),
+        };
+        simple_statistics(&Recording {
+            modality,
+            sample_rate: SampleRate::from_hz(hz).unwrap(),
+            channels: (0..channels.len()).map(channel).collect(),
+            samples: (0..channels[0].len())
+                .flat_map(|t| channels.iter().map(move |x| x[t]))
+                .collect(),
+            inputs: Inputs::none(),
+        })
+    }
+
+    fn assert_close(found: f64, expected: f64, tolerance: f64) {
+        assert!(
+            (found - expected).abs() < tolerance,
+            "{found} instead of {expected}"
+        );
+    }
+
+    /// A 10 Hz sine of amplitude 2 is all alpha, with sd √2; its copy upside down correlates by −1.
+    #[test]
+    fn a_sine_is_one_band() {
+        let sine: Vec<f32> = (0..1280)
+            .map(|t| 2.0 * (t as f32 * std::f32::consts::TAU * 10.0 / 128.0).sin())
+            .collect();
+        let found = statistics(
+            Modality::Eeg,
+            128.0,
+            &[sine.clone(), sine.iter().map(|x| -x).collect()],
+        );
+        assert_close(found["alpha_power"], 1.0, 1e-6);
+        assert_close(found["theta_power"], 0.0, 1e-6);
+        assert_close(found["log_sd"], 2f64.sqrt().ln(), 1e-6);
+        assert_close(found["mean_abs_correlation"], 1.0, 1e-6);
+        // A Hann window spreads a sine at a bin's centre over three bins, with powers 1 : 4 : 1.
+        let entropy =
+            -(2.0 / 6.0 * (1.0f64 / 6.0).ln() + 4.0 / 6.0 * (4.0f64 / 6.0).ln()) / 78f64.ln();
+        assert_close(found["spectral_entropy"], entropy, 1e-5);
+    }
+
+    /// A square wave of period 4 has lag-1 covariance 0 up to its last sample; opposite regions have no global signal.
+    #[test]
+    fn opposite_regions_cancel() {
+        let square: Vec<f32> = (0..400)
+            .map(|t| if t % 4 < 2 { 1.0 } else { -1.0 })
+            .collect();
+        let found = statistics(
+            Modality::Bold,
+            0.5,
+            &[square.clone(), square.iter().map(|x| -x).collect()],
+        );
+        assert_close(found["lag1_autocorrelation"], 0.0, 1.0 / 399.0);
+        assert_close(found["global_sd"], 0.0, 1e-12);
+        assert_close(found["mean_correlation"], -1.0, 1e-12);
+        assert_close(found["mean_abs_correlation"], 1.0, 1e-12);
+    }
+
+    /// Counts per second 2, 0, 2, 0 in both units: rate 1 Hz, variance 1, Fano factor 1, population 4, 0: CV 1.
+    #[test]
+    fn counts_are_taken_per_second() {
+        let train = vec![1.0, 1.0, 0.0, 0.0, 2.0, 0.0, 0.0, 0.0];
+        let found = statistics(Modality::Spikes, 2.0, &[train.clone(), train]);
+        for name in [
+            "mean_rate_hz",
+            "population_cv",
+            "mean_correlation",
+            "fano_factor",
+        ] {
+            assert_close(found[name], 1.0, 1e-12);
+        }
+    }
+
+    #[test]
+    fn what_cannot_be_computed_is_left_out() {
+        let found = statistics(Modality::Spikes, 1.0, &[vec![0.0; 5]]);
+        assert_eq!(
+            found.into_iter().collect::<Vec<_>>(),
+            [("mean_rate_hz".to_owned(), 0.0)]
+        );
+        assert!(statistics(Modality::Eeg, 128.0, &[Vec::new()]).is_empty());
+        assert!(!statistics(Modality::Bold, 1.0, &[vec![1.0]]).contains_key("mean_correlation"));
+    }
 }
