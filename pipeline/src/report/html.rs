@@ -6,6 +6,7 @@ use minijinja::{AutoEscape, Environment, Error, ErrorKind, UndefinedBehavior, co
 use super::figure::{escape, marker_key};
 use super::words::glossary::{self, Term};
 use super::words::number;
+use super::words::setting::with_indices;
 
 /// One section of a page: an entry of the contents and the markup below it.
 pub struct Section {
@@ -198,6 +199,8 @@ fn add_filters(environment: &mut Environment<'static>) {
     environment.add_filter("marker", |stability: &str| safe(marker_key(stability)));
     environment.add_filter("cited", |citation: &str| safe(cited(citation)));
     environment.add_filter("term", abbreviation);
+    environment.add_filter("prose", |text: &str| safe(with_indices(&escape(text))));
+    environment.add_filter("trim0", |value: Value| shown(&value, number::trimmed));
 }
 
 fn shown(value: &Value, format: impl Fn(f64) -> String) -> String {

@@ -7,9 +7,7 @@ use super::figure::{basin_bar, loss_curve, phase_figure, spectrum, traces};
 use super::html::{Head, Section, Templates, safe, safe_or_none, serialised, terms};
 use super::words::glossary::SUBJECT_TERMS;
 use super::words::number::number;
-use super::words::subject::{
-    against_rivals, completeness, is_surrogate, judged_row, metrics, verdict,
-};
+use super::words::subject::{against_rivals, completeness, is_given, judged_row, metrics, verdict};
 use super::{AttractorRow, BestModel, ReportError, ScoreRow, SubjectPage};
 
 /// Spectra beyond these are not drawn; the caption says so.
@@ -166,11 +164,6 @@ fn score_rows(page: &SubjectPage) -> Vec<Value> {
             }
         })
         .collect()
-}
-
-/// A surrogate's spectrum is right by construction and wins nothing.
-fn is_given(metric: &str, row: &ScoreRow) -> bool {
-    metric == "D_H" && is_surrogate(row)
 }
 
 fn portrait(templates: &Templates, best: &BestModel) -> Result<Section, ReportError> {

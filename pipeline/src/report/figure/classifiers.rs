@@ -31,9 +31,9 @@ pub fn classifier_row(score: &ClassifierScore) -> String {
     let mut svg = Svg::new("forest", WIDTH, ROW, &text);
     let (axis, middle) = (axis(), 0.5 * ROW);
     for tick in axis.ticks(5) {
-        svg.line("guide", (tick.px, 0.0), (tick.px, ROW));
+        svg.line("guide", (tick.px, -ROW), (tick.px, 2.0 * ROW));
     }
-    svg.line("zero", (axis.px(0.5), 0.0), (axis.px(0.5), ROW));
+    svg.line("zero", (axis.px(0.5), -ROW), (axis.px(0.5), 2.0 * ROW));
     for (class, value) in [("auc", score.auc), ("accuracy", score.balanced_accuracy)] {
         if !value.is_finite() {
             continue;

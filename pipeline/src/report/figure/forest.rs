@@ -4,6 +4,7 @@ use super::axis::{Axis, finite_range};
 use super::svg::{Anchor, Svg, escape, title};
 use crate::compare::FeatureDifference;
 use crate::report::words::number::{fixed, probability};
+use crate::report::words::setting::feature_name;
 
 const WIDTH: f64 = 300.0;
 const ROW: f64 = 24.0;
@@ -61,10 +62,14 @@ impl Forest {
         let text = describe(row);
         let mut svg = Svg::new("forest", WIDTH, ROW, &text);
         for tick in self.axis.ticks(5) {
-            svg.line("guide", (tick.px, 0.0), (tick.px, ROW));
+            svg.line("guide", (tick.px, -ROW), (tick.px, 2.0 * ROW));
         }
         let middle = 0.5 * ROW;
-        svg.line("zero", (self.axis.px(0.0), 0.0), (self.axis.px(0.0), ROW));
+        svg.line(
+            "zero",
+            (self.axis.px(0.0), -ROW),
+            (self.axis.px(0.0), 2.0 * ROW),
+        );
         if !row.hedges_g.is_finite() {
             return svg.finish();
         }
@@ -97,7 +102,7 @@ impl Forest {
 fn describe(row: &FeatureDifference) -> String {
     format!(
         "{}: g = {} [{}, {}], q = {}",
-        row.feature,
+        feature_name(&row.feature),
         fixed(row.hedges_g, 2),
         fixed(row.g_low, 2),
         fixed(row.g_high, 2),

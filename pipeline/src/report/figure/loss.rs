@@ -61,11 +61,9 @@ pub fn loss_curve(curve: &LossCurve) -> Option<String> {
         let y = area.y(value_axis(values));
         area.draw_y(&mut svg, &y, 4, name);
         area.open_panel(&mut svg, &x, &y, Names { x: "epoch", y: "" });
-        let points = thin_curve(epoch, values, whole.width() as usize);
-        let pixels = points
-            .into_iter()
-            .map(|(epoch, value)| (x.px(epoch), y.px_clamped(value)));
-        svg.curve(class, name, pixels);
+        let steps = epoch.iter().zip(values);
+        let pixels = steps.map(|(&epoch, &value)| (x.px(epoch), y.px_clamped(value)));
+        svg.curve(class, name, thin_curve(pixels));
         area.close_panel(&mut svg);
     }
     if x.contains(curve.chosen_epoch) {

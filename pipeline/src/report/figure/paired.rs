@@ -5,13 +5,15 @@ use super::frame::Area;
 use super::svg::{Anchor, Svg, escape, title};
 use crate::report::words::number::number;
 
-const WIDTH: f64 = 330.0;
+const WIDTH: f64 = 400.0;
 const HEIGHT: f64 = 300.0;
 
 pub struct Pair<'a> {
     pub subject: &'a str,
     /// `control`, `other` or `neither`.
     pub class: &'static str,
+    /// Drawn so that it stays in the background.
+    pub is_faint: bool,
     pub linear: f64,
     pub model: f64,
     pub link: Option<String>,
@@ -72,13 +74,14 @@ fn pair_markup(pair: &Pair, [left, right]: [f64; 2], y: &Axis) -> String {
         number(pair.model)
     );
     let class = pair.class;
+    let faint = if pair.is_faint { " faint" } else { "" };
     let shapes = format!(
         "<line x1=\"{left:.1}\" y1=\"{from:.1}\" x2=\"{right:.1}\" y2=\"{to:.1}\"/>\
          <circle class=\"dot {class}\" cx=\"{left:.1}\" cy=\"{from:.1}\" r=\"3.6\"/>\
          <circle class=\"dot {class}\" cx=\"{right:.1}\" cy=\"{to:.1}\" r=\"3.6\"/>{}",
         title(&text)
     );
-    let group = format!("<g class=\"pair {class} {better}\">{shapes}</g>");
+    let group = format!("<g class=\"pair {class} {better}{faint}\">{shapes}</g>");
     match &pair.link {
         Some(link) => format!("<a href=\"{}\">{group}</a>", escape(link)),
         None => group,

@@ -11,10 +11,15 @@ use crate::report::{PhasePoint, PhasePortrait};
 
 /// More points than these do not look any different.
 const MOST_POINTS: usize = 2000;
-const OBLIQUE: f64 = 440.0;
+const OBLIQUE: f64 = 560.0;
 const FLAT: f64 = 260.0;
-/// A cube turned corner-on reaches √3 from its centre.
-const OBLIQUE_REACH: f64 = 1.5;
+/// A cube turned corner-on reaches √3 from its centre, but trajectories rarely fill corners.
+const OBLIQUE_REACH: f64 = 1.25;
+/// Where the three axes are drawn, and how long they are, in pixels.
+const TRIAD: [f64; 2] = [56.0, OBLIQUE - 56.0];
+const TRIAD_LENGTH: f64 = 34.0;
+/// Points further apart than this, in half-widths of the view, are not joined by lines.
+const JOINED_WITHIN: f64 = 0.35;
 const FIRST_VIEW: View = View {
     azimuth: 0.6,
     elevation: 0.35,
@@ -37,6 +42,8 @@ pub struct PhaseFigure {
 struct Placed {
     data: Vec<[f64; 3]>,
     simulated: Vec<[f64; 3]>,
+    data_joined: bool,
+    simulated_joined: bool,
     fixed_points: Vec<[f64; 3]>,
     #[serde(skip)]
     fixed: Vec<PhasePoint>,
@@ -44,6 +51,8 @@ struct Placed {
     names: [String; 3],
     view: [f64; 2],
     reach: f64,
+    triad: [f64; 2],
+    triad_length: f64,
 }
 
 /// `Ok(None)` when there is no trajectory to draw.
@@ -56,9 +65,15 @@ pub fn phase_figure(portrait: &PhasePortrait) -> Result<Option<PhaseFigure>, ser
         .fixed_points
         .iter()
         .partition(|point| cube.holds(&cube.place(&point.at)));
+    let (data, simulated) = (
+        trajectory(&cube, &portrait.data),
+        trajectory(&cube, &portrait.simulated),
+    );
     let placed = Placed {
-        data: trajectory(&cube, &portrait.data),
-        simulated: trajectory(&cube, &portrait.simulated),
+        data_joined: is_smooth(&data),
+        simulated_joined: is_smooth(&simulated),
+        data,
+        simulated,
         fixed_points: inside
             .iter()
             .map(|point| cube.place(&point.at).map(rounded))
@@ -67,6 +82,8 @@ pub fn phase_figure(portrait: &PhasePortrait) -> Result<Option<PhaseFigure>, ser
         names: [0, 1, 2].map(|axis| axis_name(axis, portrait.explained[axis])),
         view: [FIRST_VIEW.azimuth, FIRST_VIEW.elevation],
         reach: OBLIQUE_REACH,
+        triad: TRIAD,
+        triad_length: TRIAD_LENGTH,
     };
     Ok(Some(PhaseFigure {
         oblique: oblique(&placed),
@@ -97,12 +114,14 @@ fn oblique(placed: &Placed) -> String {
         )
     };
     for axis in 0..3 {
-        let corner = [-1.0; 3];
-        let mut end = corner;
-        end[axis] = 1.0;
-        svg.line("axis edge", pixel(corner), pixel(end));
-        end[axis] = 1.12;
-        svg.text("name edge", pixel(end), Anchor::Middle, &placed.names[axis]);
+        let mut direction = [0.0; 3];
+        direction[axis] = 1.0;
+        let (right, up) = FIRST_VIEW.project(direction);
+        let at = |length: f64| (TRIAD[0] + length * right, TRIAD[1] - length * up);
+        svg.line("axis edge", at(0.0), at(TRIAD_LENGTH));
+        let (x, y) = at(1.4 * TRIAD_LENGTH);
+        let name = format!("PC{}", axis + 1);
+        svg.text("name edge", (x, y + 4.0), Anchor::Middle, &name);
     }
     draw(&mut svg, placed, pixel);
     svg.finish()
@@ -135,8 +154,20 @@ fn projection(placed: &Placed, right: usize, up: usize) -> String {
 
 fn draw(svg: &mut Svg, placed: &Placed, pixel: impl Fn([f64; 3]) -> (f64, f64)) {
     let at = |points: &[[f64; 3]]| points.iter().map(|&point| pixel(point)).collect::<Vec<_>>();
-    svg.curve("curve data", "data", at(&placed.data));
-    svg.curve("curve model", "simulated", at(&placed.simulated));
+    let mut path = |class: &str, name: &str, points: &[[f64; 3]], is_joined: bool| {
+        if is_joined {
+            svg.curve(&format!("curve {class}"), name, at(points));
+        } else {
+            svg.scatter(&format!("curve cloud {class}"), name, at(points));
+        }
+    };
+    path("data", "data", &placed.data, placed.data_joined);
+    path(
+        "model",
+        "simulated",
+        &placed.simulated,
+        placed.simulated_joined,
+    );
     for (point, place) in placed.fixed.iter().zip(&placed.fixed_points) {
         let text = format!("{}: {} fixed point", point.label, point.stability);
         svg.raw(&marker(&point.stability, pixel(*place), &text));
@@ -157,6 +188,24 @@ fn trajectory(cube: &Cube, points: &[[f64; 3]]) -> Vec<[f64; 3]> {
         .into_iter()
         .map(place)
         .collect()
+}
+
+/// Whether successive points are near enough for a line between them to mean something.
+fn is_smooth(points: &[[f64; 3]]) -> bool {
+    let mut steps: Vec<f64> = points
+        .windows(2)
+        .map(|pair| {
+            (0..3)
+                .map(|axis| (pair[1][axis] - pair[0][axis]).powi(2))
+                .sum::<f64>()
+        })
+        .filter(|step| step.is_finite())
+        .map(f64::sqrt)
+        .collect();
+    steps.sort_by(f64::total_cmp);
+    steps
+        .get(steps.len() / 2)
+        .is_some_and(|median| *median <= JOINED_WITHIN)
 }
 
 fn axis_name(axis: usize, explained: f64) -> String {

@@ -34,14 +34,13 @@ impl Cube {
         let recording = ranges
             .iter()
             .fold(0.0_f64, |most, (low, high)| most.max(0.5 * (high - low)));
-        let furthest = portrait
+        let half_width = portrait
             .simulated
             .iter()
             .chain(portrait.fixed_points.iter().map(|point| &point.at))
             .flat_map(|point| [0, 1, 2].map(|axis| (point[axis] - centre[axis]).abs()))
-            .filter(|distance| distance.is_finite())
+            .filter(|distance| *distance <= REACH * recording)
             .fold(recording, f64::max);
-        let half_width = furthest.min(REACH * recording);
         Cube {
             centre,
             half_width: if half_width > 0.0 {

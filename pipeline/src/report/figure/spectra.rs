@@ -43,14 +43,14 @@ pub fn spectrum(pair: &SpectrumPair) -> Option<String> {
         ("curve data", "recording", &pair.data),
         ("curve model", "simulation", &pair.simulated),
     ] {
-        let points = thin_curve(&pair.hz, power, area.width() as usize);
-        let pixels = points
-            .into_iter()
-            .map(|(hz, power)| match power > 0.0 && x.contains(hz) {
-                true => (x.px(hz), y.px(power)),
-                false => (f64::NAN, f64::NAN),
-            });
-        svg.curve(class, name, pixels);
+        let pixels = pair.hz.iter().zip(power).map(|(&hz, &power)| {
+            if hz > 0.0 && power > 0.0 {
+                (x.px_clamped(hz), y.px_clamped(power))
+            } else {
+                (f64::NAN, f64::NAN)
+            }
+        });
+        svg.curve(class, name, thin_curve(pixels));
     }
     area.close_panel(&mut svg);
     Some(svg.finish())

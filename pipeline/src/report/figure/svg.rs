@@ -2,6 +2,8 @@
 
 use std::fmt::Write;
 
+use crate::report::words::setting::with_indices_svg;
+
 /// An SVG image under construction. Text is escaped here and nowhere else.
 pub struct Svg {
     width: f64,
@@ -82,7 +84,7 @@ impl Svg {
         let (x, y) = (px(x), px(y));
         self.push(format_args!(
             "<text class=\"{class}\" x=\"{x}\" y=\"{y}\" text-anchor=\"middle\" transform=\"rotate(-90 {x} {y})\">{}</text>",
-            escape(text)
+            with_indices_svg(&escape(text))
         ));
     }
 
@@ -91,6 +93,24 @@ impl Svg {
         let path = path(points);
         self.push(format_args!(
             "<path class=\"{class}\" data-name=\"{}\" d=\"{path}\"/>",
+            escape(name)
+        ));
+    }
+
+    /// A dot for each finite point, as one path of lines without length.
+    pub fn scatter(
+        &mut self,
+        class: &str,
+        name: &str,
+        points: impl IntoIterator<Item = (f64, f64)>,
+    ) {
+        let dots: String = points
+            .into_iter()
+            .filter(|(x, y)| x.is_finite() && y.is_finite())
+            .map(|(x, y)| format!("M{} {}h0", px(x), px(y)))
+            .collect();
+        self.push(format_args!(
+            "<path class=\"{class}\" data-name=\"{}\" d=\"{dots}\"/>",
             escape(name)
         ));
     }

@@ -1,15 +1,15 @@
 //! Fewer points where a screen cannot show more, without losing what the eye would see.
 
-/// A curve with at most about `2 · columns` points: of each column its least and greatest value.
+/// A curve in pixels with, of each column of half a pixel, only its highest and lowest point.
 ///
-/// Peaks survive, as plain striding would not let them.
-pub fn thin_curve(x: &[f64], y: &[f64], columns: usize) -> Vec<(f64, f64)> {
-    let points: Vec<(f64, f64)> = x.iter().copied().zip(y.iter().copied()).collect();
-    if points.len() <= 2 * columns || columns == 0 {
-        return points;
-    }
-    let per_column = points.len().div_ceil(columns);
-    points.chunks(per_column).flat_map(extremes).collect()
+/// Peaks survive, as plain striding would not let them; a gap stays a gap.
+pub fn thin_curve(pixels: impl IntoIterator<Item = (f64, f64)>) -> Vec<(f64, f64)> {
+    let pixels: Vec<(f64, f64)> = pixels.into_iter().collect();
+    let column = |x: f64| (2.0 * x).floor();
+    pixels
+        .chunk_by(|(a, _), (b, _)| column(*a) == column(*b))
+        .flat_map(extremes)
+        .collect()
 }
 
 /// Every k-th point, so that at most `most` remain.
@@ -18,16 +18,21 @@ pub fn thin_points<T: Copy>(points: &[T], most: usize) -> Vec<T> {
     points.iter().copied().step_by(every).collect()
 }
 
-/// The least and the greatest point of a chunk, in the order they came; a gap stays a gap.
-fn extremes(chunk: &[(f64, f64)]) -> Vec<(f64, f64)> {
-    let finite = || chunk.iter().enumerate().filter(|(_, (_, y))| y.is_finite());
+/// The least and the greatest point of a column, in the order they came.
+fn extremes(column: &[(f64, f64)]) -> Vec<(f64, f64)> {
+    let finite = || {
+        column
+            .iter()
+            .enumerate()
+            .filter(|(_, (_, y))| y.is_finite())
+    };
     let least = finite().min_by(|a, b| a.1.1.total_cmp(&b.1.1));
     let greatest = finite().max_by(|a, b| a.1.1.total_cmp(&b.1.1));
     match (least, greatest) {
         (Some((i, low)), Some((j, high))) if i < j => vec![*low, *high],
         (Some((i, low)), Some((j, high))) if i > j => vec![*high, *low],
         (Some((_, only)), _) => vec![*only],
-        _ => chunk.first().copied().into_iter().collect(),
+        _ => column.first().copied().into_iter().collect(),
     }
 }
 
@@ -37,18 +42,19 @@ mod tests {
 
     #[test]
     fn a_single_peak_survives_thinning() {
-        let x: Vec<f64> = (0..100_000).map(f64::from).collect();
-        let mut y = vec![0.0; x.len()];
-        y[54_321] = 7.0;
-        let thin = thin_curve(&x, &y, 400);
-        assert!(thin.len() <= 800);
-        assert!(thin.contains(&(54_321.0, 7.0)));
+        let peak = |t: i32| if t == 54_321 { 7.0 } else { 0.0 };
+        let thin = thin_curve((0..100_000).map(|t| (f64::from(t) / 250.0, peak(t))));
+        assert!(thin.len() <= 1600);
+        assert!(thin.contains(&(54_321.0 / 250.0, 7.0)));
         assert!(thin.windows(2).all(|w| w[0].0 < w[1].0));
     }
 
     #[test]
-    fn short_curves_stay_as_they_are() {
-        assert_eq!(thin_curve(&[0.0, 1.0], &[2.0, f64::NAN], 10).len(), 2);
+    fn what_is_sparse_or_broken_stays() {
+        let broken = [(0.0, 1.0), (1.0, 2.0), (f64::NAN, f64::NAN), (3.0, 4.0)];
+        let thin = thin_curve(broken);
+        assert_eq!(thin.len(), 4);
+        assert!(thin[2].0.is_nan());
         assert_eq!(thin_points(&[1, 2, 3], 10), [1, 2, 3]);
         assert_eq!(thin_points(&[1, 2, 3, 4, 5], 3), [1, 3, 5]);
     }

@@ -1,6 +1,6 @@
 //! Where an axis is labelled, and with what.
 
-use crate::report::words::number::{fixed, number, superscript};
+use crate::report::words::number::{fixed, superscript, trimmed};
 
 /// Multiples of 1, 2 or 5 times a power of ten inside `[low, high]`, about `wanted` of them.
 ///
@@ -41,23 +41,24 @@ pub fn log_ticks(low: f64, high: f64, wanted: usize) -> Vec<f64> {
         .flat_map(|k| [1.0, 2.0, 5.0].map(|m| m * 10f64.powi(k)))
         .filter(inside)
         .collect();
-    if fine.len() >= 2 {
-        return fine;
+    match (decades.len(), fine.len()) {
+        (2.., n) if n > 2 * wanted => decades,
+        (_, 2..) => fine,
+        _ => linear_ticks(low, high, wanted),
     }
-    linear_ticks(low, high, wanted)
 }
 
 /// Labels with as many decimals as the ticks need to be told apart, and no more.
 pub fn linear_labels(ticks: &[f64]) -> Vec<String> {
     let step = match ticks {
         [first, second, ..] => second - first,
-        _ => return ticks.iter().map(|&tick| number(tick)).collect(),
+        _ => return ticks.iter().map(|&tick| trimmed(tick)).collect(),
     };
     let largest = ticks
         .iter()
         .fold(0.0_f64, |most, tick| most.max(tick.abs()));
     if largest >= 1e5 || step < 1e-4 {
-        return ticks.iter().map(|&tick| number(tick)).collect();
+        return ticks.iter().map(|&tick| trimmed(tick)).collect();
     }
     let decimals = (-(step * 1.0001).log10().floor()).max(0.0) as usize;
     ticks.iter().map(|&tick| fixed(tick, decimals)).collect()

@@ -108,11 +108,9 @@ fn column(
                 y: &pair.unit,
             },
         );
-        let points = thin_curve(&pair.secs, signal(pair), whole.width() as usize);
-        let pixels = points
-            .into_iter()
-            .map(|(secs, value)| (x.px(secs), y.px_clamped(value)));
-        svg.curve(&format!("curve {class}"), &pair.channel, pixels);
+        let times = pair.secs.iter().zip(signal(pair));
+        let pixels = times.map(|(&secs, &value)| (x.px(secs), y.px_clamped(value)));
+        svg.curve(&format!("curve {class}"), &pair.channel, thin_curve(pixels));
         area.close_panel(&mut svg);
     }
     whole.draw_x(&mut svg, &x, 5, "time (s)");

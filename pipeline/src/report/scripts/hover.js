@@ -64,8 +64,12 @@
 
   // The contents follow the reader.
   const links = new Map([...document.querySelectorAll("nav a")].map((a) => [a.hash.slice(1), a]));
-  const watch = new IntersectionObserver((entries) => {
-    for (const entry of entries) links.get(entry.target.id)?.classList.toggle("here", entry.isIntersecting);
-  }, { rootMargin: "-20% 0px -70% 0px" });
-  for (const section of document.querySelectorAll("main > section")) watch.observe(section);
+  const sections = [...document.querySelectorAll("main > section")];
+  const mark = () => {
+    const passed = sections.filter((section) => section.getBoundingClientRect().top < innerHeight / 3);
+    const here = passed.at(-1) ?? sections[0];
+    for (const [id, link] of links) link.classList.toggle("here", id === here?.id);
+  };
+  addEventListener("scroll", mark, { passive: true });
+  mark();
 })();

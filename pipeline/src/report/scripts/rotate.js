@@ -8,19 +8,23 @@
   const half = svg.viewBox.baseVal.width / 2;
   let [azimuth, elevation] = cube.view;
 
-  const pixel = ([x, y, z]) => {
+  const project = ([x, y, z]) => {
     const right = x * Math.cos(azimuth) + y * Math.sin(azimuth);
     const away = y * Math.cos(azimuth) - x * Math.sin(azimuth);
     const up = z * Math.cos(elevation) + away * Math.sin(elevation);
+    return [right, up];
+  };
+  const pixel = (point) => {
+    const [right, up] = project(point);
     return [half + (half / cube.reach) * right, half - (half / cube.reach) * up];
   };
-  const path = (points) => {
+  const path = (points, joined) => {
     let text = "", down = false;
     for (const point of points) {
       if (point.includes(null)) { down = false; continue; }
       const [x, y] = pixel(point);
-      text += (down ? "L" : "M") + x.toFixed(1) + " " + y.toFixed(1);
-      down = true;
+      text += (down ? "L" : "M") + x.toFixed(1) + " " + y.toFixed(1) + (joined ? "" : "h0");
+      down = joined;
     }
     return text;
   };
@@ -29,19 +33,20 @@
 
   const draw = () => {
     for (const name of ["data", "simulated"]) {
-      svg.querySelector(`[data-name=${name}]`).setAttribute("d", path(cube[name]));
+      svg.querySelector(`[data-name=${name}]`).setAttribute("d", path(cube[name], cube[name + "_joined"]));
     }
     cube.fixed_points.forEach((point, i) => {
       const [x, y] = pixel(point);
       markers[i].setAttribute("transform", `translate(${x.toFixed(1)} ${y.toFixed(1)})`);
     });
-    const corner = [-1, -1, -1];
     edges.forEach((edge, i) => {
-      const end = (length) => pixel(corner.map((c, j) => (j === i ? length : c)));
-      const [from, to, name] = [pixel(corner), end(1), end(1.12)];
-      edge.setAttribute("x1", from[0]); edge.setAttribute("y1", from[1]);
-      edge.setAttribute("x2", to[0]); edge.setAttribute("y2", to[1]);
-      names[i].setAttribute("x", name[0]); names[i].setAttribute("y", name[1]);
+      const [right, up] = project([0, 1, 2].map((axis) => Number(axis === i)));
+      const at = (length) => [cube.triad[0] + length * right, cube.triad[1] - length * up];
+      const to = at(cube.triad_length), name = at(1.4 * cube.triad_length);
+      edge.setAttribute("x2", to[0]);
+      edge.setAttribute("y2", to[1]);
+      names[i].setAttribute("x", name[0]);
+      names[i].setAttribute("y", name[1] + 4);
     });
   };
 

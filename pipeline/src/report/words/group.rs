@@ -1,6 +1,7 @@
 //! What the group page says in plain sentences. A null result is stated as a null result.
 
-use super::number::{counted, fixed, listed, number, percent, probability};
+use super::number::{counted, fixed, listed_up_to, number, percent, probability};
+use super::setting::feature_name;
 use super::subject::capitalised;
 use crate::compare::{ClassifierScore, Comparison, DistanceTest, FeatureDifference};
 use crate::report::{GroupPage, SubjectRow};
@@ -10,19 +11,19 @@ pub const POOR_AGREEMENT: f64 = 0.5;
 /// A group smaller than this makes every interval wide.
 const SMALL_GROUP: usize = 20;
 
-/// How many subjects the model serves better than a linear one.
+/// How many of those analysed the model serves better than a linear one.
 pub fn against_linear(subjects: &[SubjectRow]) -> String {
     let compared: Vec<bool> = subjects.iter().filter_map(|row| row.beats_linear).collect();
     let n_better = compared.iter().filter(|&&better| better).count();
     match (compared.len(), n_better) {
-        (0, _) => "No subject could be scored against a linear model.".to_string(),
+        (0, _) => "No analysed subject could be scored against a linear model.".to_string(),
         (n, 0) => format!(
             "In none of {} is the model better than a linear model on every score: linear dynamics describe these recordings as well.",
-            counted(n, "subject")
+            counted(n, "analysed subject")
         ),
         (n, better) => format!(
             "In {better} of {} ({}) the model is better than a linear model on every score{}.",
-            counted(n, "subject"),
+            counted(n, "analysed subject"),
             percent(better as f64 / n as f64),
             if 2 * better < n {
                 "; in most subjects it is not"
@@ -47,9 +48,8 @@ pub fn differences(
     }
     let mut found: Vec<&FeatureDifference> = rows.iter().filter(|row| row.q_fdr < alpha).collect();
     found.sort_by(|a, b| {
-        a.q_fdr
-            .total_cmp(&b.q_fdr)
-            .then_with(|| a.feature.cmp(&b.feature))
+        let by_size = b.hedges_g.abs().total_cmp(&a.hedges_g.abs());
+        a.q_fdr.total_cmp(&b.q_fdr).then(by_size)
     });
     let (control, other) = (&comparison.control, &comparison.other);
     let n = rows.len();
@@ -69,33 +69,27 @@ pub fn differences(
     }
     let named: Vec<String> = found
         .iter()
-        .take(4)
         .map(|row| {
             let direction = if row.hedges_g < 0.0 {
                 "lower"
             } else {
                 "higher"
             };
+            let (name, g) = (feature_name(&row.feature), fixed(row.hedges_g, 2));
             format!(
-                "{} ({direction} in {other}, g = {}, q {})",
-                row.feature,
-                fixed(row.hedges_g, 2),
+                "{name} ({direction} in {other}, g = {g}, q {})",
                 equals(row.q_fdr)
             )
         })
         .collect();
-    let rest = match found.len().saturating_sub(named.len()) {
-        0 => String::new(),
-        more => format!(" and {more} more"),
-    };
     vec![format!(
-        "Of {n} {family}, {} between {control} and {other} once corrected for multiple tests: {}{rest}.",
+        "Of {n} {family}, {} between {control} and {other} once corrected for multiple tests: {}.",
         if found.len() == 1 {
             "1 differs".to_string()
         } else {
             format!("{} differ", found.len())
         },
-        listed(&named)
+        listed_up_to(4, &named)
     )]
 }
 
@@ -195,24 +189,19 @@ fn agreement(features: &[FeatureDifference]) -> Option<String> {
                 .to_string(),
         );
     }
-    let poor: Vec<&str> = measured
+    let poor: Vec<String> = measured
         .iter()
         .filter(|(_, icc)| *icc < POOR_AGREEMENT)
-        .map(|(name, _)| *name)
+        .map(|(name, _)| feature_name(name))
         .collect();
     if poor.is_empty() {
         return None;
     }
-    let shown = listed(&poor[..poor.len().min(8)]);
-    let more = if poor.len() > 8 {
-        format!(" and {} more", poor.len() - 8)
-    } else {
-        String::new()
-    };
     Some(format!(
-        "Refits of the same recording disagree (ICC below {POOR_AGREEMENT}) on {} of {}: {shown}{more}. These say more about the random start of training than about the person.",
+        "Refits of the same recording disagree (ICC below {POOR_AGREEMENT}) on {} of {}: {}. These say more about the random start of training than about the person.",
         poor.len(),
-        counted(measured.len(), "feature")
+        counted(measured.len(), "feature"),
+        listed_up_to(8, &poor)
     ))
 }
 

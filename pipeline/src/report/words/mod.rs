@@ -3,4 +3,5 @@
 pub mod glossary;
 pub mod group;
 pub mod number;
+pub mod setting;
 pub mod subject;

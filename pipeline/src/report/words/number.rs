@@ -27,6 +27,15 @@ pub fn significant(value: f64, digits: usize) -> String {
     typographic(&format!("{value:.decimals$}"))
 }
 
+/// As [`number`], without zeros that say nothing: `0.05`, `50`.
+pub fn trimmed(value: f64) -> String {
+    let text = number(value);
+    if !text.contains('.') || text.contains('×') {
+        return text;
+    }
+    text.trim_end_matches('0').trim_end_matches('.').to_string()
+}
+
 /// A fixed number of decimals: for columns whose numbers are compared by eye.
 pub fn fixed(value: f64, decimals: usize) -> String {
     if !value.is_finite() || value.abs() >= 1e5 {
@@ -107,6 +116,16 @@ pub fn listed<T: AsRef<str>>(items: &[T]) -> String {
     }
 }
 
+/// `a, b and 3 more`.
+pub fn listed_up_to(most: usize, items: &[String]) -> String {
+    if items.len() <= most {
+        return listed(items);
+    }
+    let rest = format!("{} more", items.len() - most);
+    let shown = items[..most].iter().cloned().chain([rest]);
+    listed(&shown.collect::<Vec<_>>())
+}
+
 /// `10⁻¹²` without the 10.
 pub fn superscript(exponent: i32) -> String {
     exponent
@@ -152,6 +171,20 @@ mod tests {
         ];
         for (value, expected) in cases {
             assert_eq!(number(value), expected, "{value:e}");
+        }
+    }
+
+    #[test]
+    fn trimming_takes_only_zeros_after_the_point() {
+        let cases = [
+            (0.05, "0.05"),
+            (50.0, "50"),
+            (100.0, "100"),
+            (-2.5, "−2.5"),
+            (0.0, "0"),
+        ];
+        for (value, expected) in cases {
+            assert_eq!(trimmed(value), expected);
         }
     }
 

@@ -80,22 +80,21 @@ pub fn against_rivals(page: &SubjectPage) -> Vec<String> {
                 .to_string(),
         ];
     }
-    let metrics = metrics(model.pe_steps);
-    let (mut won, mut lost, mut n_linear_wins) = (Vec::new(), Vec::new(), 0);
-    for (metric, of) in &metrics {
+    let (mut won, mut lost, mut linear) = (Vec::new(), Vec::new(), Vec::new());
+    for (metric, of) in metrics(model.pe_steps) {
         let Some(own) = of(model).filter(|value| value.is_finite()) else {
             continue;
         };
         let equal_or_better: Vec<&&ScoreRow> = rivals
             .iter()
+            .filter(|rival| !is_given(&metric, rival))
             .filter(|rival| of(rival).is_some_and(|value| reads_at_most(value, own)))
             .collect();
         if equal_or_better.is_empty() {
-            won.push(metric.as_str());
+            won.push(metric);
             continue;
         }
-        n_linear_wins += usize::from(equal_or_better.iter().any(|rival| is_linear(rival)));
-        let names: Vec<String> = equal_or_better
+        let named: Vec<String> = equal_or_better
             .iter()
             .map(|rival| {
                 format!(
@@ -105,38 +104,41 @@ pub fn against_rivals(page: &SubjectPage) -> Vec<String> {
                 )
             })
             .collect();
-        let verb = if names.len() == 1 { "is" } else { "are" };
-        let by_construction = match metric.as_str() == "D_H"
-            && equal_or_better.iter().any(|rival| is_surrogate(rival))
-        {
-            true => "; a surrogate has the right spectrum by construction",
-            false => "",
-        };
         lost.push(format!(
-            "On {metric}, {} {verb} as good as {} ({}) or better{by_construction}.",
-            listed(&names),
+            "On {metric}, {} {} as good as {} ({}) or better.",
+            listed(&named),
+            if named.len() == 1 { "is" } else { "are" },
             model.name,
             number(own)
         ));
+        if equal_or_better.iter().any(|rival| is_linear(rival)) {
+            linear.push(metric);
+        }
     }
-    let n_scored = won.len() + lost.len();
     let mut sentences = Vec::new();
     if !won.is_empty() {
+        let name = capitalised(&model.name);
         sentences.push(format!(
-            "{} is better than every rival on {}.",
-            capitalised(&model.name),
+            "{name} is better than every rival on {}.",
             listed(&won)
         ));
     }
+    let n_scored = won.len() + lost.len();
     sentences.extend(lost);
-    match n_linear_wins {
-        0 => {}
-        n if n == n_scored => sentences.push(
-            "A linear model reproduces this recording at least as well: nothing nonlinear needs to be claimed from it.".to_string(),
-        ),
-        _ => sentences.push("In that respect a linear model is enough.".to_string()),
+    if !linear.is_empty() && linear.len() == n_scored {
+        sentences.push("A linear model reproduces this recording at least as well: nothing nonlinear needs to be claimed from it.".to_string());
+    } else if !linear.is_empty() {
+        sentences.push(format!(
+            "Judged by {} alone, a linear model is enough.",
+            listed(&linear)
+        ));
     }
     sentences
+}
+
+/// A surrogate's spectrum is right by construction and wins nothing.
+pub fn is_given(metric: &str, row: &ScoreRow) -> bool {
+    metric == "D_H" && row.is_rival && row.name.contains("surrogate")
 }
 
 /// The columns on which less is better.
@@ -146,10 +148,6 @@ pub fn metrics(pe_steps: usize) -> [(String, fn(&ScoreRow) -> Option<f64>); 3] {
         ("D_H".to_string(), |row| row.d_h),
         (format!("PE({pe_steps})"), |row| row.pe),
     ]
-}
-
-pub fn is_surrogate(row: &ScoreRow) -> bool {
-    row.is_rival && row.name.contains("surrogate")
 }
 
 /// How the list of fixed points is to be taken.
