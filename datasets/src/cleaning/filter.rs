@@ -386,7 +386,7 @@ mod tests {
             .zip(expected)
         {
             assert!(
-                (y[t] - expected).abs() < 1e-7,
+                (y[t] - expected).abs() < 1e-10,
                 "sample {t}: {} instead of {expected}",
                 y[t]
             );
