@@ -413,10 +413,12 @@ fn findings(compared: &Compared, rows: &[SubjectRow], plan: &RunPlan) -> Vec<Str
                 .take(3)
                 .map(|row| {
                     let direction = if row.mean_other > row.mean_control { "higher" } else { "lower" };
-                    format!(
-                        "{} is {direction} in {other} (g = {:.2}, 95 % interval {:.2} to {:.2}, q = {:.3})",
-                        row.feature.replace('_', " "), row.hedges_g, row.g_low, row.g_high, row.q_fdr
-                    )
+                    let size = match row.hedges_g.is_finite() {
+                        true => format!("g = {:.2}, 95 % interval {:.2} to {:.2}", row.hedges_g, row.g_low, row.g_high),
+                        // No variance within the groups: a standardised difference is not defined.
+                        false => format!("{:.2} against {:.2} in every subject", row.mean_other, row.mean_control),
+                    };
+                    format!("{} is {direction} in {other} ({size}, q = {:.3})", row.feature.replace('_', " "), row.q_fdr)
                 })
                 .collect();
             let more = if found.len() > 3 { format!("; and {} more", found.len() - 3) } else { String::new() };
