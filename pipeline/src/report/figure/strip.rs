@@ -5,7 +5,7 @@ use super::frame::Area;
 use super::svg::{Anchor, Svg, escape, title};
 use crate::report::words::number::number;
 
-const WIDTH: f64 = 260.0;
+const WIDTH: f64 = 230.0;
 const HEIGHT: f64 = 200.0;
 const RADIUS: f64 = 3.6;
 
@@ -25,7 +25,7 @@ pub fn strip(feature: &str, unit: &str, groups: [(&str, Vec<StripDot>); 2]) -> S
         &format!("{feature} of every subject"),
     );
     let area = Area {
-        left: 54.0,
+        left: 48.0,
         right: WIDTH - 6.0,
         top: 10.0,
         bottom: HEIGHT - 32.0,
@@ -59,7 +59,7 @@ fn draw_mean(svg: &mut Svg, class: &str, centre: f64, dots: &[&StripDot], y: &Ax
     let mean = dots.iter().map(|dot| dot.value).sum::<f64>() / n;
     let squares: f64 = dots.iter().map(|dot| (dot.value - mean).powi(2)).sum();
     let sd = (squares / (n - 1.0).max(1.0)).sqrt();
-    let x = centre + 44.0;
+    let x = centre + 38.0;
     let whisker = format!("mean {class}");
     svg.line(
         &whisker,
@@ -98,7 +98,7 @@ fn spread(heights: &[f64]) -> Vec<f64> {
                 across.hypot(along) >= 2.0 * RADIUS - 0.2
             })
         };
-        let steps = (0..=8).flat_map(|k| [f64::from(k), -f64::from(k)]);
+        let steps = (0..=7).flat_map(|k| [f64::from(k), -f64::from(k)]);
         shifts[dot] = steps
             .map(|k| 4.0 * k)
             .find(|&shift| is_free(shift))

@@ -28,6 +28,16 @@
   const points = (curve) =>
     (curve.points ??= curve.getAttribute("d").split(/[ML]/).slice(1).map((pair) => pair.split(" ").map(Number)));
 
+  // A shape's title, taken from the browser so that it is not shown twice.
+  const name = (shape) => {
+    const title = shape.querySelector(":scope > title");
+    if (title) {
+      shape.setAttribute("aria-label", title.textContent);
+      title.remove();
+    }
+    return shape.tagName === "svg" ? null : shape.getAttribute("aria-label");
+  };
+
   const read = (panel, event) => {
     const place = new DOMPoint(event.clientX, event.clientY).matrixTransform(panel.getScreenCTM().inverse());
     const x = axis(panel.dataset.x), y = axis(panel.dataset.y);
@@ -57,9 +67,10 @@
     if (!(event.target instanceof Element)) return;
     const panel = event.target.closest(".panel");
     if (panel) return read(panel, event);
-    const shape = event.target.closest("svg .dot, svg .marker, svg .pair, svg .effect, svg .accuracy, svg .auc");
-    const title = shape?.querySelector("title");
-    if (title) show(shape.dataset.title ??= title.textContent, event);
+    for (let shape = event.target; shape instanceof SVGElement; shape = shape.parentElement) {
+      const text = name(shape);
+      if (text) return show(text, event);
+    }
   });
 
   // The contents follow the reader.

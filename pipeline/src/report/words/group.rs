@@ -13,12 +13,16 @@ const SMALL_GROUP: usize = 20;
 
 /// How many of those analysed the model serves better than a linear one.
 pub fn against_linear(subjects: &[SubjectRow]) -> String {
-    let compared: Vec<bool> = subjects.iter().filter_map(|row| row.beats_linear).collect();
+    let compared: Vec<bool> = subjects
+        .iter()
+        .filter(|row| row.excluded.is_none())
+        .filter_map(|row| row.beats_linear)
+        .collect();
     let n_better = compared.iter().filter(|&&better| better).count();
     match (compared.len(), n_better) {
         (0, _) => "No analysed subject could be scored against a linear model.".to_string(),
         (n, 0) => format!(
-            "In none of {} is the model better than a linear model on every score: linear dynamics describe these recordings as well.",
+            "In not one of {} is the model better than a linear model on every score.",
             counted(n, "analysed subject")
         ),
         (n, better) => format!(
