@@ -7,7 +7,8 @@ use super::figure::{basin_bar, loss_curve, phase_figure, spectrum, traces};
 use super::html::{Head, Section, Templates, safe, safe_or_none, serialised, terms};
 use super::words::glossary::SUBJECT_TERMS;
 use super::words::number::number;
-use super::words::subject::{against_rivals, completeness, is_given, judged_row, metrics, verdict};
+use super::words::rivals::{against_rivals, can_win, is_yardstick, judged_row, metrics};
+use super::words::subject::{completeness, verdict};
 use super::{AttractorRow, BestModel, ReportError, ScoreRow, SubjectPage};
 
 /// Spectra beyond these are not drawn; the caption says so.
@@ -125,7 +126,7 @@ fn score_rows(page: &SubjectPage) -> Vec<Value> {
     let judged = judged_row(page).map(|row| row.name.as_str());
     let metrics = metrics(0);
     let best_of = metrics.each_ref().map(|(metric, of)| {
-        let honest = page.scores.iter().filter(|row| !is_given(metric, row));
+        let honest = page.scores.iter().filter(|row| can_win(metric, row));
         honest
             .filter_map(of)
             .filter(|value| value.is_finite())
@@ -134,6 +135,7 @@ fn score_rows(page: &SubjectPage) -> Vec<Value> {
     let most_bits = page
         .scores
         .iter()
+        .filter(|row| !is_yardstick(row))
         .filter_map(|row| row.bits_per_spike)
         .filter(|value| value.is_finite())
         .max_by(f64::total_cmp);
@@ -151,12 +153,13 @@ fn score_rows(page: &SubjectPage) -> Vec<Value> {
             let mut cells: Vec<Value> = metrics
                 .iter()
                 .zip(best_of)
-                .map(|((metric, of), best)| cell(of(row), best, is_given(metric, row)))
+                .map(|((metric, of), best)| cell(of(row), best, !can_win(metric, row)))
                 .collect();
             cells.push(cell(row.bits_per_spike, most_bits, false));
             context! {
                 name => &row.name,
                 is_rival => row.is_rival,
+                is_yardstick => is_yardstick(row),
                 judged => judged == Some(row.name.as_str()),
                 verdict => &row.verdict,
                 reason => &row.reason,

@@ -128,6 +128,15 @@ fn a_rival_that_is_as_good_is_named() {
         "the linear model has the better spectrum"
     );
     assert!(html.contains("2 of 3 refits reproduce the held-out recording"));
+    assert!(html.contains("On D<sub>H</sub> a linear model does as well or better."));
+}
+
+/// Another stretch of the same recording is what a model could hope to reach, not something to beat.
+#[test]
+fn the_recording_itself_is_no_rival() {
+    let html = render_subject(&samples::subject()).expect("renders");
+    assert!(html.contains("Two stretches of the recording itself differ by"));
+    assert!(!html.contains("same recording, earlier ("));
 }
 
 /// Text between tags, without style, scripts and titles that browsers keep to themselves.

@@ -19,7 +19,7 @@ const OBLIQUE_REACH: f64 = 1.25;
 const TRIAD: [f64; 2] = [56.0, OBLIQUE - 56.0];
 const TRIAD_LENGTH: f64 = 34.0;
 /// Points further apart than this, in half-widths of the view, are not joined by lines.
-const JOINED_WITHIN: f64 = 0.35;
+const JOINED_WITHIN: f64 = 0.15;
 const FIRST_VIEW: View = View {
     azimuth: 0.6,
     elevation: 0.35,

@@ -10,7 +10,6 @@ pub struct Svg {
     height: f64,
     label: String,
     class: &'static str,
-    attributes: String,
     body: String,
 }
 
@@ -29,14 +28,8 @@ impl Svg {
             height,
             label: label.to_string(),
             class,
-            attributes: String::new(),
             body: String::new(),
         }
-    }
-
-    /// A `data-…` attribute of the image, for the scripts.
-    pub fn data(&mut self, name: &str, value: &str) {
-        let _ = write!(self.attributes, " data-{name}=\"{}\"", escape(value));
     }
 
     pub fn line(&mut self, class: &str, (x1, y1): (f64, f64), (x2, y2): (f64, f64)) {
@@ -123,10 +116,9 @@ impl Svg {
     pub fn finish(self) -> String {
         let (width, height) = (px(self.width), px(self.height));
         format!(
-            "<svg class=\"{}\" viewBox=\"0 0 {width} {height}\" role=\"img\" aria-label=\"{}\"{}>{}</svg>",
+            "<svg class=\"{}\" viewBox=\"0 0 {width} {height}\" role=\"img\" aria-label=\"{}\">{}</svg>",
             self.class,
             escape(&self.label),
-            self.attributes,
             self.body
         )
     }

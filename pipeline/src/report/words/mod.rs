@@ -3,5 +3,6 @@
 pub mod glossary;
 pub mod group;
 pub mod number;
+pub mod rivals;
 pub mod setting;
 pub mod subject;

@@ -1,6 +1,7 @@
 //! What a subject's page says in plain sentences.
 
-use super::number::{counted, duration, listed, number, percent};
+use super::number::{counted, duration, listed, percent};
+use super::rivals::{as_good_where, is_linear};
 use crate::report::{AttractorRow, BestModel, ScoreRow, SubjectPage};
 
 /// How the sentence at the top of a page is to be read.
@@ -51,103 +52,20 @@ pub fn verdict(page: &SubjectPage) -> (Tone, String) {
             }
         )),
     }
-    let tone = match (&page.excluded, n_faithful) {
-        (Some(_), _) => Tone::Excluded,
-        (None, 0) => Tone::Doubtful,
-        (None, _) => Tone::Reproduces,
-    };
-    (tone, sentences.join(" "))
-}
-
-/// The refit that the page is about, among the scores.
-pub fn judged_row(page: &SubjectPage) -> Option<&ScoreRow> {
-    let refits = || page.scores.iter().filter(|row| !row.is_rival);
-    let best = page.best.as_ref().map(|best| best.name.as_str());
-    refits()
-        .find(|row| Some(row.name.as_str()) == best)
-        .or_else(|| refits().find(|row| is_faithful(row)))
-}
-
-/// Where the model is better than its rivals and where it is not, said plainly.
-pub fn against_rivals(page: &SubjectPage) -> Vec<String> {
-    let Some(model) = judged_row(page) else {
-        return Vec::new();
-    };
-    let rivals: Vec<&ScoreRow> = page.scores.iter().filter(|row| row.is_rival).collect();
-    if rivals.is_empty() {
-        return vec![
-            "No rival was scored on this recording: how good these numbers are cannot be said."
-                .to_string(),
-        ];
-    }
-    let (mut won, mut lost, mut linear) = (Vec::new(), Vec::new(), Vec::new());
-    for (metric, of) in metrics(model.pe_steps) {
-        let Some(own) = of(model).filter(|value| value.is_finite()) else {
-            continue;
-        };
-        let equal_or_better: Vec<&&ScoreRow> = rivals
-            .iter()
-            .filter(|rival| !is_given(&metric, rival))
-            .filter(|rival| of(rival).is_some_and(|value| reads_at_most(value, own)))
-            .collect();
-        if equal_or_better.is_empty() {
-            won.push(metric);
-            continue;
-        }
-        let named: Vec<String> = equal_or_better
-            .iter()
-            .map(|rival| {
-                format!(
-                    "{} ({})",
-                    rival.name,
-                    of(rival).map_or(String::new(), number)
-                )
-            })
-            .collect();
-        lost.push(format!(
-            "On {metric}, {} {} as good as {} ({}) or better.",
-            listed(&named),
-            if named.len() == 1 { "is" } else { "are" },
-            model.name,
-            number(own)
-        ));
-        if equal_or_better.iter().any(|rival| is_linear(rival)) {
-            linear.push(metric);
-        }
-    }
-    let mut sentences = Vec::new();
-    if !won.is_empty() {
-        let name = capitalised(&model.name);
+    let linear = as_good_where(page, is_linear);
+    if n_faithful > 0 && !linear.is_empty() {
         sentences.push(format!(
-            "{name} is better than every rival on {}.",
-            listed(&won)
-        ));
-    }
-    let n_scored = won.len() + lost.len();
-    sentences.extend(lost);
-    if !linear.is_empty() && linear.len() == n_scored {
-        sentences.push("A linear model reproduces this recording at least as well: nothing nonlinear needs to be claimed from it.".to_string());
-    } else if !linear.is_empty() {
-        sentences.push(format!(
-            "Judged by {} alone, a linear model is enough.",
+            "On {} a linear model does as well or better.",
             listed(&linear)
         ));
     }
-    sentences
-}
-
-/// A surrogate's spectrum is right by construction and wins nothing.
-pub fn is_given(metric: &str, row: &ScoreRow) -> bool {
-    metric == "D_H" && row.is_rival && row.name.contains("surrogate")
-}
-
-/// The columns on which less is better.
-pub fn metrics(pe_steps: usize) -> [(String, fn(&ScoreRow) -> Option<f64>); 3] {
-    [
-        ("D_stsp".to_string(), |row| row.d_stsp),
-        ("D_H".to_string(), |row| row.d_h),
-        (format!("PE({pe_steps})"), |row| row.pe),
-    ]
+    let tone = match (&page.excluded, n_faithful) {
+        (Some(_), _) => Tone::Excluded,
+        (None, 0) => Tone::Doubtful,
+        (None, _) if linear.len() > 1 => Tone::Doubtful,
+        (None, _) => Tone::Reproduces,
+    };
+    (tone, sentences.join(" "))
 }
 
 /// How the list of fixed points is to be taken.
@@ -212,17 +130,8 @@ fn described(attractor: &AttractorRow) -> String {
     )
 }
 
-fn is_faithful(row: &ScoreRow) -> bool {
+pub fn is_faithful(row: &ScoreRow) -> bool {
     row.verdict == "faithful"
-}
-
-fn is_linear(row: &ScoreRow) -> bool {
-    row.name.starts_with("VAR") || row.name.starts_with("AR(")
-}
-
-/// Compared at the three digits that the table shows: what reads as equal is called equal.
-fn reads_at_most(value: f64, own: f64) -> bool {
-    value <= own || number(value) == number(own)
 }
 
 fn plural_was(n: usize, noun: &str) -> String {
