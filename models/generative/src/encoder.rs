@@ -7,7 +7,7 @@ use serde::{Deserialize, Serialize};
 use crate::observation::Observation;
 use crate::pseudo_inverse::pseudo_inverse;
 use crate::random::{normal_tensor, uniform_tensor};
-use crate::times_matrix::times_matrix;
+use crate::times_matrix::{data_times_matrix, times_matrix};
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(tag = "kind", rename_all = "kebab-case", deny_unknown_fields)]
@@ -129,7 +129,7 @@ impl Convolution {
     fn encode(&self, counts: &Tensor) -> Result<Posterior> {
         let windows = self.windows(counts)?;
         let features =
-            times_matrix(&windows, &self.kernel_weight)?.broadcast_add(&self.kernel_bias)?.tanh()?;
+            data_times_matrix(&windows, &self.kernel_weight)?.broadcast_add(&self.kernel_bias)?.tanh()?;
         let head = times_matrix(&features, &self.head_weight)?.broadcast_add(&self.head_bias)?;
         let mean = head.narrow(D::Minus1, 0, self.latent)?.contiguous()?;
         let log_std = head.narrow(D::Minus1, self.latent, self.latent)?.contiguous()?;

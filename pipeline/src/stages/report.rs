@@ -230,10 +230,10 @@ impl PhaseAxes {
         Self { projection, encoded: encoded.clone(), spread: encoded.row_variance().sum().sqrt() }
     }
 
-    fn project(&self, states: &DMatrix<f64>, every: usize) -> Vec<[f64; 3]> {
+    fn project(&self, states: &DMatrix<f64>) -> Vec<[f64; 3]> {
         let rows: Vec<f32> = states.transpose().iter().map(|&value| value as f32).collect();
         let placed = self.projection.apply(&rows);
-        placed.row_iter().step_by(every).map(|row| std::array::from_fn(|i| if i < row.len() { row[i] } else { 0.0 })).collect()
+        placed.row_iter().map(|row| std::array::from_fn(|i| if i < row.len() { row[i] } else { 0.0 })).collect()
     }
 
     fn portrait(&self, run: &FreeRun, portrait: &PortraitJson, labels: &[String]) -> PhasePortrait {
@@ -241,8 +241,9 @@ impl PhaseAxes {
         let total: f64 = variance.iter().sum::<f64>().max(f64::MIN_POSITIVE);
         PhasePortrait {
             explained: std::array::from_fn(|i| variance.get(i).copied().unwrap_or(0.0) / total),
-            data: self.project(&self.encoded, self.encoded.nrows().div_ceil(SHOWN_POINTS)),
-            simulated: self.project(&run.latent, run.latent.nrows().div_ceil(SHOWN_POINTS)),
+            // Neighbours in time, so that a path is a path: the held-out stretch beside the free run.
+            data: self.project(&run.encoded.rows(0, run.encoded.nrows().min(SHOWN_POINTS)).into_owned()),
+            simulated: self.project(&run.latent.rows(0, run.latent.nrows().min(SHOWN_POINTS)).into_owned()),
             fixed_points: portrait
                 .fixed_points
                 .iter()
@@ -251,7 +252,7 @@ impl PhaseAxes {
                 .filter(|(point, _)| self.distance(point) <= 6.0)
                 .map(|(point, label)| PhasePoint {
                     label: label.clone(),
-                    at: self.project(&DMatrix::from_row_slice(1, point.z.len(), &point.z), 1)[0],
+                    at: self.project(&DMatrix::from_row_slice(1, point.z.len(), &point.z))[0],
                     stability: point.stability.clone(),
                 })
                 .collect(),
@@ -393,10 +394,8 @@ fn findings(compared: &Compared, rows: &[SubjectRow], plan: &RunPlan) -> Vec<Str
          in {beating} of them it is better than a linear model in every score.",
         rows.len()
     );
-    let Some(comparison) = &compared.comparison else {
-        let reason = compared.not_compared.clone().unwrap_or_default();
-        return vec![format!("The groups could not be compared: {reason}."), reproduced];
-    };
+    // Why there is no comparison stands on the page already.
+    let Some(comparison) = &compared.comparison else { return vec![reproduced] };
     let mut findings = Vec::new();
     let alpha = plan.compare.alpha;
     let (control, other) = (&comparison.control, &comparison.other);
@@ -414,7 +413,10 @@ fn findings(compared: &Compared, rows: &[SubjectRow], plan: &RunPlan) -> Vec<Str
                 .map(|row| {
                     let direction = if row.mean_other > row.mean_control { "higher" } else { "lower" };
                     let size = match row.hedges_g.is_finite() {
-                        true => format!("g = {:.2}, 95 % interval {:.2} to {:.2}", row.hedges_g, row.g_low, row.g_high),
+                        true => format!(
+                            "g = {:.2}, {:.0} % interval {:.2} to {:.2}",
+                            row.hedges_g, 100.0 * (1.0 - alpha), row.g_low, row.g_high
+                        ),
                         // No variance within the groups: a standardised difference is not defined.
                         false => format!("{:.2} against {:.2} in every subject", row.mean_other, row.mean_control),
                     };
