@@ -11,8 +11,8 @@ use nullcline_models::training::TrainPlan;
 use nullcline_models::{EncoderPlan, ModelPlan, ObservationKind, SplitPlan};
 use serde::{Deserialize, Serialize};
 
-/// A run file (`--config run.toml`) sets any of these; what it leaves out has the values shown by
-/// `nullcline run --help-config`.
+/// A run file (`--config run.toml`) sets any of these; what it leaves out has its default, and
+/// `OUT/logs/run.toml` shows all of them as they were used.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 #[serde(default, deny_unknown_fields)]
 pub struct RunPlan {
@@ -189,7 +189,7 @@ impl RunPlan {
             .with_context(|| format!("need a run file in TOML, could not read {}", path.display()))?;
         let plan: Self = toml::from_str(&text).map_err(|error| {
             let message = error.message().replace('\n', " ");
-            let line = error.span().map_or(0, |span| text[..span.start].lines().count().max(1));
+            let line = error.span().map_or(0, |span| text[..span.start].matches('\n').count() + 1);
             anyhow::anyhow!("{message}, in line {line} of {}", path.display())
         })?;
         plan.checked()

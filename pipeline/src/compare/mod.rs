@@ -231,11 +231,10 @@ fn remarks(cohort: &Cohort, adjustment: &Adjustment, plan: &ComparisonPlan) -> V
         })
         .collect();
     let groups = cohort.groups_of(&adjustment.rows);
-    if adjustment.names.is_empty()
-        && let Some(groupings) = relabelling::distinct_relabellings(&groups, plan.n_permutations)
-    {
+    if let Some(groupings) = relabelling::distinct_relabellings(&groups, plan.n_permutations) {
+        let how = if adjustment.names.is_empty() { "each is used once, and " } else { "" };
         remarks.push(format!(
-            "{} subjects can be grouped in only {groupings} ways: each is used once, and no p is below 1/{groupings}",
+            "{} subjects can be grouped in only {groupings} ways: {how}no p is below 1/{groupings}",
             groups.len()
         ));
     }

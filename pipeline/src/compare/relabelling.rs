@@ -45,6 +45,14 @@ pub(super) fn p_value(n_as_extreme: usize, n_relabellings: usize) -> f64 {
     (n_as_extreme + 1) as f64 / (n_relabellings + 1) as f64
 }
 
+/// What a plain two-sided permutation test gives groups that separate completely: one grouping of all, or two
+/// where the groups are of equal size and may change places.
+pub(super) fn smallest_p(is_other: &[bool]) -> f64 {
+    let n_other = is_other.iter().filter(|&&other| other).count();
+    let as_extreme = if 2 * n_other == is_other.len() { 2.0 } else { 1.0 };
+    distinct_relabellings(is_other, usize::MAX).map_or(0.0, |groupings| as_extreme / groupings as f64)
+}
+
 /// How many groupings of the same sizes there are, the observed one included, if at most `limit`.
 pub(super) fn distinct_relabellings(is_other: &[bool], limit: usize) -> Option<usize> {
     let n = is_other.len();

@@ -61,6 +61,12 @@ pub fn compare(out: &OutDir, participants: &Participants, groups: &Groups, plan:
     };
     let value = Compared { schema: SCHEMA, group_column: groups.column.clone(), comparison, not_compared };
     let mut written = features_table(&subjects).write(&out.group_file("group_desc-features_table"))?;
+    // Tables of an earlier comparison must not outlive it.
+    for stem in ["group_desc-comparison_table", "group_desc-classification_table"] {
+        for extension in ["tsv", "parquet"] {
+            let _ = std::fs::remove_file(out.group_file(&format!("{stem}.{extension}")));
+        }
+    }
     if let Some(comparison) = &value.comparison {
         written.extend(differences_table(comparison).write(&out.group_file("group_desc-comparison_table"))?);
         written.extend(classifiers_table(comparison).write(&out.group_file("group_desc-classification_table"))?);

@@ -432,8 +432,9 @@ fn findings(compared: &Compared, rows: &[SubjectRow], plan: &RunPlan) -> Vec<Str
     }
     let simple: Vec<String> =
         comparison.simple.iter().filter(|row| row.q_fdr < alpha).map(|row| row.feature.replace('_', " ")).collect();
+    let either = if found.is_empty() { " either" } else { "" };
     findings.push(match simple.as_slice() {
-        [] => format!("None of {} simple statistics of the raw signal differs either.", comparison.simple.len()),
+        [] => format!("None of {} simple statistics of the raw signal differs{either}.", comparison.simple.len()),
         simple => format!("{} of {} simple statistics of the raw signal differ: {}.", simple.len(), comparison.simple.len(), simple.join(", ")),
     });
     if let Some(dynamics) = comparison.classifiers.iter().find(|row| row.predictors == "dynamics") {
