@@ -12,7 +12,7 @@ use super::atomic::write_whole;
 /// The cleaned recording: `/samples [time, channel]`, `/inputs [time, input]`, names and rate.
 pub fn write_recording(path: &Path, recording: &Recording) -> Result<()> {
     write_whole(path, |temporary| {
-        let file = hdf5::File::create(temporary)?;
+        let file = create_without_times(temporary)?;
         let n_channels = recording.channels.len();
         write_matrix(&file, "samples", &recording.samples, n_channels)?;
         write_matrix(&file, "inputs", &recording.inputs.values, recording.inputs.names.len())?;
@@ -70,7 +70,7 @@ pub struct SimulationArrays<'a> {
 
 pub fn write_simulation(path: &Path, arrays: &SimulationArrays<'_>) -> Result<()> {
     write_whole(path, |temporary| {
-        let file = hdf5::File::create(temporary)?;
+        let file = create_without_times(temporary)?;
         for (name, matrix) in [
             ("data", arrays.data),
             ("simulated", arrays.simulated),
@@ -88,9 +88,14 @@ pub fn write_simulation(path: &Path, arrays: &SimulationArrays<'_>) -> Result<()
     })
 }
 
+/// A file that does not say when it was made: same seed, same bytes.
+fn create_without_times(path: &Path) -> Result<hdf5::File> {
+    Ok(hdf5::File::with_options().with_fcpl(|root| root.obj_track_times(false)).create(path)?)
+}
+
 fn write_matrix(file: &hdf5::File, name: &str, rows: &[f32], n_columns: usize) -> Result<()> {
     let n_rows = if n_columns == 0 { 0 } else { rows.len() / n_columns };
-    let dataset = file.new_dataset::<f32>().shape([n_rows, n_columns]).create(name)?;
+    let dataset = file.new_dataset::<f32>().obj_track_times(false).shape([n_rows, n_columns]).create(name)?;
     if !rows.is_empty() {
         dataset.write_raw(rows)?;
     }
@@ -103,7 +108,7 @@ fn write_names(file: &hdf5::File, name: &str, names: &[&str]) -> Result<()> {
         // HDF5 strings end at a NUL.
         .map(|name| name.replace('\0', " ").parse())
         .collect::<Result<_, _>>()?;
-    let dataset = file.new_dataset::<VarLenUnicode>().shape([values.len()]).create(name)?;
+    let dataset = file.new_dataset::<VarLenUnicode>().obj_track_times(false).shape([values.len()]).create(name)?;
     if !values.is_empty() {
         dataset.write_raw(&values)?;
     }
