@@ -9,6 +9,7 @@
 pub mod cli;
 pub mod compare;
 pub mod demo;
+mod one_line;
 pub mod outputs;
 pub mod plan;
 pub mod progress;

@@ -7,7 +7,8 @@ use anyhow::{Context, Result, anyhow, bail};
 use nullcline_datasets::{Dataset, Participants, SubjectId};
 use rayon::prelude::*;
 
-use crate::outputs::{Exclusion, OutDir, SCHEMA, SubjectStatus, read_json, write_json, write_text};
+use crate::one_line::one_line;
+use crate::outputs::{Exclusion, OutDir, SCHEMA, SubjectStatus, read_json, write_if_changed, write_json};
 use crate::plan::RunPlan;
 use crate::progress::Progress;
 use crate::stages::{
@@ -54,7 +55,7 @@ pub fn participant_level(
     let subjects = chosen(&dataset, labels)?;
     let out = OutDir::create(out_dir, work_dir)?;
     keep_cohort(&dataset, &out)?;
-    write_text(&out.log("run.toml"), &plan.to_toml())?;
+    write_if_changed(&out.log("run.toml"), &plan.to_toml())?;
     let groups = settle_groups(&dataset.participants, &plan.compare).ok();
     let pool = rayon::ThreadPoolBuilder::new().num_threads(resources.n_threads()).build()?;
     let finished = pool.install(|| {
@@ -97,15 +98,8 @@ fn chosen(dataset: &Dataset, labels: &[SubjectId]) -> Result<Vec<SubjectId>> {
 fn keep_cohort(dataset: &Dataset, out: &OutDir) -> Result<()> {
     let source = dataset.root.join("participants.tsv");
     let text = std::fs::read_to_string(&source).with_context(|| format!("need {}", source.display()))?;
-    let kept = out.root().join("participants.tsv");
-    if std::fs::read_to_string(&kept).ok().as_deref() != Some(&text) {
-        write_text(&kept, &text)?;
-    }
-    let name = out.log("dataset_name.txt");
-    if std::fs::read_to_string(&name).ok().as_deref() != Some(&dataset.name) {
-        write_text(&name, &dataset.name)?;
-    }
-    Ok(())
+    write_if_changed(&out.root().join("participants.tsv"), &text)?;
+    write_if_changed(&out.log("dataset_name.txt"), &dataset.name)
 }
 
 type Refits = Vec<Result<Staged<Trained>>>;
@@ -205,10 +199,6 @@ fn finish_subject(
         Err(error) => status.excluded = status.excluded.or(exclude("analyse", error)),
     }
     (status, worked)
-}
-
-fn one_line(error: &anyhow::Error) -> String {
-    format!("{error:#}").split_whitespace().collect::<Vec<_>>().join(" ")
 }
 
 fn tell_participants(out: &OutDir, finished: &[(SubjectStatus, bool)]) -> Outcome {

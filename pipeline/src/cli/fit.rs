@@ -12,6 +12,7 @@ use nullcline_models::{EncoderPlan, ModelPlan, ObservationKind, Series, Split};
 use serde::Serialize;
 
 use super::arrays::read_array;
+use super::say;
 use crate::outputs::{WeightsFile, write_model};
 use crate::plan::RunPlan;
 use crate::run::Outcome;
@@ -156,7 +157,7 @@ pub fn fit(arguments: &FitArguments) -> Result<Outcome> {
     };
     match arguments.json {
         true => super::print_json(&answer)?,
-        false => print(&answer),
+        false => print(&answer)?,
     }
     Ok(Outcome::Complete)
 }
@@ -228,16 +229,16 @@ fn model_plan(arguments: &FitArguments, plan: &RunPlan, n_channels: usize) -> Mo
     }
 }
 
-fn print(answer: &Answer) {
+fn print(answer: &Answer) -> Result<()> {
     let number = |value: Option<f64>| value.map_or("–".to_string(), |value| format!("{value:.4}"));
-    println!("{} with {} parameters, trained in {:.1} s, chosen at epoch {} of {}", answer.model, answer.parameters, answer.seconds, answer.chosen_epoch, answer.epochs);
-    println!("{:<26}{:>10}{:>10}{:>10}{:>12}", "", "D_stsp", "D_H", format!("PE({})", answer.pe.n), "bits/spike");
+    say!("{} with {} parameters, trained in {:.1} s, chosen at epoch {} of {}", answer.model, answer.parameters, answer.seconds, answer.chosen_epoch, answer.epochs)?;
+    say!("{:<26}{:>10}{:>10}{:>10}{:>12}", "", "D_stsp", "D_H", format!("PE({})", answer.pe.n), "bits/spike")?;
     let row = |name: &str, d_stsp, d_h, pe, bits| {
-        println!("{name:<26}{:>10}{:>10}{:>10}{:>12}", number(d_stsp), number(d_h), number(pe), number(bits));
+        say!("{name:<26}{:>10}{:>10}{:>10}{:>12}", number(d_stsp), number(d_h), number(pe), number(bits))
     };
-    row("model", answer.d_stsp, answer.d_h, answer.pe.value, answer.bits_per_spike);
+    row("model", answer.d_stsp, answer.d_h, answer.pe.value, answer.bits_per_spike)?;
     for (name, scores) in &answer.baselines {
-        row(name, scores.d_stsp, scores.d_h, scores.pe, scores.bits_per_spike);
+        row(name, scores.d_stsp, scores.d_h, scores.pe, scores.bits_per_spike)?;
     }
-    println!("{}: {}", answer.verdict, answer.reason);
+    say!("{}: {}", answer.verdict, answer.reason)
 }

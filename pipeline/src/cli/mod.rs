@@ -9,11 +9,22 @@ mod simulate;
 mod weights_json;
 
 use std::ffi::OsString;
+use std::io;
 use std::process::ExitCode;
 
 use clap::{Parser, Subcommand};
 
+use crate::one_line::one_line;
 use crate::run::Outcome;
+
+/// `println!` that fails as an error and not as a panic: the disk may be full, the reader gone.
+macro_rules! say {
+    ($($text:tt)*) => {{
+        use std::io::Write;
+        writeln!(std::io::stdout(), $($text)*).map_err(anyhow::Error::from)
+    }};
+}
+pub(crate) use say;
 
 const EXIT_NOTHING: u8 = 1;
 const EXIT_USAGE: u8 = 2;
@@ -83,12 +94,17 @@ pub fn main(arguments: impl Iterator<Item = OsString>) -> ExitCode {
         Ok(Outcome::Complete) => ExitCode::SUCCESS,
         Ok(Outcome::WithExclusions) => ExitCode::from(EXIT_EXCLUSIONS),
         Ok(Outcome::Nothing) => ExitCode::from(EXIT_NOTHING),
+        Err(error) if is_closed_pipe(&error) => ExitCode::SUCCESS,
         Err(error) => {
-            let line = format!("{error:#}").split_whitespace().collect::<Vec<_>>().join(" ");
-            eprintln!("nullcline: {line}");
+            eprintln!("nullcline: {}", one_line(&error));
             ExitCode::from(EXIT_NOTHING)
         }
     }
+}
+
+/// Whoever read our answer had seen enough, as in `… | head`.
+fn is_closed_pipe(error: &anyhow::Error) -> bool {
+    error.downcast_ref::<io::Error>().is_some_and(|error| error.kind() == io::ErrorKind::BrokenPipe)
 }
 
 /// `--participant_label=a_b` → `--participant-label=a_b`; values are left alone.
@@ -108,8 +124,7 @@ fn hyphenated(argument: OsString) -> OsString {
 
 /// Writes one JSON value to standard output.
 fn print_json(value: &impl serde::Serialize) -> anyhow::Result<()> {
-    println!("{}", serde_json::to_string_pretty(value)?);
-    Ok(())
+    say!("{}", serde_json::to_string_pretty(value)?)
 }
 
 #[cfg(test)]

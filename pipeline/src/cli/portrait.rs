@@ -6,6 +6,7 @@ use nullcline_dynamics::{Map, PiecewiseLinearMap, portrait as draw};
 use rand::RngExt;
 use rand_distr::StandardNormal;
 
+use super::say;
 use super::weights_json::read_weights;
 use crate::outputs::{PortraitJson, read_model};
 use crate::plan::AnalysePlan;
@@ -47,7 +48,7 @@ pub fn portrait(arguments: &PortraitArguments) -> Result<Outcome> {
     let found = PortraitJson::of(&draw(&mut rng, &map, &starts, &AnalysePlan::default().portrait_plan(map.dim())));
     match arguments.json {
         true => super::print_json(&found)?,
-        false => print(&found),
+        false => print(&found)?,
     }
     Ok(Outcome::Complete)
 }
@@ -60,22 +61,22 @@ fn read_map(path: &std::path::Path) -> Result<PiecewiseLinearMap> {
     }
 }
 
-fn print(found: &PortraitJson) {
+fn print(found: &PortraitJson) -> Result<()> {
     let how = if found.fixed_points_complete { "all of them" } else { "those a search found" };
-    println!("{} dimensions, {} fixed points ({how}; {} linear regions visited)", found.dim, found.fixed_points.len(), found.regions_visited);
+    say!("{} dimensions, {} fixed points ({how}; {} linear regions visited)", found.dim, found.fixed_points.len(), found.regions_visited)?;
     for (n, point) in (1..).zip(&found.fixed_points) {
         let radius = point.multipliers.first().map_or(f64::NAN, |[re, im]| re.hypot(*im));
         let z: Vec<String> = point.z.iter().map(|z| format!("{z:.4}")).collect();
-        println!("  P{n}  {:<9} largest multiplier {radius:.4}  z = [{}]", point.stability, z.join(", "));
+        say!("  P{n}  {:<9} largest multiplier {radius:.4}  z = [{}]", point.stability, z.join(", "))?;
     }
-    println!("{}", describe_attractors(found));
+    say!("{}", describe_attractors(found))?;
     for (n, attractor) in (1..).zip(&found.attractors) {
         let exponent = attractor.lyapunov.first().copied().flatten().map_or("−∞".to_string(), |l| format!("{l:.5}"));
         let [low, high] = attractor.basin_ci;
-        println!(
+        say!(
             "  A{n}  {:<14} exponent {exponent} nats/step  basin {:.1} % ({:.1}–{:.1} %)",
             attractor.kind, 100.0 * attractor.basin_fraction, 100.0 * low, 100.0 * high
-        );
+        )?;
     }
-    println!("{:.1} % diverged, {:.1} % undecided of {} starts", 100.0 * found.diverged, 100.0 * found.undecided, found.n_starts);
+    say!("{:.1} % diverged, {:.1} % undecided of {} starts", 100.0 * found.diverged, 100.0 * found.undecided, found.n_starts)
 }

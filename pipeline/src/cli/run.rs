@@ -4,6 +4,7 @@ use anyhow::Result;
 use clap::{Args, ValueEnum};
 use nullcline_datasets::SubjectId;
 
+use super::say;
 use crate::plan::RunPlan;
 use crate::run::{GroupResult, Outcome, Resources, group_level, participant_level, plan_of, report_level};
 
@@ -110,7 +111,7 @@ pub fn run(arguments: &RunArguments) -> Result<Outcome> {
             let resources = Resources { n_cpus: arguments.n_cpus.unwrap_or(all), mem_mb: arguments.mem_mb };
             participant_level(bids_dir, out_dir, work_dir.as_deref(), &arguments.participant_label, &plan, &resources)
         }
-        Level::Group => Ok(tell(group_level(out_dir, work_dir.as_deref(), &plan)?)),
+        Level::Group => tell(group_level(out_dir, work_dir.as_deref(), &plan)?),
     }
 }
 
@@ -138,7 +139,7 @@ pub fn compare(arguments: &CompareArguments) -> Result<Outcome> {
         super::print_json(&crate::outputs::read_json::<serde_json::Value>(&path)?)?;
         return Ok(result.outcome);
     }
-    Ok(tell(result))
+    tell(result)
 }
 
 /// Write the pages of a finished OUT_DIR again
@@ -162,7 +163,7 @@ pub fn report(arguments: &ReportArguments) -> Result<Outcome> {
     let pages = report_level(&arguments.out_dir, None, &plan.checked()?)?;
     match arguments.json {
         true => super::print_json(&serde_json::json!({ "pages": pages }))?,
-        false => pages.iter().for_each(|page| println!("{}", page.display())),
+        false => pages.iter().try_for_each(|page| say!("{}", page.display()))?,
     }
     Ok(Outcome::Complete)
 }
@@ -174,10 +175,10 @@ fn settings(config: &Option<PathBuf>, out_dir: &std::path::Path) -> Result<RunPl
     }
 }
 
-pub fn tell(result: GroupResult) -> Outcome {
+pub fn tell(result: GroupResult) -> Result<Outcome> {
     for finding in &result.findings {
-        println!("{finding}");
+        say!("{finding}")?;
     }
-    println!("report: {}", result.report.display());
-    result.outcome
+    say!("report: {}", result.report.display())?;
+    Ok(result.outcome)
 }

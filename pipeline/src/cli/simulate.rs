@@ -6,6 +6,7 @@ use rand::RngExt;
 use rand_distr::StandardNormal;
 use serde_json::json;
 
+use super::say;
 use crate::outputs::{Table, read_model};
 use crate::run::Outcome;
 use crate::seed::{RunSeed, Stage};
@@ -65,7 +66,7 @@ pub fn simulate(arguments: &SimulateArguments) -> Result<Outcome> {
             table = table.number(name, observed.column(channel).iter().map(|&value| Some(value)));
         }
         for path in table.write(stem)? {
-            println!("{}", path.display());
+            say!("{}", path.display())?;
         }
     } else if arguments.json {
         super::print_json(&json!({
@@ -80,10 +81,7 @@ pub fn simulate(arguments: &SimulateArguments) -> Result<Outcome> {
             text.push('\n');
             text.push_str(&row.iter().map(f64::to_string).collect::<Vec<_>>().join("\t"));
         }
-        text.push('\n');
-        use std::io::Write;
-        // A reader that closes the pipe early is no failure of ours.
-        let _ = std::io::stdout().write_all(text.as_bytes());
+        say!("{text}")?;
     }
     Ok(Outcome::Complete)
 }

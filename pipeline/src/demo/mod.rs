@@ -10,6 +10,7 @@ use clap::Args;
 
 pub use cohort::{CohortPlan, View, write_cohort};
 
+use crate::cli::say;
 use crate::plan::RunPlan;
 use crate::run::{Outcome, Resources, group_level, participant_level};
 
@@ -57,9 +58,9 @@ pub fn demo(arguments: &DemoArguments) -> Result<Outcome> {
     let participants = participant_level(&bids, &results, None, &[], &plan, &resources)?;
     let group = group_level(&results, None, &plan)?;
     for finding in group.findings.iter().take(3) {
-        println!("{finding}");
+        say!("{finding}")?;
     }
-    println!("report: {}", group.report.display());
+    say!("report: {}", group.report.display())?;
     Ok(match (participants, group.outcome) {
         (Outcome::Complete, Outcome::Complete) => Outcome::Complete,
         (_, Outcome::Nothing) => Outcome::Nothing,

@@ -27,6 +27,14 @@ pub fn write_text(path: &Path, text: &str) -> Result<()> {
     write_whole(path, |temporary| Ok(fs::write(temporary, text)?))
 }
 
+/// Leaves a file alone that already says so, with its date.
+pub fn write_if_changed(path: &Path, text: &str) -> Result<()> {
+    if fs::read_to_string(path).ok().as_deref() == Some(text) {
+        return Ok(());
+    }
+    write_text(path, text)
+}
+
 pub fn write_json(path: &Path, value: &impl Serialize) -> Result<()> {
     let mut text = serde_json::to_string_pretty(value)?;
     text.push('\n');

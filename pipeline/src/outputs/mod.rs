@@ -12,7 +12,7 @@ mod tables;
 mod weights;
 
 pub use arrays::{SimulationArrays, read_recording, write_recording, write_simulation};
-pub use atomic::{read_json, write_json, write_text};
+pub use atomic::{read_json, write_if_changed, write_json, write_text};
 pub use layout::{OutDir, SubjectDir};
 pub use stamps::{Fingerprint, Stamp};
 pub use summaries::*;
