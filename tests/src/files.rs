@@ -63,6 +63,13 @@ impl Files {
     }
 }
 
+/// A page names the command that wrote it, which may be another one in every run.
+fn without_command(page: &[u8]) -> Vec<u8> {
+    let page = String::from_utf8_lossy(page);
+    let lines: Vec<&str> = page.lines().filter(|line| !line.contains("<dt>command</dt>")).collect();
+    lines.join("\n").into_bytes()
+}
+
 fn collect(root: &Path, folder: &Path, found: &mut BTreeMap<String, File>) {
     for entry in fs::read_dir(folder).unwrap() {
         let path = entry.unwrap().path();
@@ -71,7 +78,11 @@ fn collect(root: &Path, folder: &Path, found: &mut BTreeMap<String, File>) {
         } else {
             let modified = fs::metadata(&path).unwrap().modified().unwrap();
             let name = path.strip_prefix(root).unwrap().to_string_lossy().into_owned();
-            found.insert(name, File { modified, bytes: fs::read(&path).unwrap() });
+            let mut bytes = fs::read(&path).unwrap();
+            if name.ends_with(".html") {
+                bytes = without_command(&bytes);
+            }
+            found.insert(name, File { modified, bytes });
         }
     }
 }

@@ -1,0 +1,216 @@
+//! Every command alone: what it prints, for people and as JSON.
+
+use nullcline::outputs::Table;
+use nullcline_tests::{Lab, View};
+use serde_json::Value;
+
+const COMMANDS: [&str; 8] = ["run", "inspect", "fit", "portrait", "simulate", "compare", "report", "demo"];
+
+#[test]
+fn version_is_one_line() {
+    let answer = Lab::new().nullcline("--version").succeeds();
+    assert_eq!(answer.stdout, format!("nullcline {}\n", env!("CARGO_PKG_VERSION")));
+}
+
+#[test]
+fn every_command_explains_itself_with_an_example() {
+    let lab = Lab::new();
+    let overview = lab.nullcline("--help").succeeds().stdout;
+    for command in COMMANDS {
+        assert!(overview.contains(&format!("  {command} ")), "{command} is in:\n{overview}");
+        let help = lab.nullcline(&format!("{command} --help")).succeeds().stdout;
+        assert!(help.contains("Example") && help.contains(&format!("  nullcline {command}")), "{help}");
+    }
+}
+
+#[test]
+fn options_may_be_spelt_with_underscores() {
+    let lab = Lab::with_cohort(View::Bold, 1);
+    let line = "run study out participant --config tiny.toml --participant_label sub-patient01 --n_cpus=1 --skip_bids_validation";
+    lab.nullcline(line).succeeds().says(&["1 of 1 subjects worked on"]);
+}
+
+#[test]
+fn inspect_tells_what_a_recording_holds() {
+    let eeg = inspected(View::Eeg, "eeg/sub-control01_task-memory_eeg.edf");
+    assert_eq!((&eeg["format"], &eeg["modality"]), (&"EDF".into(), &"eeg".into()));
+    assert_eq!((&eeg["sampling_rate_hz"], &eeg["n_times"]), (&20.0.into(), &1200.into()));
+    assert_eq!(eeg["channels"].as_array().unwrap().len(), 12);
+    check_channel(&eeg["channels"][0], "E1", "V");
+
+    let bold = inspected(View::Bold, "func/sub-control01_task-memory_atlas-Simulated_stat-mean_timeseries.tsv");
+    assert_eq!((&bold["format"], &bold["modality"]), (&"TSV".into(), &"bold".into()));
+    assert_eq!((&bold["sampling_rate_hz"], &bold["n_times"]), (&0.5.into(), &200.into()));
+    check_channel(&bold["channels"][11], "roi12", "a.u.");
+
+    let spikes = inspected(View::Spikes, "ecephys/sub-control01_task-memory_ecephys.nwb");
+    assert_eq!((&spikes["format"], &spikes["units"]["n"]), (&"NWB".into(), &20.into()));
+    for per_unit in ["n_spikes", "first_spike_s"] {
+        assert_eq!(spikes["units"][per_unit].as_array().unwrap().len(), 20);
+    }
+}
+
+fn inspected(view: View, file: &str) -> Value {
+    let lab = Lab::with_cohort(view, 1);
+    let line = format!("inspect study/sub-control01/{file}");
+    assert!(lab.nullcline(&line).succeeds().stdout.lines().count() > 12, "a line for each channel or unit");
+    let found = lab.nullcline(&format!("{line} --json")).succeeds().json();
+    assert!(found["annotations"].is_number() && found["warnings"].is_array(), "{found:#}");
+    found
+}
+
+#[track_caller]
+fn check_channel(channel: &Value, name: &str, unit: &str) {
+    assert_eq!((&channel["name"], &channel["unit"]), (&name.into(), &unit.into()));
+    let [min, mean, max, std] = ["min", "mean", "max", "std"].map(|field| channel[field].as_f64().unwrap());
+    assert!(min < mean && mean < max && 0.0 < std && std < max - min, "{channel:#}");
+    assert_eq!(channel["first"].as_array().unwrap().len(), 5);
+}
+
+#[test]
+fn inspect_refuses_what_it_cannot_read() {
+    let lab = Lab::new();
+    lab.nullcline("inspect absent.edf").refuses(&["readable file", "absent.edf"]);
+    lab.write("recording.xyz", "");
+    lab.nullcline("inspect recording.xyz --json").refuses(&[".edf", ".xyz", "recording.xyz"]);
+}
+
+/// The same numbers in four formats give the same model, to the last digit.
+#[test]
+fn fit_reads_every_format_alike() {
+    let lab = Lab::new();
+    write_oscillation(&lab);
+    let fitted = |file: &str| {
+        let mut answer = lab.nullcline(&format!("fit {file} --config tiny.toml --json")).succeeds().json();
+        assert!(answer["seconds"].as_f64().unwrap() > 0.0);
+        answer["seconds"].take();
+        answer
+    };
+    let npy = fitted("wave.npy");
+    for field in ["d_stsp", "d_h", "validation"] {
+        assert!(npy[field].is_number(), "{field}: {npy:#}");
+    }
+    assert_eq!((&npy["model"], &npy["pe"]["n"]), (&"clippedShPLRNN".into(), &5.into()));
+    assert!(npy["parameters"].as_u64() > Some(0) && npy["baselines"].as_object().is_some_and(|rivals| rivals.len() > 1), "{npy:#}");
+    for file in ["wave.tsv", "wave.parquet", "wave.h5", "wave.h5:/wave"] {
+        assert_eq!(fitted(file), npy, "{file}");
+    }
+}
+
+#[test]
+fn fit_judges_on_a_test_series() {
+    let lab = Lab::new();
+    write_oscillation(&lab);
+    let answer = lab.nullcline("fit wave.npy --test wave.tsv --config tiny.toml --json").succeeds().json();
+    assert_eq!((&answer["n_train"], &answer["n_test"]), (&400.into(), &400.into()));
+    lab.write("narrow.tsv", "1\n2\n3\n");
+    lab.nullcline("fit wave.npy --test narrow.tsv --config tiny.toml").refuses(&["need 2 channels", "found 1", "narrow.tsv"]);
+}
+
+#[test]
+fn fit_refuses_what_is_no_series() {
+    let lab = Lab::new();
+    write_oscillation(&lab);
+    lab.write("short.tsv", "1\t2\n3\t4\n");
+    lab.write("holes.tsv", "1\t2\n3\tn/a\n".repeat(100));
+    lab.write("words.tsv", "a\tb\n1\tx\n");
+    lab.write("torn.npy", &std::fs::read(lab.path("wave.npy")).unwrap()[..300]);
+    for (line, words) in [
+        ("fit absent.npy", ["absent.npy", "need"]),
+        ("fit short.tsv", ["short.tsv", "need"]),
+        ("fit holes.tsv", ["holes.tsv", "need"]),
+        ("fit words.tsv", ["words.tsv", "line 2"]),
+        ("fit torn.npy", ["torn.npy", "bytes"]),
+        ("fit wave.h5:/absent", ["wave.h5", "absent"]),
+        ("fit wave.npy --observation poisson", ["wave.npy", "counts"]),
+        ("fit wave.npy --latent-dim 0", ["latent", "0"]),
+        ("fit wave.npy --epochs 0", ["epochs", "0"]),
+    ] {
+        lab.nullcline(&format!("{line} --json")).refuses(&words);
+    }
+}
+
+#[test]
+fn a_fitted_model_can_be_portrayed_and_run() {
+    let lab = Lab::new();
+    write_oscillation(&lab);
+    lab.nullcline("fit wave.npy --config tiny.toml --save model.safetensors").succeeds();
+    let portrait = lab.nullcline("portrait model.safetensors --json").succeeds().json();
+    assert_eq!(portrait["dim"], 2);
+    assert!(!portrait["attractors"].as_array().unwrap().is_empty(), "{portrait:#}");
+
+    let run = lab.nullcline("simulate model.safetensors --steps 30 --start 0.5,-1 --json").succeeds().json();
+    assert_eq!(run["channels"], serde_json::json!(["x1", "x2"]));
+    for rows in ["observed", "latent"] {
+        let rows = run[rows].as_array().unwrap();
+        assert_eq!((rows.len(), rows[0].as_array().unwrap().len()), (30, 2));
+    }
+    let printed = |seed: &str| lab.nullcline(&format!("simulate model.safetensors --steps 30 --random-seed {seed}")).succeeds().stdout;
+    assert_eq!(printed("1").lines().count(), 31, "a header and a row for each step");
+    assert_eq!(printed("1"), printed("1"));
+    assert_ne!(printed("1"), printed("2"));
+    lab.nullcline("simulate model.safetensors --start 1,2,3").refuses(&["2 numbers", "3.0"]);
+
+    lab.nullcline("simulate model.safetensors --steps 200 --output free").succeeds();
+    lab.nullcline("fit free.parquet --config tiny.toml").succeeds();
+}
+
+#[test]
+fn compare_and_report_answer_as_json() {
+    let lab = Lab::with_cohort(View::Bold, 2);
+    lab.nullcline("run study out participant --config tiny.toml --refits 1").succeeds();
+    let compared = lab.nullcline("compare out --covariates age --json").succeeds().json();
+    assert_eq!((&compared["schema"], &compared["group_column"]), (&1.into(), &"group".into()));
+    let row = &compared["comparison"]["features"][0];
+    for field in ["feature", "n_control", "n_other", "hedges_g", "g_low", "g_high", "p_permutation", "q_fdr"] {
+        assert!(!row[field].is_null(), "no {field} in {row:#}");
+    }
+    std::fs::remove_file(lab.path("out/sub-control01/sub-control01_report.html")).unwrap();
+    let pages = lab.nullcline("report out --json").succeeds().json();
+    let pages: Vec<&str> = pages["pages"].as_array().unwrap().iter().map(|page| page.as_str().unwrap()).collect();
+    assert_eq!(pages.len(), 5, "{pages:?}");
+    for page in pages {
+        assert!(lab.read(page).contains("</html>"), "{page}");
+    }
+}
+
+/// `… | head` closes the pipe early; that is no accident.
+#[test]
+fn a_reader_may_leave_early() {
+    let lab = Lab::with_cohort(View::Eeg, 1);
+    lab.write("weights.json", r#"{"type": "ALRNN", "A": [0.5], "W": [[0]], "h": [1], "P": 0}"#);
+    let edf = "study/sub-control01/eeg/sub-control01_task-memory_eeg.edf";
+    for line in [format!("inspect {edf}"), format!("inspect {edf} --json"), "portrait weights.json".into(), "portrait weights.json --json".into()] {
+        let (reader, writer) = std::io::pipe().unwrap();
+        drop(reader);
+        let output = lab.command(&line).stdout(writer).output().unwrap();
+        let stderr = String::from_utf8_lossy(&output.stderr);
+        assert_eq!(stderr, "", "{line}");
+    }
+}
+
+/// `wave.npy`, `.tsv`, `.parquet` and `.h5`: two channels of a noisy oscillation, 400 steps.
+fn write_oscillation(lab: &Lab) {
+    let wave: Vec<[f64; 2]> = (0..400)
+        .map(|t| {
+            let (phase, jitter) = (0.3 * f64::from(t), 0.1 * (f64::from(t * t) * 0.7).sin());
+            [phase.sin() + jitter, phase.cos() - jitter]
+        })
+        .collect();
+    let column = |i: usize| wave.iter().map(move |row| Some(row[i])).collect::<Vec<_>>();
+    Table::default().number("x1", column(0)).number("x2", column(1)).write(&lab.path("wave")).unwrap();
+    let file = hdf5::File::create(lab.path("wave.h5")).unwrap();
+    file.new_dataset::<f64>().shape([400, 2]).create("wave").unwrap().write_raw(wave.as_flattened()).unwrap();
+    lab.write("wave.npy", npy(&wave));
+}
+
+/// NumPy's own format, version 1.0.
+fn npy(rows: &[[f64; 2]]) -> Vec<u8> {
+    let header = format!("{{'descr': '<f8', 'fortran_order': False, 'shape': ({}, 2), }}", rows.len());
+    let padded = format!("{header:<117}\n");
+    let mut bytes = b"\x93NUMPY\x01\x00".to_vec();
+    bytes.extend((padded.len() as u16).to_le_bytes());
+    bytes.extend(padded.as_bytes());
+    bytes.extend(rows.as_flattened().iter().flat_map(|value| value.to_le_bytes()));
+    bytes
+}
