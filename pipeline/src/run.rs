@@ -53,9 +53,12 @@ pub fn participant_level(
 ) -> Result<Outcome> {
     let dataset = Dataset::open(bids_dir)?;
     let subjects = chosen(&dataset, labels)?;
+    if std::fs::canonicalize(out_dir).ok() == std::fs::canonicalize(bids_dir).ok() {
+        bail!("need a folder of its own for the results, found the data set itself: {}", out_dir.display());
+    }
     let out = OutDir::create(out_dir, work_dir)?;
     keep_cohort(&dataset, &out)?;
-    write_if_changed(&out.log("run.toml"), &plan.to_toml())?;
+    write_if_changed(&out.log("run.toml"), plan.to_toml().as_bytes())?;
     let groups = settle_groups(&dataset.participants, &plan.compare).ok();
     let pool = rayon::ThreadPoolBuilder::new().num_threads(resources.n_threads()).build()?;
     let finished = pool.install(|| {
@@ -97,9 +100,10 @@ fn chosen(dataset: &Dataset, labels: &[SubjectId]) -> Result<Vec<SubjectId>> {
 /// participants.tsv and the name of the data set, so that the group level needs OUT_DIR alone.
 fn keep_cohort(dataset: &Dataset, out: &OutDir) -> Result<()> {
     let source = dataset.root.join("participants.tsv");
-    let text = std::fs::read_to_string(&source).with_context(|| format!("need {}", source.display()))?;
-    write_if_changed(&out.root().join("participants.tsv"), &text)?;
-    write_if_changed(&out.log("dataset_name.txt"), &dataset.name)
+    // As bytes: whatever encoding the table is in, the same reader will read the copy.
+    let table = std::fs::read(&source).with_context(|| format!("need {}", source.display()))?;
+    write_if_changed(&out.root().join("participants.tsv"), &table)?;
+    write_if_changed(&out.log("dataset_name.txt"), dataset.name.as_bytes())
 }
 
 type Refits = Vec<Result<Staged<Trained>>>;

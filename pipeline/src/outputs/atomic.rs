@@ -28,11 +28,11 @@ pub fn write_text(path: &Path, text: &str) -> Result<()> {
 }
 
 /// Leaves a file alone that already says so, with its date.
-pub fn write_if_changed(path: &Path, text: &str) -> Result<()> {
-    if fs::read_to_string(path).ok().as_deref() == Some(text) {
+pub fn write_if_changed(path: &Path, bytes: &[u8]) -> Result<()> {
+    if fs::read(path).ok().as_deref() == Some(bytes) {
         return Ok(());
     }
-    write_text(path, text)
+    write_whole(path, |temporary| Ok(fs::write(temporary, bytes)?))
 }
 
 pub fn write_json(path: &Path, value: &impl Serialize) -> Result<()> {
