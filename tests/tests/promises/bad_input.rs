@@ -33,6 +33,29 @@ fn a_participants_table_that_cannot_be_read_is_refused_with_its_line() {
 }
 
 #[test]
+fn a_participants_table_from_a_spreadsheet_is_read() {
+    let lab = Lab::with_cohort(View::Bold, 2);
+    let plain = lab.read("study/participants.tsv");
+    let marked = format!("\u{feff}{}", plain.replace('\n', "\r\n")).into_bytes();
+    // One letter of Latin-1, which is no UTF-8.
+    let latin: Vec<u8> = plain.replace("patient\t", "pati~nt\t").bytes().map(|byte| if byte == b'~' { 0xe9 } else { byte }).collect();
+    for table in [marked, latin] {
+        lab.write("study/participants.tsv", table);
+        lab.nullcline(PARTICIPANTS).succeeds();
+        lab.nullcline(GROUP).succeeds();
+    }
+}
+
+#[test]
+fn results_never_go_into_the_data_set_itself() {
+    let lab = Lab::with_cohort(View::Bold, 1);
+    lab.nullcline("run study study/../study participant --config tiny.toml").refuses(&["folder of its own", "study"]);
+    assert!(!lab.path("study/logs").exists());
+    // Where BIDS would have them, inside the data set, they may go.
+    lab.nullcline("run study study/derivatives/nullcline participant --config tiny.toml").succeeds();
+}
+
+#[test]
 fn an_unknown_participant_is_refused_by_name() {
     let lab = Lab::with_cohort(View::Bold, 1);
     lab.nullcline(&format!("{PARTICIPANTS} --participant-label control01 nobody7")).refuses(&["sub-nobody7", "study"]);

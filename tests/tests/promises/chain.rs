@@ -20,6 +20,7 @@ fn fmri_comes_through() {
 
 fn check_chain(view: View, folder: &str, entities: &str, suffix: &str) {
     let lab = Lab::with_cohort(view, 3);
+    let study = Files::in_folder(&lab.path("study"));
     lab.nullcline("run study out participant --config tiny.toml").succeeds().says(&["6 of 6 subjects worked on"]);
     let answer = lab.nullcline("run study out group").succeeds();
     assert!(answer.stdout.contains("report: out/group/report.html"), "{}", answer.told());
@@ -30,6 +31,7 @@ fn check_chain(view: View, folder: &str, entities: &str, suffix: &str) {
     for subject in ["sub-control01", "sub-control02", "sub-control03", "sub-patient01", "sub-patient02", "sub-patient03"] {
         check_subject(&lab, &files, subject, &format!("{subject}/{folder}/{subject}_{entities}"), suffix);
     }
+    assert_eq!(Files::in_folder(&lab.path("study")).written_since(&study), [""; 0], "raw data is read, never written");
     let leftovers: Vec<&str> = files.paths().filter(|path| path.ends_with(".part")).collect();
     assert!(leftovers.is_empty(), "{leftovers:?}");
 }

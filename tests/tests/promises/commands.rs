@@ -1,7 +1,7 @@
 //! Every command alone: what it prints, for people and as JSON.
 
 use nullcline::outputs::Table;
-use nullcline_tests::{Lab, View};
+use nullcline_tests::{Answer, Lab, View};
 use serde_json::Value;
 
 const COMMANDS: [&str; 8] = ["run", "inspect", "fit", "portrait", "simulate", "compare", "report", "demo"];
@@ -185,8 +185,28 @@ fn a_reader_may_leave_early() {
         drop(reader);
         let output = lab.command(&line).stdout(writer).output().unwrap();
         let stderr = String::from_utf8_lossy(&output.stderr);
-        assert_eq!(stderr, "", "{line}");
+        assert_eq!((output.status.code(), &*stderr), (Some(0), ""), "{line}");
     }
+}
+
+#[test]
+fn an_answer_that_cannot_be_written_is_a_failure() {
+    let lab = Lab::new();
+    lab.write("weights.json", r#"{"type": "ALRNN", "A": [0.5], "W": [[0]], "h": [1], "P": 0}"#);
+    let full = std::fs::OpenOptions::new().write(true).open("/dev/full").unwrap();
+    let line = "portrait weights.json --json";
+    let output = lab.command(line).stdout(full).output().unwrap();
+    Answer::of(line, &output).refuses(&["No space left"]);
+}
+
+/// The whole chain with nothing prepared: the first thing a lab tries.
+#[test]
+fn the_demo_ends_in_a_report() {
+    let lab = Lab::new();
+    let answer = lab.nullcline("demo --view bold --subjects-per-group 3").succeeds();
+    assert!(answer.stdout.ends_with("report: demo/results/group/report.html\n"), "{}", answer.told());
+    assert!(lab.read("demo/results/group/report.html").contains("Simulated two-population circuit"));
+    lab.nullcline("demo --subjects-per-group 1").refuses(&["need at least 2 subjects per group, found 1"]);
 }
 
 /// `wave.npy`, `.tsv`, `.parquet` and `.h5`: two channels of a noisy oscillation, 400 steps.

@@ -31,6 +31,20 @@ fn a_subject_alone_is_fitted_as_in_the_cohort() {
     assert!(others.paths().all(|path| !path.contains("sub-control01")), "{others:?}");
 }
 
+/// As a cluster does it: one job for each subject, all at once, into one folder.
+#[test]
+fn jobs_side_by_side_write_what_one_run_writes() {
+    let lab = Lab::with_cohort(View::Bold, 2);
+    let whole = run(&lab, "whole", "");
+    let job = |subject| lab.start(&format!("run study jobs participant --config tiny.toml --participant-label {subject}"));
+    let jobs: Vec<_> = ["control01", "control02", "patient01", "patient02"].map(job).into();
+    for mut job in jobs {
+        assert!(job.wait().unwrap().success());
+    }
+    lab.nullcline("run study jobs group --config tiny.toml").succeeds();
+    assert_eq!(Files::in_folder(&lab.path("jobs")).different_from(&whole), [""; 0]);
+}
+
 /// Both levels, into `out`.
 fn run(lab: &Lab, out: &str, options: &str) -> Files {
     lab.nullcline(&format!("run study {out} participant --config tiny.toml {options}")).succeeds();

@@ -109,6 +109,17 @@ fn a_mended_subject_is_no_longer_excluded() {
 }
 
 #[test]
+fn a_subject_missing_from_the_table_is_in_no_group() {
+    let lab = Lab::with_cohort(View::Bold, 3);
+    lab.edit("study/participants.tsv", |table| table.lines().filter(|line| !line.contains("patient03")).map(|line| format!("{line}\n")).collect());
+    lab.nullcline(PARTICIPANTS).succeeds().says(&["6 of 6 subjects"]);
+    lab.nullcline("run study out group --config tiny.toml --covariates").succeeds();
+    let compared = &lab.json("out/group/group_desc-comparison_statistics.json")["comparison"];
+    assert_eq!((&compared["n_control"], &compared["n_other"]), (&3.into(), &2.into()));
+    assert!(lab.read("out/group/report.html").contains("sub-patient03"), "the page shows whom it could not place");
+}
+
+#[test]
 fn what_a_lab_writes_into_its_tables_is_text_on_the_page() {
     let lab = Lab::with_cohort(View::Bold, 2);
     let evil = "<script>alert(1)</script>";
