@@ -2,6 +2,7 @@ use anyhow::Result;
 use nalgebra::DMatrix;
 use nullcline_datasets::Modality;
 use nullcline_dynamics::{Portrait, portrait};
+use nullcline_models::judging::draw_counts;
 use nullcline_models::{FrozenModel, SequenceVae, Simulation};
 use rand::Rng;
 use rand::seq::index;
@@ -117,7 +118,11 @@ pub fn free_run(ingested: &Ingested, model: &SequenceVae, seed: RunSeed) -> Resu
     let run = model.freeze()?.simulate(&mut rng, &start, encoded.nrows(), |t| series.input_at(first + t));
     let Some(Simulation { latent, observed }) = run else { return Ok(None) };
     let simulated = match modality {
-        Modality::Spikes => observed,
+        // Counts beside counts: an expected rate would look smoother than any recording.
+        Modality::Spikes => {
+            let counts = draw_counts(&mut rng, &observed).into_iter().map(f64::from);
+            DMatrix::from_row_iterator(observed.nrows(), observed.ncols(), counts)
+        }
         Modality::Eeg | Modality::Bold => model.projection.reconstruct(&observed),
     };
     let rows = series.rows(first..split.held_out.end).iter().map(|&value| f64::from(value));

@@ -34,7 +34,7 @@ pub fn report_subject(
     let row: Vec<(String, String)> = participants
         .columns()
         .iter()
-        .filter(|column| *column != "participant_id")
+        .filter(|column| *column != "participant_id" && Some(column.as_str()) != group_column)
         .map(|column| (column.clone(), participants.get(subject, column).unwrap_or("n/a").to_string()))
         .collect();
     let mut fingerprint = Fingerprint::of("report-subject").settings(&(plan, &row, group_column))?.file(&dir.status())?;
@@ -420,7 +420,7 @@ fn findings(compared: &Compared, rows: &[SubjectRow], plan: &RunPlan) -> Vec<Str
                         // No variance within the groups: a standardised difference is not defined.
                         false => format!("{:.2} against {:.2} in every subject", row.mean_other, row.mean_control),
                     };
-                    format!("{} is {direction} in {other} ({size}, q = {:.3})", row.feature.replace('_', " "), row.q_fdr)
+                    format!("{}: {direction} in {other} ({size}, q = {:.3})", row.feature.replace('_', " "), row.q_fdr)
                 })
                 .collect();
             let more = if found.len() > 3 { format!("; and {} more", found.len() - 3) } else { String::new() };

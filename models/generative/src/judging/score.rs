@@ -98,7 +98,8 @@ fn verdict(noisy: bool, model: &Scores, floor: &Scores, constant: &Scores, share
     let words: Vec<String> = placed
         .iter()
         .map(|(name, position)| match position {
-            Some(position) => format!("{name} is {:.0} %", 100.0 * position),
+            // Adding 0 turns −0 into 0.
+            Some(position) => format!("{name} is {:.0} %", (100.0 * position).round() + 0.0),
             None => format!("{name} cannot tell this recording from a constant"),
         })
         .collect();

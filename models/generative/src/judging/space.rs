@@ -88,7 +88,7 @@ impl JudgingSpace {
 }
 
 /// Row-major draws from Poisson rates `[T, N]`.
-pub(crate) fn draw_counts(rng: &mut impl Rng, rates: &DMatrix<f64>) -> Vec<f32> {
+pub fn draw_counts(rng: &mut impl Rng, rates: &DMatrix<f64>) -> Vec<f32> {
     rates
         .transpose()
         .iter()
