@@ -9,7 +9,7 @@ mod simulate;
 mod weights_json;
 
 use std::ffi::OsString;
-use std::io;
+use std::io::{self, Write as _};
 use std::process::ExitCode;
 
 use clap::{Parser, Subcommand};
@@ -20,7 +20,7 @@ use crate::run::Outcome;
 /// `println!` that fails as an error and not as a panic: the disk may be full, the reader gone.
 macro_rules! say {
     ($($text:tt)*) => {{
-        use std::io::Write;
+        use std::io::Write as _;
         writeln!(std::io::stdout(), $($text)*).map_err(anyhow::Error::from)
     }};
 }
@@ -78,6 +78,8 @@ pub fn main(arguments: impl Iterator<Item = OsString>) -> ExitCode {
         .with_target(false)
         .without_time()
         .with_max_level(tracing::Level::INFO)
+        // A log that nobody reads any more must not end a run of hours.
+        .log_internal_errors(false)
         .with_ansi(std::io::IsTerminal::is_terminal(&std::io::stderr()))
         .init();
     let answered = match parsed.command {
@@ -96,7 +98,7 @@ pub fn main(arguments: impl Iterator<Item = OsString>) -> ExitCode {
         Ok(Outcome::Nothing) => ExitCode::from(EXIT_NOTHING),
         Err(error) if is_closed_pipe(&error) => ExitCode::SUCCESS,
         Err(error) => {
-            eprintln!("nullcline: {}", one_line(&error));
+            let _ = writeln!(io::stderr(), "nullcline: {}", one_line(&error));
             ExitCode::from(EXIT_NOTHING)
         }
     }

@@ -174,6 +174,17 @@ fn compare_and_report_answer_as_json() {
     }
 }
 
+/// A terminal that closes, a log reader that ends: the run goes on.
+#[test]
+fn a_log_that_nobody_reads_ends_no_run() {
+    let lab = Lab::with_cohort(View::Bold, 1);
+    let (reader, writer) = std::io::pipe().unwrap();
+    drop(reader);
+    let status = lab.command("run study out participant --config tiny.toml").stderr(writer).status().unwrap();
+    assert_eq!(status.code(), Some(0));
+    lab.nullcline("run study out participant --config tiny.toml").succeeds().says(&["nothing to do"]);
+}
+
 /// `… | head` closes the pipe early; that is no accident.
 #[test]
 fn a_reader_may_leave_early() {
