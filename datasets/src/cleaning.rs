@@ -37,11 +37,7 @@ pub struct Cleaned {
 /// Channels that cannot be used are excluded with a reason; what remains must suffice. Standardisation knows the
 /// first [`CleaningContext::train_fraction`] of the samples only. Filters run forwards and backwards over the whole
 /// recording, so within the filter's memory of the split the two parts do share information.
-pub fn clean(
-    raw: Raw,
-    context: &CleaningContext,
-    plan: &CleaningPlan,
-) -> Result<Cleaned, CleaningError> {
+pub fn clean(raw: Raw, context: &CleaningContext, plan: &CleaningPlan) -> Result<Cleaned, CleaningError> {
     match raw {
         Raw::Signals(raw) => signals::clean(raw, context, plan),
         Raw::Spikes(trains) => binning::clean(trains, context, plan),

@@ -60,10 +60,7 @@ pub struct UnitsInspection {
 
 /// Reads the whole file, whose format its extension tells: EDF, TSV or CSV of ROI series, NWB units, NPY.
 pub fn inspect(path: &Path) -> Result<Inspection, ReadError> {
-    let extension = path
-        .extension()
-        .map(|ext| ext.to_string_lossy().to_ascii_lowercase())
-        .unwrap_or_default();
+    let extension = path.extension().map(|ext| ext.to_string_lossy().to_ascii_lowercase()).unwrap_or_default();
     match extension.as_str() {
         "edf" => Ok(of_edf(&EdfRecording::read(path)?)),
         "tsv" => of_table("TSV", path),
@@ -72,11 +69,7 @@ pub fn inspect(path: &Path) -> Result<Inspection, ReadError> {
         "npy" => of_array(path),
         _ => Err(ReadError::UnknownFormat {
             known: "EDF (.edf), ROI series (.tsv, .csv), NWB units (.nwb), NumPy arrays (.npy)",
-            found: if extension.is_empty() {
-                "no extension".to_owned()
-            } else {
-                format!(".{extension}")
-            },
+            found: if extension.is_empty() { "no extension".to_owned() } else { format!(".{extension}") },
             path: path.to_owned(),
         }),
     }
@@ -85,19 +78,11 @@ pub fn inspect(path: &Path) -> Result<Inspection, ReadError> {
 fn of_edf(edf: &EdfRecording) -> Inspection {
     let mut counts: BTreeMap<u64, usize> = BTreeMap::new();
     for channel in &edf.channels {
-        *counts
-            .entry(channel.sample_rate.hz().to_bits())
-            .or_default() += 1;
+        *counts.entry(channel.sample_rate.hz().to_bits()).or_default() += 1;
     }
     let rates_differ = counts.len() > 1;
-    let rate_hz = counts
-        .into_iter()
-        .max_by_key(|&(_, n)| n)
-        .map(|(bits, _)| f64::from_bits(bits));
-    let at_rate = edf
-        .channels
-        .iter()
-        .find(|channel| Some(channel.sample_rate.hz()) == rate_hz);
+    let rate_hz = counts.into_iter().max_by_key(|&(_, n)| n).map(|(bits, _)| f64::from_bits(bits));
+    let at_rate = edf.channels.iter().find(|channel| Some(channel.sample_rate.hz()) == rate_hz);
     Inspection {
         format: "EDF",
         modality: Some(Modality::Eeg),
@@ -164,10 +149,7 @@ fn of_units(nwb: &NwbUnits) -> Inspection {
         units: Some(UnitsInspection {
             n: units.len(),
             n_spikes: units.iter().map(|unit| unit.spike_secs.len()).collect(),
-            first_spike_s: units
-                .iter()
-                .map(|unit| unit.spike_secs.first().copied())
-                .collect(),
+            first_spike_s: units.iter().map(|unit| unit.spike_secs.first().copied()).collect(),
             trials: nwb.trains.n_trials,
         }),
     }
@@ -177,11 +159,7 @@ fn of_units(nwb: &NwbUnits) -> Inspection {
 fn columns(names: &[String], values: &[f64]) -> Vec<ChannelInspection> {
     let n = names.len();
     let column = |i: usize| move || values.iter().skip(i).step_by(n).copied();
-    names
-        .iter()
-        .enumerate()
-        .map(|(i, name)| ChannelInspection::of(name, "a.u.", column(i)))
-        .collect()
+    names.iter().enumerate().map(|(i, name)| ChannelInspection::of(name, "a.u.", column(i))).collect()
 }
 
 impl ChannelInspection {
@@ -198,10 +176,7 @@ impl ChannelInspection {
             std: known(variance.sqrt()),
             min: finite().reduce(f64::min),
             max: finite().reduce(f64::max),
-            first: samples()
-                .take(5)
-                .map(|value| value.is_finite().then_some(value))
-                .collect(),
+            first: samples().take(5).map(|value| value.is_finite().then_some(value)).collect(),
             sampling_rate_hz: None,
         }
     }

@@ -17,16 +17,13 @@ pub mod recording;
 pub mod simple_statistics;
 mod spectrum;
 
-pub use bids::{
-    Dataset, DatasetError, Entities, Participants, RecordingFile, RecordingFilter, Sidecar,
-    SubjectId,
-};
+pub use bids::{Dataset, DatasetError, Entities, Participants, RecordingFile, RecordingFilter, Sidecar, SubjectId};
 pub use cleaning::{Cleaned, CleaningContext, CleaningError, CleaningPlan, clean};
 pub use inspect::{Inspection, inspect};
 pub use prepare::{PrepareError, prepare};
 pub use readers::{ReadError, Series, read, read_series};
 pub use recording::{
-    Annotation, Channel, Inputs, Modality, NotASampleRate, Raw, Recording, SampleRate,
-    SignalChannel, Signals, SpikeTrains, Unit,
+    Annotation, Channel, Inputs, Modality, NotASampleRate, Raw, Recording, SampleRate, SignalChannel, Signals,
+    SpikeTrains, Unit,
 };
 pub use simple_statistics::simple_statistics;

@@ -16,11 +16,7 @@ pub enum PrepareError {
 /// Reads `file` with its sidecar, channels and events tables, and cleans it.
 ///
 /// `train_fraction` in (0, 1] is the first part of the recording, which alone sets the standardisation.
-pub fn prepare(
-    file: &RecordingFile,
-    train_fraction: f64,
-    plan: &CleaningPlan,
-) -> Result<Cleaned, PrepareError> {
+pub fn prepare(file: &RecordingFile, train_fraction: f64, plan: &CleaningPlan) -> Result<Cleaned, PrepareError> {
     let sidecar = sidecar(&file.path)?;
     let context = CleaningContext::of(file, &sidecar, train_fraction)?;
     let raw = read(file, &sidecar)?;
@@ -31,12 +27,7 @@ pub fn prepare(
     let mut cleaned = clean(raw, &context, plan)?;
     if let Some(path) = file.events_path() {
         let recording = &mut cleaned.recording;
-        recording.inputs = events::inputs(
-            &path,
-            recording.sample_rate,
-            recording.n_times(),
-            start_secs,
-        )?;
+        recording.inputs = events::inputs(&path, recording.sample_rate, recording.n_times(), start_secs)?;
     }
     Ok(cleaned)
 }

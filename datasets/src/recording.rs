@@ -14,11 +14,7 @@ pub struct SampleRate {
 impl SampleRate {
     /// Fails unless `hz` is finite and positive.
     pub fn from_hz(hz: f64) -> Result<Self, NotASampleRate> {
-        if hz.is_finite() && hz > 0.0 {
-            Ok(Self { hz })
-        } else {
-            Err(NotASampleRate { hz })
-        }
+        if hz.is_finite() && hz > 0.0 { Ok(Self { hz }) } else { Err(NotASampleRate { hz }) }
     }
 
     /// Samples per second.
@@ -107,10 +103,7 @@ impl Recording {
     }
 
     pub fn n_times(&self) -> usize {
-        self.samples
-            .len()
-            .checked_div(self.n_channels())
-            .unwrap_or(0)
+        self.samples.len().checked_div(self.n_channels()).unwrap_or(0)
     }
 
     pub fn duration_secs(&self) -> f64 {
@@ -119,11 +112,7 @@ impl Recording {
 
     /// The samples of channel `i`, in order of time.
     pub fn channel(&self, i: usize) -> impl Iterator<Item = f32> + '_ {
-        self.samples
-            .iter()
-            .skip(i)
-            .step_by(self.n_channels().max(1))
-            .copied()
+        self.samples.iter().skip(i).step_by(self.n_channels().max(1)).copied()
     }
 }
 
@@ -210,10 +199,7 @@ mod tests {
 
     #[test]
     fn a_channel_is_a_column_of_the_samples() {
-        let channel = |name: &str| Channel {
-            name: name.into(),
-            unit: "V".into(),
-        };
+        let channel = |name: &str| Channel { name: name.into(), unit: "V".into() };
         let recording = Recording {
             modality: Modality::Eeg,
             sample_rate: SampleRate { hz: 2.0 },

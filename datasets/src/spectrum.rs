@@ -18,9 +18,7 @@ pub(crate) struct Spectrum {
 /// Source: Welch (1967), IEEE Trans. Audio Electroacoust. 15, 70–73.
 pub(crate) fn welch(x: &[f64], rate_hz: f64, piece: usize) -> Spectrum {
     let piece = piece.min(x.len()).max(1);
-    let window: Vec<f64> = (0..piece)
-        .map(|t| 0.5 - 0.5 * (2.0 * PI * t as f64 / piece as f64).cos())
-        .collect();
+    let window: Vec<f64> = (0..piece).map(|t| 0.5 - 0.5 * (2.0 * PI * t as f64 / piece as f64).cos()).collect();
     let transform = RealFftPlanner::<f64>::new().plan_fft_forward(piece);
     let (mut input, mut output) = (transform.make_input_vec(), transform.make_output_vec());
     let mut density = vec![0.0; output.len()];
@@ -46,34 +44,21 @@ pub(crate) fn welch(x: &[f64], rate_hz: f64, piece: usize) -> Spectrum {
     let last = density.len() - 1;
     for (k, value) in density.iter_mut().enumerate() {
         // Every frequency but 0 and Nyquist stands for its negative twin too.
-        let twins = if k == 0 || (k == last && piece.is_multiple_of(2)) {
-            1.0
-        } else {
-            2.0
-        };
+        let twins = if k == 0 || (k == last && piece.is_multiple_of(2)) { 1.0 } else { 2.0 };
         *value *= twins / scale;
     }
-    Spectrum {
-        step_hz: rate_hz / piece as f64,
-        density,
-    }
+    Spectrum { step_hz: rate_hz / piece as f64, density }
 }
 
 impl Spectrum {
     /// Frequencies in Hz with their densities.
     pub fn iter(&self) -> impl Iterator<Item = (f64, f64)> {
-        self.density
-            .iter()
-            .enumerate()
-            .map(|(k, &density)| (k as f64 * self.step_hz, density))
+        self.density.iter().enumerate().map(|(k, &density)| (k as f64 * self.step_hz, density))
     }
 
     /// Sum of the densities from `low_hz` up to, not including, `high_hz`.
     pub fn between(&self, low_hz: f64, high_hz: f64) -> f64 {
-        self.iter()
-            .filter(|&(hz, _)| low_hz <= hz && hz < high_hz)
-            .map(|(_, density)| density)
-            .sum()
+        self.iter().filter(|&(hz, _)| low_hz <= hz && hz < high_hz).map(|(_, density)| density).sum()
     }
 }
 
@@ -88,11 +73,7 @@ mod tests {
         assert_eq!(found.density.len(), piece / 2 + 1);
         for &(k, expected) in expected {
             let error = (found.density[k] - expected).abs() / expected;
-            assert!(
-                error < 1e-5,
-                "{k}: {} instead of {expected}",
-                found.density[k]
-            );
+            assert!(error < 1e-5, "{k}: {} instead of {expected}", found.density[k]);
         }
     }
 
@@ -107,21 +88,12 @@ mod tests {
             (32, 2.1166013404583077e-11),
         ];
         check(400, 64, &even);
-        let odd = [
-            (0, 0.004464419262782969),
-            (5, 0.07812262398221825),
-            (16, 4.290229754878696e-09),
-        ];
+        let odd = [(0, 0.004464419262782969), (5, 0.07812262398221825), (16, 4.290229754878696e-09)];
         check(99, 33, &odd);
     }
 
     #[test]
     fn nothing_has_no_power() {
-        assert!(
-            welch(&[], 1.0, 8)
-                .density
-                .iter()
-                .all(|density| density.is_nan() || *density == 0.0)
-        );
+        assert!(welch(&[], 1.0, 8).density.iter().all(|density| density.is_nan() || *density == 0.0));
     }
 }

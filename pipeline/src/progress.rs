@@ -64,7 +64,9 @@ impl Progress {
                     let secs = started.elapsed().as_secs_f64() / state.epochs_worked as f64 * left;
                     tracing::info!(
                         "{subject} refit {refit}: epoch {}/{epochs}, loss {:.3} nats per step, about {} left",
-                        record.epoch, record.loss, readable(secs)
+                        record.epoch,
+                        record.loss,
+                        readable(secs)
                     );
                 }
             }

@@ -155,9 +155,8 @@ fn finish_subject(
         n_faithful: 0,
         attractors: String::new(),
     };
-    let exclude = |stage: &str, error: anyhow::Error| {
-        Some(Exclusion { stage: stage.to_string(), reason: one_line(&error) })
-    };
+    let exclude =
+        |stage: &str, error: anyhow::Error| Some(Exclusion { stage: stage.to_string(), reason: one_line(&error) });
     let ingested = match ingested {
         Ok(ingested) => ingested,
         Err(error) => {
@@ -206,7 +205,8 @@ fn finish_subject(
 }
 
 fn tell_participants(out: &OutDir, finished: &[(SubjectStatus, bool)]) -> Outcome {
-    let excluded: Vec<&SubjectStatus> = finished.iter().map(|(status, _)| status).filter(|s| s.excluded.is_some()).collect();
+    let excluded: Vec<&SubjectStatus> =
+        finished.iter().map(|(status, _)| status).filter(|s| s.excluded.is_some()).collect();
     for status in &excluded {
         if let Some(exclusion) = &status.excluded {
             tracing::warn!("{} is excluded at {}: {}", status.subject, exclusion.stage, exclusion.reason);
@@ -216,7 +216,11 @@ fn tell_participants(out: &OutDir, finished: &[(SubjectStatus, bool)]) -> Outcom
     let worked = finished.iter().filter(|(_, worked)| *worked).count();
     match worked {
         0 => tracing::info!("nothing to do: {n} subjects are up to date in {}", out.root().display()),
-        _ => tracing::info!("{worked} of {n} subjects worked on, {} excluded; pages in {}", excluded.len(), out.root().display()),
+        _ => tracing::info!(
+            "{worked} of {n} subjects worked on, {} excluded; pages in {}",
+            excluded.len(),
+            out.root().display()
+        ),
     }
     match excluded.len() {
         0 => Outcome::Complete,
@@ -249,10 +253,13 @@ pub fn group_level(out_dir: &Path, work_dir: Option<&Path>, plan: &RunPlan) -> R
     subjects.sort();
     subjects.dedup();
     let compared = compare(&out, &participants, &groups, plan)?;
-    let (report, rendered, findings) = report_group(&out, &dataset, &participants, &subjects, &groups, &compared.value, &compared.key, plan)?;
+    let (report, rendered, findings) =
+        report_group(&out, &dataset, &participants, &subjects, &groups, &compared.value, &compared.key, plan)?;
     let excluded = subjects
         .iter()
-        .filter(|subject| read_json::<SubjectStatus>(&out.subject(subject).status()).map_or(true, |s| s.excluded.is_some()))
+        .filter(|subject| {
+            read_json::<SubjectStatus>(&out.subject(subject).status()).map_or(true, |s| s.excluded.is_some())
+        })
         .count();
     let outcome = match (&compared.value.not_compared, excluded) {
         (Some(reason), _) => {

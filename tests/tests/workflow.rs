@@ -4,7 +4,7 @@ use std::fs;
 use std::path::{Path, PathBuf};
 use std::process::{Command, Output};
 
-use nullcline_tests::{Files, Lab, View, changed, real_data, TINY};
+use nullcline_tests::{Files, Lab, TINY, View, changed, real_data};
 
 #[test]
 fn every_setting_in_the_run_files_exists() {

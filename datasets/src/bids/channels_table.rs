@@ -24,19 +24,12 @@ impl ChannelsTable {
     /// Needs a column `name`; `type`, `units` and `status` are used where present.
     pub fn read(path: &Path) -> Result<Self, ReadError> {
         let table = Table::read(path)?;
-        let name = table.column("name").ok_or_else(|| {
-            ReadError::field(
-                "a column name",
-                format!("columns {}", table.columns.join(", ")),
-                path,
-            )
-        })?;
+        let name = table
+            .column("name")
+            .ok_or_else(|| ReadError::field("a column name", format!("columns {}", table.columns.join(", ")), path))?;
         let [kind, unit, status] = ["type", "units", "status"].map(|column| table.column(column));
         let rows = table.rows.iter().map(|row| {
-            let cell = |at: Option<usize>| {
-                at.map(|i| row.cells[i].clone())
-                    .filter(|cell| !is_missing(cell))
-            };
+            let cell = |at: Option<usize>| at.map(|i| row.cells[i].clone()).filter(|cell| !is_missing(cell));
             ChannelRow {
                 name: row.cells[name].clone(),
                 kind: cell(kind),
@@ -44,18 +37,12 @@ impl ChannelsTable {
                 bad: cell(status).is_some_and(|status| status.eq_ignore_ascii_case("bad")),
             }
         });
-        Ok(Self {
-            rows: rows.collect(),
-        })
+        Ok(Self { rows: rows.collect() })
     }
 
     /// Channels with status `bad`.
     pub fn bad(&self) -> Vec<String> {
-        self.rows
-            .iter()
-            .filter(|row| row.bad)
-            .map(|row| row.name.clone())
-            .collect()
+        self.rows.iter().filter(|row| row.bad).map(|row| row.name.clone()).collect()
     }
 
     /// Channels of a type that is not a brain signal, with that type. A channel without a type counts as one.
@@ -63,8 +50,7 @@ impl ChannelsTable {
         const BRAIN: [&str; 5] = ["EEG", "ECOG", "SEEG", "DBS", "MEG"];
         let other = |kind: &&String| !BRAIN.iter().any(|brain| kind.eq_ignore_ascii_case(brain));
         let rows = self.rows.iter();
-        rows.filter_map(|row| Some((row.name.clone(), row.kind.as_ref().filter(other)?.clone())))
-            .collect()
+        rows.filter_map(|row| Some((row.name.clone(), row.kind.as_ref().filter(other)?.clone()))).collect()
     }
 }
 
@@ -76,11 +62,8 @@ mod tests {
     fn bad_and_other_channels_are_told() {
         let folder = tempfile::tempdir().unwrap();
         let path = folder.path().join("channels.tsv");
-        std::fs::write(
-            &path,
-            "name\ttype\tunits\tstatus\nFz\tEEG\tuV\tgood\nCz\tEEG\tuV\tBAD\nE1\tEOG\tuV\tn/a\n",
-        )
-        .unwrap();
+        std::fs::write(&path, "name\ttype\tunits\tstatus\nFz\tEEG\tuV\tgood\nCz\tEEG\tuV\tBAD\nE1\tEOG\tuV\tn/a\n")
+            .unwrap();
         let table = ChannelsTable::read(&path).unwrap();
         assert_eq!(table.bad(), ["Cz"]);
         assert_eq!(table.not_brain(), [("E1".to_owned(), "EOG".to_owned())]);

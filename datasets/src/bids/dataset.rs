@@ -58,23 +58,12 @@ impl Dataset {
             return Err(DatasetError::NoParticipants { path: root });
         }
         let participants = Participants::read(&table)?;
-        let folders: BTreeSet<SubjectId> = entries
-            .iter()
-            .filter_map(|path| subject_of_folder(path))
-            .collect();
+        let folders: BTreeSet<SubjectId> = entries.iter().filter_map(|path| subject_of_folder(path)).collect();
         if folders.is_empty() {
             return Err(DatasetError::NoSubjects { path: root });
         }
-        let subjects = folders
-            .into_iter()
-            .chain(participants.subjects().cloned())
-            .collect::<BTreeSet<_>>();
-        Ok(Self {
-            name: name_of(&root),
-            participants,
-            subjects: subjects.into_iter().collect(),
-            root,
-        })
+        let subjects = folders.into_iter().chain(participants.subjects().cloned()).collect::<BTreeSet<_>>();
+        Ok(Self { name: name_of(&root), participants, subjects: subjects.into_iter().collect(), root })
     }
 
     /// The subject's recordings, over all its sessions, sorted by path. A subject without a folder has none.
@@ -87,20 +76,14 @@ impl Dataset {
         if !home.is_dir() {
             return Ok(Vec::new());
         }
-        let mut sessions: Vec<PathBuf> = folder_entries(&home)?
-            .into_iter()
-            .filter(|path| path.is_dir() && named(path, "ses-"))
-            .collect();
+        let mut sessions: Vec<PathBuf> =
+            folder_entries(&home)?.into_iter().filter(|path| path.is_dir() && named(path, "ses-")).collect();
         sessions.push(home);
         let mut found = Vec::new();
         for session in sessions {
             for folder in ["eeg", "func", "ecephys", "ieeg"].map(|name| session.join(name)) {
                 if folder.is_dir() {
-                    found.extend(
-                        folder_entries(&folder)?
-                            .into_iter()
-                            .filter_map(RecordingFile::from_path),
-                    );
+                    found.extend(folder_entries(&folder)?.into_iter().filter_map(RecordingFile::from_path));
                 }
             }
         }
@@ -112,14 +95,8 @@ impl Dataset {
 
 impl RecordingFilter {
     fn takes(&self, entities: &Entities) -> bool {
-        let wanted = [
-            ("task", &self.task),
-            ("ses", &self.session),
-            ("run", &self.run),
-        ];
-        wanted
-            .into_iter()
-            .all(|(key, value)| value.is_none() || value.as_deref() == entities.get(key))
+        let wanted = [("task", &self.task), ("ses", &self.session), ("run", &self.run)];
+        wanted.into_iter().all(|(key, value)| value.is_none() || value.as_deref() == entities.get(key))
     }
 }
 
@@ -128,23 +105,14 @@ impl RecordingFile {
     /// `*_eeg.edf`, `*_timeseries.tsv` other than confounds, `*_ecephys.nwb`, `*_ieeg.nwb`.
     pub fn from_path(path: PathBuf) -> Option<Self> {
         let name = BidsName::of(&path)?;
-        let modality = match (
-            name.suffix.as_str(),
-            name.extension.to_ascii_lowercase().as_str(),
-        ) {
+        let modality = match (name.suffix.as_str(), name.extension.to_ascii_lowercase().as_str()) {
             ("eeg", ".edf") => Modality::Eeg,
             // Confounds share the suffix and the folder, but hold no brain region.
-            ("timeseries", ".tsv") if name.entities.get("desc") != Some("confounds") => {
-                Modality::Bold
-            }
+            ("timeseries", ".tsv") if name.entities.get("desc") != Some("confounds") => Modality::Bold,
             ("ecephys" | "ieeg", ".nwb") => Modality::Spikes,
             _ => return None,
         };
-        path.is_file().then_some(Self {
-            path,
-            modality,
-            entities: name.entities,
-        })
+        path.is_file().then_some(Self { path, modality, entities: name.entities })
     }
 
     /// The events table that applies, closest first in the sense of BIDS inheritance.
@@ -175,29 +143,18 @@ pub enum DatasetError {
 }
 
 fn folder_entries(folder: &Path) -> Result<Vec<PathBuf>, DatasetError> {
-    let unlisted = |source| DatasetError::Unlisted {
-        path: folder.to_owned(),
-        source,
-    };
+    let unlisted = |source| DatasetError::Unlisted { path: folder.to_owned(), source };
     let entries = fs::read_dir(folder).map_err(unlisted)?;
-    entries
-        .map(|entry| entry.map(|e| e.path()).map_err(unlisted))
-        .collect()
+    entries.map(|entry| entry.map(|e| e.path()).map_err(unlisted)).collect()
 }
 
 fn subject_of_folder(path: &Path) -> Option<SubjectId> {
     let name = path.file_name().and_then(OsStr::to_str)?;
-    if name.starts_with("sub-") && path.is_dir() {
-        SubjectId::parse(name).ok()
-    } else {
-        None
-    }
+    if name.starts_with("sub-") && path.is_dir() { SubjectId::parse(name).ok() } else { None }
 }
 
 fn named(path: &Path, prefix: &str) -> bool {
-    path.file_name()
-        .and_then(OsStr::to_str)
-        .is_some_and(|name| name.starts_with(prefix))
+    path.file_name().and_then(OsStr::to_str).is_some_and(|name| name.starts_with(prefix))
 }
 
 /// A broken description costs the dataset its title, nothing else.
@@ -209,10 +166,7 @@ fn name_of(root: &Path) -> String {
     };
     described().unwrap_or_else(|| {
         let folder = fs::canonicalize(root).unwrap_or_else(|_| root.to_owned());
-        folder.file_name().map_or_else(
-            || "unnamed".to_owned(),
-            |name| name.to_string_lossy().into_owned(),
-        )
+        folder.file_name().map_or_else(|| "unnamed".to_owned(), |name| name.to_string_lossy().into_owned())
     })
 }
 
@@ -234,22 +188,14 @@ mod tests {
         assert!(message(root.path()).contains("empty folder"));
         touch(root.path(), "README");
         assert!(message(root.path()).contains("need participants.tsv"));
-        fs::write(
-            root.path().join("participants.tsv"),
-            "participant_id\nsub-01\n",
-        )
-        .unwrap();
+        fs::write(root.path().join("participants.tsv"), "participant_id\nsub-01\n").unwrap();
         assert!(message(root.path()).contains("need at least one sub-* folder"));
     }
 
     #[test]
     fn subjects_are_folders_and_rows_together() {
         let root = tempfile::tempdir().unwrap();
-        fs::write(
-            root.path().join("participants.tsv"),
-            "participant_id\nsub-03\n01\n",
-        )
-        .unwrap();
+        fs::write(root.path().join("participants.tsv"), "participant_id\nsub-03\n01\n").unwrap();
         for file in [
             "sub-01/eeg/sub-01_task-rest_eeg.edf",
             "sub-02/ses-b/func/sub-02_ses-b_task-rest_run-1_atlas-X_timeseries.tsv",
@@ -265,43 +211,14 @@ mod tests {
         assert_eq!(names, ["sub-01", "sub-02", "sub-03"]);
 
         let found = |subject: usize, filter: RecordingFilter| {
-            let files = dataset
-                .recordings_of(&dataset.subjects[subject], &filter)
-                .unwrap();
-            files
-                .iter()
-                .map(|file| file.entities.prefix())
-                .collect::<Vec<_>>()
+            let files = dataset.recordings_of(&dataset.subjects[subject], &filter).unwrap();
+            files.iter().map(|file| file.entities.prefix()).collect::<Vec<_>>()
         };
         let any = RecordingFilter::default();
         assert_eq!(found(0, any.clone()), ["sub-01_task-rest"]);
-        assert_eq!(
-            found(1, any.clone()),
-            [
-                "sub-02_ses-a_task-rest",
-                "sub-02_ses-b_task-rest_run-1_atlas-X"
-            ]
-        );
-        assert_eq!(
-            found(
-                1,
-                RecordingFilter {
-                    session: Some("a".into()),
-                    ..any.clone()
-                }
-            ),
-            ["sub-02_ses-a_task-rest"]
-        );
-        assert_eq!(
-            found(
-                1,
-                RecordingFilter {
-                    task: Some("odd".into()),
-                    ..any.clone()
-                }
-            ),
-            [""; 0]
-        );
+        assert_eq!(found(1, any.clone()), ["sub-02_ses-a_task-rest", "sub-02_ses-b_task-rest_run-1_atlas-X"]);
+        assert_eq!(found(1, RecordingFilter { session: Some("a".into()), ..any.clone() }), ["sub-02_ses-a_task-rest"]);
+        assert_eq!(found(1, RecordingFilter { task: Some("odd".into()), ..any.clone() }), [""; 0]);
         assert_eq!(found(2, any), [""; 0]);
     }
 }

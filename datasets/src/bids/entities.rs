@@ -26,33 +26,22 @@ impl BidsName {
         let mut parts: Vec<&str> = stem.split('_').collect();
         let suffix = parts.pop()?;
         let pairs = parts.into_iter().map(pair).collect::<Option<Vec<_>>>()?;
-        Some(Self {
-            entities: Entities { pairs },
-            suffix: suffix.to_owned(),
-            extension: extension.to_owned(),
-        })
+        Some(Self { entities: Entities { pairs }, suffix: suffix.to_owned(), extension: extension.to_owned() })
     }
 }
 
 impl Entities {
     /// Keeps the pairs in the order given.
     pub fn new(pairs: impl IntoIterator<Item = (String, String)>) -> Self {
-        Self {
-            pairs: pairs.into_iter().collect(),
-        }
+        Self { pairs: pairs.into_iter().collect() }
     }
 
     pub fn get(&self, key: &str) -> Option<&str> {
-        self.pairs
-            .iter()
-            .find(|(k, _)| k == key)
-            .map(|(_, value)| value.as_str())
+        self.pairs.iter().find(|(k, _)| k == key).map(|(_, value)| value.as_str())
     }
 
     pub fn iter(&self) -> impl Iterator<Item = (&str, &str)> {
-        self.pairs
-            .iter()
-            .map(|(key, value)| (key.as_str(), value.as_str()))
+        self.pairs.iter().map(|(key, value)| (key.as_str(), value.as_str()))
     }
 
     pub fn len(&self) -> usize {
@@ -65,17 +54,12 @@ impl Entities {
 
     /// Whether every pair of `self` is also one of `other`'s: then a file of `self` describes one of `other`.
     pub fn apply_to(&self, other: &Entities) -> bool {
-        self.iter()
-            .all(|(key, value)| other.get(key) == Some(value))
+        self.iter().all(|(key, value)| other.get(key) == Some(value))
     }
 
     /// The start of a derivative's file name, such as `sub-sch004_task-rest`.
     pub fn prefix(&self) -> String {
-        self.pairs
-            .iter()
-            .map(|(key, value)| format!("{key}-{value}"))
-            .collect::<Vec<_>>()
-            .join("_")
+        self.pairs.iter().map(|(key, value)| format!("{key}-{value}")).collect::<Vec<_>>().join("_")
     }
 }
 
@@ -93,10 +77,7 @@ mod tests {
         let name = BidsName::of(Path::new("x/sub-sch004_task-rest_eeg.edf")).unwrap();
         assert_eq!(name.entities.prefix(), "sub-sch004_task-rest");
         assert_eq!(name.entities.get("task"), Some("rest"));
-        assert_eq!(
-            (name.suffix.as_str(), name.extension.as_str()),
-            ("eeg", ".edf")
-        );
+        assert_eq!((name.suffix.as_str(), name.extension.as_str()), ("eeg", ".edf"));
         assert_eq!(BidsName::of(Path::new("task_rest_eeg.edf")), None);
     }
 }

@@ -14,22 +14,10 @@ use crate::recording::{Inputs, SampleRate};
 /// outside the recording are left out. Without a `trial_type` column all events are one input, `event`.
 ///
 /// Fails where `onset` is missing or not a number.
-pub fn inputs(
-    path: &Path,
-    sample_rate: SampleRate,
-    n_times: usize,
-    start_secs: f64,
-) -> Result<Inputs, ReadError> {
+pub fn inputs(path: &Path, sample_rate: SampleRate, n_times: usize, start_secs: f64) -> Result<Inputs, ReadError> {
     let events = read(path)?;
-    let names: BTreeMap<&str, usize> = events
-        .iter()
-        .map(|event| (event.kind.as_str(), 0))
-        .collect();
-    let names: BTreeMap<&str, usize> = names
-        .into_keys()
-        .enumerate()
-        .map(|(k, name)| (name, k))
-        .collect();
+    let names: BTreeMap<&str, usize> = events.iter().map(|event| (event.kind.as_str(), 0)).collect();
+    let names: BTreeMap<&str, usize> = names.into_keys().enumerate().map(|(k, name)| (name, k)).collect();
     let n_inputs = names.len();
     let mut values = vec![0.0; n_times * n_inputs];
     for event in &events {
@@ -38,10 +26,7 @@ pub fn inputs(
             values[t * n_inputs + column] = 1.0;
         }
     }
-    Ok(Inputs {
-        names: names.into_keys().map(str::to_owned).collect(),
-        values,
-    })
+    Ok(Inputs { names: names.into_keys().map(str::to_owned).collect(), values })
 }
 
 struct Event {
@@ -52,13 +37,9 @@ struct Event {
 
 fn read(path: &Path) -> Result<Vec<Event>, ReadError> {
     let table = Table::read(path)?;
-    let onset = table.column("onset").ok_or_else(|| {
-        ReadError::field(
-            "a column onset",
-            format!("columns {}", table.columns.join(", ")),
-            path,
-        )
-    })?;
+    let onset = table
+        .column("onset")
+        .ok_or_else(|| ReadError::field("a column onset", format!("columns {}", table.columns.join(", ")), path))?;
     let duration = table.column("duration");
     let kind = table.column("trial_type");
     let mut events = Vec::with_capacity(table.rows.len());
@@ -73,32 +54,19 @@ fn read(path: &Path) -> Result<Vec<Event>, ReadError> {
             Some(at) if !is_missing(&row.cells[at]) => table.number(row, at)?,
             _ => 0.0,
         };
-        events.push(Event {
-            onset_secs: table.number(row, onset)?,
-            duration_secs,
-            kind,
-        });
+        events.push(Event { onset_secs: table.number(row, onset)?, duration_secs, kind });
     }
     Ok(events)
 }
 
-fn samples_of(
-    event: &Event,
-    rate: SampleRate,
-    n_times: usize,
-    start_secs: f64,
-) -> std::ops::Range<usize> {
+fn samples_of(event: &Event, rate: SampleRate, n_times: usize, start_secs: f64) -> std::ops::Range<usize> {
     // A millionth of a sample forgives onsets that were rounded when written.
     const ROUNDING: f64 = 1e-6;
     let onset = (event.onset_secs - start_secs) * rate.hz();
     let end = onset + event.duration_secs.max(0.0) * rate.hz();
     let first = (onset - ROUNDING).ceil();
     let last = (end - ROUNDING).ceil();
-    let (first, last) = if last > first {
-        (first, last)
-    } else {
-        (onset.round(), onset.round() + 1.0)
-    };
+    let (first, last) = if last > first { (first, last) } else { (onset.round(), onset.round() + 1.0) };
     // `as` saturates, so events far outside end at the borders.
     let clip = |sample: f64| (sample.max(0.0) as usize).min(n_times);
     clip(first)..clip(last).max(clip(first))
@@ -108,12 +76,7 @@ fn samples_of(
 mod tests {
     use super::*;
 
-    fn inputs_of(
-        text: &str,
-        hz: f64,
-        n_times: usize,
-        start_secs: f64,
-    ) -> Result<Inputs, ReadError> {
+    fn inputs_of(text: &str, hz: f64, n_times: usize, start_secs: f64) -> Result<Inputs, ReadError> {
         let folder = tempfile::tempdir().unwrap();
         let path = folder.path().join("events.tsv");
         std::fs::write(&path, text).unwrap();
@@ -125,15 +88,7 @@ mod tests {
         let table = "onset\tduration\ttrial_type\n1.0\t1.0\tgo\n0.5\t0\tcue\n2.9\tn/a\tcue\n99\t1\tgo\n-1\t1.5\tgo\n";
         let found = inputs_of(table, 2.0, 6, 0.0).unwrap();
         assert_eq!(found.names, ["cue", "go"]);
-        let column = |k: usize| {
-            found
-                .values
-                .iter()
-                .skip(k)
-                .step_by(2)
-                .copied()
-                .collect::<Vec<f32>>()
-        };
+        let column = |k: usize| found.values.iter().skip(k).step_by(2).copied().collect::<Vec<f32>>();
         assert_eq!(column(0), [0.0, 1.0, 0.0, 0.0, 0.0, 0.0]);
         assert_eq!(column(1), [1.0, 0.0, 1.0, 1.0, 0.0, 0.0]);
     }
@@ -141,20 +96,12 @@ mod tests {
     #[test]
     fn time_starts_where_the_recording_starts() {
         let found = inputs_of("onset\tduration\n10.5\t0.5\n", 2.0, 3, 10.0).unwrap();
-        assert_eq!(
-            (found.names, found.values),
-            (vec!["event".to_owned()], vec![0.0, 1.0, 0.0])
-        );
+        assert_eq!((found.names, found.values), (vec!["event".to_owned()], vec![0.0, 1.0, 0.0]));
     }
 
     #[test]
     fn an_onset_is_a_number() {
-        let message = inputs_of("onset\tduration\nsoon\t1\n", 1.0, 3, 0.0)
-            .unwrap_err()
-            .to_string();
-        assert!(
-            message.contains("soon") && message.contains("line 2") && message.contains("onset"),
-            "{message}"
-        );
+        let message = inputs_of("onset\tduration\nsoon\t1\n", 1.0, 3, 0.0).unwrap_err().to_string();
+        assert!(message.contains("soon") && message.contains("line 2") && message.contains("onset"), "{message}");
     }
 }

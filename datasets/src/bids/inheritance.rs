@@ -35,11 +35,7 @@ pub(super) fn companions(path: &Path, suffixes: &[&str], extension: &str) -> Vec
 /// The dataset's root, then each folder down to the file's own. Outside a `sub-*` folder, its own folder only.
 fn folders_from_root(path: &Path) -> Vec<PathBuf> {
     let mut above: Vec<&Path> = path.ancestors().skip(1).take(4).collect();
-    let is_subject = |folder: &&Path| {
-        folder
-            .file_name()
-            .is_some_and(|n| n.to_string_lossy().starts_with("sub-"))
-    };
+    let is_subject = |folder: &&Path| folder.file_name().is_some_and(|n| n.to_string_lossy().starts_with("sub-"));
     match above.iter().position(is_subject) {
         Some(subject) => above.truncate(subject + 2),
         None => above.truncate(1),
@@ -49,18 +45,9 @@ fn folders_from_root(path: &Path) -> Vec<PathBuf> {
 
 /// A relative path's last ancestor is the empty path, which stands for the current folder.
 fn readable_folder(folder: &Path) -> PathBuf {
-    if folder.as_os_str().is_empty() {
-        PathBuf::from(".")
-    } else {
-        folder.to_owned()
-    }
+    if folder.as_os_str().is_empty() { PathBuf::from(".") } else { folder.to_owned() }
 }
 
 fn files_in(folder: &Path) -> impl Iterator<Item = PathBuf> {
-    fs::read_dir(folder)
-        .into_iter()
-        .flatten()
-        .flatten()
-        .map(|entry| entry.path())
-        .filter(|path| path.is_file())
+    fs::read_dir(folder).into_iter().flatten().flatten().map(|entry| entry.path()).filter(|path| path.is_file())
 }

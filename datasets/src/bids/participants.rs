@@ -21,11 +21,7 @@ impl Participants {
     pub fn read(path: &Path) -> Result<Self, ReadError> {
         let table = Table::read(path)?;
         let id_column = table.column("participant_id").ok_or_else(|| {
-            ReadError::field(
-                "a column participant_id",
-                format!("columns {}", table.columns.join(", ")),
-                path,
-            )
+            ReadError::field("a column participant_id", format!("columns {}", table.columns.join(", ")), path)
         })?;
         let mut rows = BTreeMap::new();
         for row in &table.rows {
@@ -46,10 +42,7 @@ impl Participants {
             }
             rows.insert(subject, row.cells.clone());
         }
-        Ok(Self {
-            columns: table.columns,
-            rows,
-        })
+        Ok(Self { columns: table.columns, rows })
     }
 
     /// Column names in the order of the file, `participant_id` among them.
@@ -98,55 +91,27 @@ mod tests {
 
     #[test]
     fn missing_values_are_none_and_prefixes_optional() {
-        let table =
-            parse("participant_id\tgroup\tage\n01\tpatient\tn/a\nsub-02\tcontrol\t31\r\n03\t\t\n")
-                .unwrap();
+        let table = parse("participant_id\tgroup\tage\n01\tpatient\tn/a\nsub-02\tcontrol\t31\r\n03\t\t\n").unwrap();
         let subject = |label| SubjectId::parse(label).unwrap();
         assert_eq!(table.columns(), ["participant_id", "group", "age"]);
         assert_eq!(table.get(&subject("01"), "group"), Some("patient"));
         assert_eq!(table.get(&subject("01"), "age"), None);
         assert_eq!(table.get(&subject("02"), "age"), Some("31"));
         assert_eq!(table.get(&subject("03"), "group"), None);
-        assert_eq!(
-            table.levels("group"),
-            BTreeMap::from([("control".into(), 1), ("patient".into(), 1)])
-        );
-        assert_eq!(
-            table.row(&subject("02")).unwrap(),
-            ["sub-02", "control", "31"]
-        );
+        assert_eq!(table.levels("group"), BTreeMap::from([("control".into(), 1), ("patient".into(), 1)]));
+        assert_eq!(table.row(&subject("02")).unwrap(), ["sub-02", "control", "31"]);
     }
 
     #[test]
     fn a_ragged_row_is_named() {
-        let message = parse("participant_id\tage\nsub-01\t3\nsub-02\n")
-            .unwrap_err()
-            .to_string();
-        assert!(
-            message.contains("line 3") && message.contains("participants.tsv"),
-            "{message}"
-        );
+        let message = parse("participant_id\tage\nsub-01\t3\nsub-02\n").unwrap_err().to_string();
+        assert!(message.contains("line 3") && message.contains("participants.tsv"), "{message}");
     }
 
     #[test]
     fn duplicates_and_odd_labels_are_refused() {
-        assert!(
-            parse("participant_id\nsub-01\n01\n")
-                .unwrap_err()
-                .to_string()
-                .contains("sub-01 again at line 3")
-        );
-        assert!(
-            parse("participant_id\n../x\n")
-                .unwrap_err()
-                .to_string()
-                .contains("line 2")
-        );
-        assert!(
-            parse("id\n1\n")
-                .unwrap_err()
-                .to_string()
-                .contains("participant_id")
-        );
+        assert!(parse("participant_id\nsub-01\n01\n").unwrap_err().to_string().contains("sub-01 again at line 3"));
+        assert!(parse("participant_id\n../x\n").unwrap_err().to_string().contains("line 2"));
+        assert!(parse("id\n1\n").unwrap_err().to_string().contains("participant_id"));
     }
 }

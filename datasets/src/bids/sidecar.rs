@@ -30,27 +30,15 @@ pub fn sidecar(path: &Path) -> Result<Sidecar, ReadError> {
     let Some(name) = BidsName::of(path) else {
         return Ok(Sidecar::default());
     };
-    let suffixes: &[&str] = if name.suffix == "timeseries" {
-        &["bold", "timeseries"]
-    } else {
-        &[&name.suffix]
-    };
+    let suffixes: &[&str] = if name.suffix == "timeseries" { &["bold", "timeseries"] } else { &[&name.suffix] };
     let files = companions(path, suffixes, ".json");
     let mut fields = Map::new();
     for file in &files {
         fields.extend(object_in(file)?);
     }
-    let positive = |key: &str| {
-        fields
-            .get(key)
-            .and_then(Value::as_f64)
-            .filter(|v| v.is_finite() && *v > 0.0)
-    };
+    let positive = |key: &str| fields.get(key).and_then(Value::as_f64).filter(|v| v.is_finite() && *v > 0.0);
     Ok(Sidecar {
-        task_name: fields
-            .get("TaskName")
-            .and_then(Value::as_str)
-            .map(str::to_owned),
+        task_name: fields.get("TaskName").and_then(Value::as_str).map(str::to_owned),
         repetition_time_secs: positive("RepetitionTime"),
         sampling_frequency_hz: positive("SamplingFrequency"),
         power_line_hz: positive("PowerLineFrequency"),
@@ -65,16 +53,8 @@ fn object_in(path: &Path) -> Result<Map<String, Value>, ReadError> {
     let json = bytes.strip_prefix(b"\xEF\xBB\xBF").unwrap_or(&bytes);
     match serde_json::from_slice(json) {
         Ok(Value::Object(object)) => Ok(object),
-        Ok(_) => Err(ReadError::field(
-            "a JSON object",
-            "another JSON value",
-            path,
-        )),
-        Err(error) => Err(ReadError::field(
-            "a JSON object",
-            one_line(&error.to_string()),
-            path,
-        )),
+        Ok(_) => Err(ReadError::field("a JSON object", "another JSON value", path)),
+        Err(error) => Err(ReadError::field("a JSON object", one_line(&error.to_string()), path)),
     }
 }
 
@@ -87,21 +67,9 @@ mod tests {
         let root = tempfile::tempdir().unwrap();
         let folder = root.path().join("sub-01/eeg");
         fs::create_dir_all(&folder).unwrap();
-        fs::write(
-            root.path().join("task-rest_eeg.json"),
-            r#"{"PowerLineFrequency": 60, "TaskName": "rest"}"#,
-        )
-        .unwrap();
-        fs::write(
-            root.path().join("task-odd_eeg.json"),
-            r#"{"TaskName": "odd"}"#,
-        )
-        .unwrap();
-        fs::write(
-            folder.join("sub-01_task-rest_eeg.json"),
-            r#"{"PowerLineFrequency": 50}"#,
-        )
-        .unwrap();
+        fs::write(root.path().join("task-rest_eeg.json"), r#"{"PowerLineFrequency": 60, "TaskName": "rest"}"#).unwrap();
+        fs::write(root.path().join("task-odd_eeg.json"), r#"{"TaskName": "odd"}"#).unwrap();
+        fs::write(folder.join("sub-01_task-rest_eeg.json"), r#"{"PowerLineFrequency": 50}"#).unwrap();
         let found = sidecar(&folder.join("sub-01_task-rest_eeg.edf")).unwrap();
         assert_eq!(found.power_line_hz, Some(50.0));
         assert_eq!(found.task_name.as_deref(), Some("rest"));
@@ -113,11 +81,7 @@ mod tests {
         let root = tempfile::tempdir().unwrap();
         let folder = root.path().join("sub-01/func");
         fs::create_dir_all(&folder).unwrap();
-        fs::write(
-            root.path().join("task-rest_bold.json"),
-            r#"{"RepetitionTime": 0.8}"#,
-        )
-        .unwrap();
+        fs::write(root.path().join("task-rest_bold.json"), r#"{"RepetitionTime": 0.8}"#).unwrap();
         let found = sidecar(&folder.join("sub-01_task-rest_atlas-X_timeseries.tsv")).unwrap();
         assert_eq!(found.repetition_time_secs, Some(0.8));
     }
@@ -127,12 +91,7 @@ mod tests {
         let root = tempfile::tempdir().unwrap();
         let path = root.path().join("sub-01_eeg.json");
         fs::write(&path, "{\n\"a\": \n").unwrap();
-        let message = sidecar(&root.path().join("sub-01_eeg.edf"))
-            .unwrap_err()
-            .to_string();
-        assert!(
-            message.contains("sub-01_eeg.json") && !message.contains('\n'),
-            "{message}"
-        );
+        let message = sidecar(&root.path().join("sub-01_eeg.edf")).unwrap_err().to_string();
+        assert!(message.contains("sub-01_eeg.json") && !message.contains('\n'), "{message}");
     }
 }

@@ -16,13 +16,9 @@ impl SubjectId {
     pub fn parse(text: &str) -> Result<Self, NotASubject> {
         let label = text.strip_prefix("sub-").unwrap_or(text);
         if label.is_empty() || !label.bytes().all(|b| b.is_ascii_alphanumeric()) {
-            return Err(NotASubject {
-                found: text.to_owned(),
-            });
+            return Err(NotASubject { found: text.to_owned() });
         }
-        Ok(Self {
-            label: label.to_owned(),
-        })
+        Ok(Self { label: label.to_owned() })
     }
 
     /// The label without `sub-`.

@@ -27,53 +27,23 @@ pub(super) fn clean(
     let path = || context.path.clone();
     let found_secs = trains.stop_secs - trains.start_secs;
     if found_secs.is_nan() || found_secs < plan.min_secs.max(bin_secs) {
-        return Err(CleaningError::TooShort {
-            needed_secs: plan.min_secs.max(bin_secs),
-            found_secs,
-            path: path(),
-        });
+        return Err(CleaningError::TooShort { needed_secs: plan.min_secs.max(bin_secs), found_secs, path: path() });
     }
-    let (units, excluded_channels) = active_units(
-        trains.units,
-        trains.start_secs,
-        trains.stop_secs,
-        plan.spikes.min_rate_hz,
-    );
+    let (units, excluded_channels) =
+        active_units(trains.units, trains.start_secs, trains.stop_secs, plan.spikes.min_rate_hz);
     let needed = plan.min_channels.max(1);
     if units.len() < needed {
-        return Err(CleaningError::TooFewChannels {
-            needed,
-            found: units.len(),
-            path: path(),
-        });
+        return Err(CleaningError::TooFewChannels { needed, found: units.len(), path: path() });
     }
     // The last bin of a stretch of k bins must not be lost to rounding.
     let n_bins = (found_secs / bin_secs + 1e-9).floor();
     if n_bins * units.len() as f64 > MOST_COUNTS as f64 {
         let n_units = units.len();
-        return Err(CleaningError::TooManyBins {
-            most: MOST_COUNTS,
-            n_bins,
-            bin_secs,
-            n_units,
-            path: path(),
-        });
+        return Err(CleaningError::TooManyBins { most: MOST_COUNTS, n_bins, bin_secs, n_units, path: path() });
     }
     let samples = counts(&units, trains.start_secs, bin_secs, n_bins as usize);
-    let channels = units
-        .into_iter()
-        .map(|unit| Channel {
-            name: unit.name,
-            unit: "count".to_owned(),
-        })
-        .collect();
-    let recording = Recording {
-        modality: Modality::Spikes,
-        sample_rate,
-        channels,
-        samples,
-        inputs: Inputs::none(),
-    };
+    let channels = units.into_iter().map(|unit| Channel { name: unit.name, unit: "count".to_owned() }).collect();
+    let recording = Recording { modality: Modality::Spikes, sample_rate, channels, samples, inputs: Inputs::none() };
     Ok(Cleaned {
         simple: simple_statistics(&recording),
         recording,
@@ -93,21 +63,11 @@ fn active_units(
     stop_secs: f64,
     min_rate_hz: f64,
 ) -> (Vec<Unit>, Vec<(String, String)>) {
-    let observed = |unit: &Unit| {
-        unit.spike_secs
-            .iter()
-            .filter(|&&t| start_secs <= t && t <= stop_secs)
-            .count()
-    };
+    let observed = |unit: &Unit| unit.spike_secs.iter().filter(|&&t| start_secs <= t && t <= stop_secs).count();
     let rate_hz = |unit: &Unit| observed(unit) as f64 / (stop_secs - start_secs);
-    let (active, silent): (Vec<Unit>, Vec<Unit>) = units
-        .into_iter()
-        .partition(|unit| rate_hz(unit) >= min_rate_hz);
+    let (active, silent): (Vec<Unit>, Vec<Unit>) = units.into_iter().partition(|unit| rate_hz(unit) >= min_rate_hz);
     let reason = |unit: &Unit| format!("fires at {:.4} Hz, below {min_rate_hz} Hz", rate_hz(unit));
-    let excluded = silent
-        .into_iter()
-        .map(|unit| (unit.name.clone(), reason(&unit)))
-        .collect();
+    let excluded = silent.into_iter().map(|unit| (unit.name.clone(), reason(&unit))).collect();
     (active, excluded)
 }
 
@@ -143,24 +103,12 @@ mod tests {
     use super::*;
 
     fn trains(spikes: &[&[f64]], stop_secs: f64) -> SpikeTrains {
-        let unit = |(i, spikes): (usize, &&[f64])| Unit {
-            name: format!("u{i}"),
-            spike_secs: spikes.to_vec(),
-        };
-        SpikeTrains {
-            units: spikes.iter().enumerate().map(unit).collect(),
-            start_secs: 0.0,
-            stop_secs,
-            n_trials: 0,
-        }
+        let unit = |(i, spikes): (usize, &&[f64])| Unit { name: format!("u{i}"), spike_secs: spikes.to_vec() };
+        SpikeTrains { units: spikes.iter().enumerate().map(unit).collect(), start_secs: 0.0, stop_secs, n_trials: 0 }
     }
 
     fn plan(bin_secs: f64, min_rate_hz: f64) -> CleaningPlan {
-        let mut plan = CleaningPlan {
-            min_channels: 1,
-            min_secs: 0.0,
-            ..Default::default()
-        };
+        let mut plan = CleaningPlan { min_channels: 1, min_secs: 0.0, ..Default::default() };
         plan.spikes.bin_secs = bin_secs;
         plan.spikes.min_rate_hz = min_rate_hz;
         plan
@@ -170,60 +118,28 @@ mod tests {
     /// and `7 * 0.1` above `0.7` in binary, so these spikes fall before their edge.
     #[test]
     fn bins_are_closed_on_the_left() {
-        let spikes = [
-            0.0, 0.1, 0.2, 0.3, 0.35, 0.4, 0.5, 0.6, 0.7, 0.8, 0.9, 0.999, 1.0,
-        ];
-        let cleaned = clean(
-            trains(&[&spikes], 1.0),
-            &CleaningContext::default(),
-            &plan(0.1, 0.0),
-        )
-        .unwrap();
-        assert_eq!(
-            cleaned.recording.samples,
-            [1.0, 1.0, 2.0, 1.0, 1.0, 2.0, 1.0, 0.0, 1.0, 2.0]
-        );
+        let spikes = [0.0, 0.1, 0.2, 0.3, 0.35, 0.4, 0.5, 0.6, 0.7, 0.8, 0.9, 0.999, 1.0];
+        let cleaned = clean(trains(&[&spikes], 1.0), &CleaningContext::default(), &plan(0.1, 0.0)).unwrap();
+        assert_eq!(cleaned.recording.samples, [1.0, 1.0, 2.0, 1.0, 1.0, 2.0, 1.0, 0.0, 1.0, 2.0]);
         assert_eq!(cleaned.recording.sample_rate.hz(), 10.0);
     }
 
     #[test]
     fn silent_units_are_excluded_with_their_rate() {
-        let cleaned = clean(
-            trains(&[&[1.0, 2.0], &[3.0]], 10.0),
-            &CleaningContext::default(),
-            &plan(1.0, 0.15),
-        )
-        .unwrap();
-        assert_eq!(
-            cleaned.excluded_channels,
-            [(
-                "u1".to_owned(),
-                "fires at 0.1000 Hz, below 0.15 Hz".to_owned()
-            )]
-        );
+        let cleaned =
+            clean(trains(&[&[1.0, 2.0], &[3.0]], 10.0), &CleaningContext::default(), &plan(1.0, 0.15)).unwrap();
+        assert_eq!(cleaned.excluded_channels, [("u1".to_owned(), "fires at 0.1000 Hz, below 0.15 Hz".to_owned())]);
         assert_eq!(cleaned.recording.channels[0].unit, "count");
     }
 
     #[test]
     fn what_cannot_be_binned_is_an_error() {
-        let message = |trains, plan| {
-            clean(trains, &CleaningContext::default(), &plan)
-                .unwrap_err()
-                .to_string()
-        };
+        let message = |trains, plan| clean(trains, &CleaningContext::default(), &plan).unwrap_err().to_string();
         assert!(message(trains(&[&[1.0]], 1e300), plan(0.1, 0.0)).contains("need at most"));
         assert!(message(trains(&[&[1.0]], 10.0), plan(0.0, 0.0)).contains("bin width"));
-        assert!(
-            message(trains(&[&[]], 10.0), plan(0.1, 1.0))
-                .contains("at least 1 good channels, found 0")
-        );
+        assert!(message(trains(&[&[]], 10.0), plan(0.1, 1.0)).contains("at least 1 good channels, found 0"));
         assert!(message(trains(&[&[]], f64::NAN), plan(0.1, 0.0)).contains("need 0.1 s"));
-        let long = CleaningPlan {
-            min_secs: 60.0,
-            ..plan(0.1, 0.0)
-        };
-        assert!(
-            message(trains(&[&[1.0]], 12.0), long).contains("need 60 s of signal, found 12.000 s")
-        );
+        let long = CleaningPlan { min_secs: 60.0, ..plan(0.1, 0.0) };
+        assert!(message(trains(&[&[1.0]], 12.0), long).contains("need 60 s of signal, found 12.000 s"));
     }
 }

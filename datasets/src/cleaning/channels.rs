@@ -33,16 +33,11 @@ pub fn usable(
     channels: Vec<SignalChannel>,
     context: &CleaningContext,
 ) -> (Vec<SignalChannel>, Vec<(String, String)>) {
-    let candidates = || {
-        channels
-            .iter()
-            .filter(|channel| not_wanted(modality, &channel.name, context).is_none())
-    };
+    let candidates = || channels.iter().filter(|channel| not_wanted(modality, &channel.name, context).is_none());
     let rates = candidates().map(|channel| channel.sample_rate.hz().to_bits());
     let needed_hz = most_common(rates).map(f64::from_bits).unwrap_or_default();
     let at_rate = || candidates().filter(|channel| channel.sample_rate.hz() == needed_hz);
-    let needed_unit =
-        most_common(at_rate().map(|channel| channel.unit.clone())).unwrap_or_default();
+    let needed_unit = most_common(at_rate().map(|channel| channel.unit.clone())).unwrap_or_default();
 
     let (mut good, mut excluded) = (Vec::new(), Vec::new());
     for channel in channels {
@@ -58,39 +53,22 @@ pub fn usable(
 }
 
 fn not_wanted(modality: Modality, name: &str, context: &CleaningContext) -> Option<Unusable> {
-    if context
-        .bad_channels
-        .iter()
-        .any(|bad| same_channel(bad, name))
-    {
+    if context.bad_channels.iter().any(|bad| same_channel(bad, name)) {
         return Some(Unusable::MarkedBad);
     }
-    if let Some((_, kind)) = context
-        .other_channels
-        .iter()
-        .find(|(other, _)| same_channel(other, name))
-    {
+    if let Some((_, kind)) = context.other_channels.iter().find(|(other, _)| same_channel(other, name)) {
         return Some(Unusable::NotBrain(kind.clone()));
     }
-    if modality == Modality::Eeg {
-        labelled_otherwise(name).map(Unusable::NotBrain)
-    } else {
-        None
-    }
+    if modality == Modality::Eeg { labelled_otherwise(name).map(Unusable::NotBrain) } else { None }
 }
 
 fn unlike_most(channel: &SignalChannel, needed_hz: f64, needed_unit: &str) -> Option<Unusable> {
     let found_hz = channel.sample_rate.hz();
     if found_hz != needed_hz {
-        return Some(Unusable::OtherRate {
-            found_hz,
-            needed_hz,
-        });
+        return Some(Unusable::OtherRate { found_hz, needed_hz });
     }
-    (channel.unit != needed_unit).then(|| Unusable::OtherUnit {
-        found: channel.unit.clone(),
-        needed: needed_unit.to_owned(),
-    })
+    (channel.unit != needed_unit)
+        .then(|| Unusable::OtherUnit { found: channel.unit.clone(), needed: needed_unit.to_owned() })
 }
 
 fn unusable_samples(samples: &[f32], train_fraction: f64) -> Option<Unusable> {
@@ -99,42 +77,27 @@ fn unusable_samples(samples: &[f32], train_fraction: f64) -> Option<Unusable> {
     };
     let n = samples.iter().filter(|value| !value.is_finite()).count();
     if n > 0 {
-        return Some(Unusable::NotFinite {
-            n,
-            of: samples.len(),
-        });
+        return Some(Unusable::NotFinite { n, of: samples.len() });
     }
     let training = &samples[..n_training(samples.len(), train_fraction)];
-    training
-        .iter()
-        .all(|value| value == first)
-        .then_some(Unusable::Flat)
+    training.iter().all(|value| value == first).then_some(Unusable::Flat)
 }
 
 /// EDF+ writes labels as "EEG Fz", tables as "Fz".
 fn same_channel(listed: &str, name: &str) -> bool {
-    listed == name
-        || name
-            .strip_prefix("EEG ")
-            .is_some_and(|bare| bare.trim() == listed)
+    listed == name || name.strip_prefix("EEG ").is_some_and(|bare| bare.trim() == listed)
 }
 
 /// What the label of an EDF+ channel says it measures, where that is no brain signal ("EOG VEOG", "ECG1", "STATUS").
 fn labelled_otherwise(name: &str) -> Option<String> {
     const OTHER: [&str; 16] = [
-        "EOG", "HEOG", "VEOG", "ECG", "EKG", "EMG", "RESP", "SAO2", "SPO2", "TEMP", "STATUS",
-        "TRIG", "TRIGGER", "STIM", "STI", "DIG",
+        "EOG", "HEOG", "VEOG", "ECG", "EKG", "EMG", "RESP", "SAO2", "SPO2", "TEMP", "STATUS", "TRIG", "TRIGGER",
+        "STIM", "STI", "DIG",
     ];
     let upper = name.to_ascii_uppercase();
-    let kind = upper
-        .split(|c: char| !c.is_ascii_alphanumeric())
-        .next()
-        .unwrap_or_default();
+    let kind = upper.split(|c: char| !c.is_ascii_alphanumeric()).next().unwrap_or_default();
     let numbered = kind.trim_end_matches(|c: char| c.is_ascii_digit());
-    OTHER
-        .iter()
-        .find(|&&other| other == kind || other == numbered)
-        .map(|&other| other.to_owned())
+    OTHER.iter().find(|&&other| other == kind || other == numbered).map(|&other| other.to_owned())
 }
 
 /// The value seen most often; on a tie, the largest.
@@ -143,10 +106,7 @@ fn most_common<T: Ord>(values: impl Iterator<Item = T>) -> Option<T> {
     for value in values {
         *counts.entry(value).or_default() += 1;
     }
-    counts
-        .into_iter()
-        .max_by_key(|(_, n)| *n)
-        .map(|(value, _)| value)
+    counts.into_iter().max_by_key(|(_, n)| *n).map(|(value, _)| value)
 }
 
 #[cfg(test)]
@@ -156,12 +116,7 @@ mod tests {
 
     fn channel(name: &str, hz: f64, samples: &[f32]) -> SignalChannel {
         let sample_rate = SampleRate::from_hz(hz).unwrap();
-        SignalChannel {
-            name: name.into(),
-            unit: "V".into(),
-            sample_rate,
-            samples: samples.to_vec(),
-        }
+        SignalChannel { name: name.into(), unit: "V".into(), sample_rate, samples: samples.to_vec() }
     }
 
     #[test]
@@ -190,14 +145,8 @@ mod tests {
             ..Default::default()
         };
         let (good, excluded) = usable(Modality::Eeg, channels, &context);
-        assert_eq!(
-            good.iter().map(|c| c.name.as_str()).collect::<Vec<_>>(),
-            ["Fz", "Pz", "C3"]
-        );
-        let excluded: Vec<(&str, &str)> = excluded
-            .iter()
-            .map(|(n, r)| (n.as_str(), r.as_str()))
-            .collect();
+        assert_eq!(good.iter().map(|c| c.name.as_str()).collect::<Vec<_>>(), ["Fz", "Pz", "C3"]);
+        let excluded: Vec<(&str, &str)> = excluded.iter().map(|(n, r)| (n.as_str(), r.as_str())).collect();
         assert_eq!(
             excluded,
             [

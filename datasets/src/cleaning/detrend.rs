@@ -5,17 +5,9 @@ pub fn subtract_line(x: &mut [f64]) {
     let n = x.len() as f64;
     let middle = (n - 1.0) / 2.0;
     let mean = x.iter().sum::<f64>() / n;
-    let covariance: f64 = x
-        .iter()
-        .enumerate()
-        .map(|(t, value)| (t as f64 - middle) * (value - mean))
-        .sum();
+    let covariance: f64 = x.iter().enumerate().map(|(t, value)| (t as f64 - middle) * (value - mean)).sum();
     let variance = n * (n * n - 1.0) / 12.0;
-    let slope = if variance > 0.0 {
-        covariance / variance
-    } else {
-        0.0
-    };
+    let slope = if variance > 0.0 { covariance / variance } else { 0.0 };
     for (t, value) in x.iter_mut().enumerate() {
         *value -= mean + slope * (t as f64 - middle);
     }

@@ -7,25 +7,13 @@ use super::filter::FilterError;
 #[derive(Debug, Clone, PartialEq, thiserror::Error)]
 pub enum CleaningError {
     #[error("need at least {needed} good channels, found {found} in {}", path.display())]
-    TooFewChannels {
-        needed: usize,
-        found: usize,
-        path: PathBuf,
-    },
+    TooFewChannels { needed: usize, found: usize, path: PathBuf },
 
     #[error("need {needed_secs} s of signal, found {found_secs:.3} s in {}", path.display())]
-    TooShort {
-        needed_secs: f64,
-        found_secs: f64,
-        path: PathBuf,
-    },
+    TooShort { needed_secs: f64, found_secs: f64, path: PathBuf },
 
     #[error("need channels of equal length, found {first} and {other} samples in {}", path.display())]
-    UnequalLengths {
-        first: usize,
-        other: usize,
-        path: PathBuf,
-    },
+    UnequalLengths { first: usize, other: usize, path: PathBuf },
 
     #[error("{source} in {}", path.display())]
     Filter { source: FilterError, path: PathBuf },
@@ -34,18 +22,8 @@ pub enum CleaningError {
     NoVariance { channel: String, path: PathBuf },
 
     #[error("need at most {most} counts, found {n_bins} bins of {bin_secs} s for {n_units} units in {}", path.display())]
-    TooManyBins {
-        most: usize,
-        n_bins: f64,
-        bin_secs: f64,
-        n_units: usize,
-        path: PathBuf,
-    },
+    TooManyBins { most: usize, n_bins: f64, bin_secs: f64, n_units: usize, path: PathBuf },
 
     #[error("need {needed} as {setting}, found {found}")]
-    Plan {
-        setting: &'static str,
-        needed: &'static str,
-        found: f64,
-    },
+    Plan { setting: &'static str, needed: &'static str, found: f64 },
 }

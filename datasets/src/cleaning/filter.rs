@@ -60,23 +60,13 @@ pub enum FilterError {
 /// pre-warped to `ω = tan(πf / rate)`, then `z = (1 + s) / (1 − s)`. Fails unless `0 < edges < rate / 2`, rising.
 ///
 /// Source: Oppenheim & Schafer, Discrete-Time Signal Processing, ch. 7; same conventions as scipy's `butter`.
-pub fn butterworth(
-    order: usize,
-    band: Band,
-    rate: SampleRate,
-) -> Result<Vec<Section>, FilterError> {
+pub fn butterworth(order: usize, band: Band, rate: SampleRate) -> Result<Vec<Section>, FilterError> {
     let warp = |hz: f64| (PI * hz / rate.hz()).tan();
     check_edges(band, rate)?;
     // The half of the prototype's poles with Im ≥ 0; the others are their conjugates.
     let upper_poles = (0..order.div_ceil(2))
         .map(|k| Complex64::from_polar(1.0, PI * (2 * k + order + 1) as f64 / (2 * order) as f64))
-        .map(|pole| {
-            if order % 2 == 1 && pole.im.abs() < 1e-12 {
-                Complex64::new(-1.0, 0.0)
-            } else {
-                pole
-            }
-        });
+        .map(|pole| if order % 2 == 1 && pole.im.abs() < 1e-12 { Complex64::new(-1.0, 0.0) } else { pole });
     let mut sections = Vec::new();
     for pole in upper_poles {
         let is_real = pole.im == 0.0;
@@ -91,16 +81,9 @@ pub fn butterworth(
                 let pairs: &[[Complex64; 2]] = if is_real {
                     &[[half + root, half - root]]
                 } else {
-                    &[
-                        [half + root, (half + root).conj()],
-                        [half - root, (half - root).conj()],
-                    ]
+                    &[[half + root, (half + root).conj()], [half - root, (half - root).conj()]]
                 };
-                sections.extend(
-                    pairs
-                        .iter()
-                        .map(|&pair| band_section(pair.map(bilinear), centre)),
-                );
+                sections.extend(pairs.iter().map(|&pair| band_section(pair.map(bilinear), centre)));
             }
         }
     }
@@ -113,10 +96,7 @@ pub fn notch(hz: f64, quality: f64, rate: SampleRate) -> Result<Vec<Section>, Fi
     let centre = 2.0 * PI * hz / rate.hz();
     let gain = 1.0 / (1.0 + (centre / quality / 2.0).tan());
     let b = [gain, -2.0 * gain * centre.cos(), gain];
-    Ok(vec![Section {
-        b,
-        a: [b[1], 2.0 * gain - 1.0],
-    }])
+    Ok(vec![Section { b, a: [b[1], 2.0 * gain - 1.0] }])
 }
 
 /// Filters forwards, then backwards: no phase shift, twice the attenuation.
@@ -127,21 +107,13 @@ pub fn notch(hz: f64, quality: f64, rate: SampleRate) -> Result<Vec<Section>, Fi
 pub fn filter_zero_phase(sections: &[Section], x: &[f64]) -> Result<Vec<f64>, FilterError> {
     let pad = padding(sections);
     if x.len() <= pad {
-        return Err(FilterError::TooFewSamples {
-            needed: pad,
-            found: x.len(),
-        });
+        return Err(FilterError::TooFewSamples { needed: pad, found: x.len() });
     }
     let (first, last) = (x[0], x[x.len() - 1]);
     let mut extended = Vec::with_capacity(x.len() + 2 * pad);
     extended.extend(x[1..=pad].iter().rev().map(|value| 2.0 * first - value));
     extended.extend_from_slice(x);
-    extended.extend(
-        x[x.len() - 1 - pad..x.len() - 1]
-            .iter()
-            .rev()
-            .map(|value| 2.0 * last - value),
-    );
+    extended.extend(x[x.len() - 1 - pad..x.len() - 1].iter().rev().map(|value| 2.0 * last - value));
 
     run(sections, &mut extended);
     extended.reverse();
@@ -155,16 +127,11 @@ fn check_edges(band: Band, rate: SampleRate) -> Result<(), FilterError> {
     let inside = |hz: f64| hz > 0.0 && hz < nyquist_hz;
     let (ok, found) = match band {
         Band::LowPass { hz } | Band::HighPass { hz } => (inside(hz), format!("{hz} Hz")),
-        Band::BandPass { low_hz, high_hz } => (
-            inside(low_hz) && inside(high_hz) && low_hz < high_hz,
-            format!("{low_hz}–{high_hz} Hz"),
-        ),
+        Band::BandPass { low_hz, high_hz } => {
+            (inside(low_hz) && inside(high_hz) && low_hz < high_hz, format!("{low_hz}–{high_hz} Hz"))
+        }
     };
-    if ok {
-        Ok(())
-    } else {
-        Err(FilterError::OutOfRange { nyquist_hz, found })
-    }
+    if ok { Ok(()) } else { Err(FilterError::OutOfRange { nyquist_hz, found }) }
 }
 
 fn bilinear(s: Complex64) -> Complex64 {
@@ -178,17 +145,11 @@ fn edge_section(pole: Complex64, is_real: bool, zero: f64) -> Section {
     let at = -zero;
     if is_real {
         let gain = (1.0 - z.re * at) / 2.0;
-        return Section {
-            b: [gain, -zero * gain, 0.0],
-            a: [-z.re, 0.0],
-        };
+        return Section { b: [gain, -zero * gain, 0.0], a: [-z.re, 0.0] };
     }
     let a = [-2.0 * z.re, z.norm_sqr()];
     let gain = (1.0 + a[0] * at + a[1]) / 4.0;
-    Section {
-        b: [gain, -2.0 * zero * gain, gain],
-        a,
-    }
+    Section { b: [gain, -2.0 * zero * gain, gain], a }
 }
 
 /// Zeros at ±1 and unit gain at the band's geometric centre.
@@ -197,21 +158,12 @@ fn band_section([p, q]: [Complex64; 2], centre: Complex64) -> Section {
     let delay = centre.conj();
     let response = (1.0 - delay * delay) / (1.0 + a[0] * delay + a[1] * delay * delay);
     let gain = 1.0 / response.norm();
-    Section {
-        b: [gain, 0.0, -gain],
-        a,
-    }
+    Section { b: [gain, 0.0, -gain], a }
 }
 
 fn padding(sections: &[Section]) -> usize {
-    let without_b2 = sections
-        .iter()
-        .filter(|section| section.b[2] == 0.0)
-        .count();
-    let without_a2 = sections
-        .iter()
-        .filter(|section| section.a[1] == 0.0)
-        .count();
+    let without_b2 = sections.iter().filter(|section| section.b[2] == 0.0).count();
+    let without_a2 = sections.iter().filter(|section| section.a[1] == 0.0).count();
     3 * (2 * sections.len() + 1 - without_b2.min(without_a2))
 }
 
@@ -219,11 +171,7 @@ fn padding(sections: &[Section]) -> usize {
 fn run(sections: &[Section], x: &mut [f64]) {
     let Some(&start) = x.first() else { return };
     let mut level = start;
-    for &Section {
-        b: [b0, b1, b2],
-        a: [a1, a2],
-    } in sections
-    {
+    for &Section { b: [b0, b1, b2], a: [a1, a2] } in sections {
         let dc_gain = (b0 + b1 + b2) / (1.0 + a1 + a2);
         let mut state1 = (b2 - a2 * dc_gain) * level;
         let mut state0 = (b1 - a1 * dc_gain) * level + state1;
@@ -257,11 +205,7 @@ mod tests {
     fn check(sections: Result<Vec<Section>, FilterError>, expected: [f64; 6]) {
         let y = filter_zero_phase(&sections.unwrap(), &test_signal()).unwrap();
         for (t, expected) in [0, 1, 57, 200, 398, 399].into_iter().zip(expected) {
-            assert!(
-                (y[t] - expected).abs() < 1e-10,
-                "sample {t}: {} instead of {expected}",
-                y[t]
-            );
+            assert!((y[t] - expected).abs() < 1e-10, "sample {t}: {} instead of {expected}", y[t]);
         }
     }
 
@@ -381,41 +325,19 @@ mod tests {
             -0.00494196883490635,
             -0.004219404503310861,
         ];
-        for (t, expected) in [0, 1, 5_700, 12_000, 19_998, 19_999]
-            .into_iter()
-            .zip(expected)
-        {
-            assert!(
-                (y[t] - expected).abs() < 1e-10,
-                "sample {t}: {} instead of {expected}",
-                y[t]
-            );
+        for (t, expected) in [0, 1, 5_700, 12_000, 19_998, 19_999].into_iter().zip(expected) {
+            assert!((y[t] - expected).abs() < 1e-10, "sample {t}: {} instead of {expected}", y[t]);
         }
     }
 
     #[test]
     fn edges_and_lengths_are_checked() {
-        for band in [
-            [1.0, 70.0],
-            [0.0, 64.0],
-            [40.0, 1.0],
-            [f64::NAN, 40.0],
-            [-3.0, f64::INFINITY],
-        ] {
-            assert!(
-                butterworth(ORDER, Band::between(band), rate(128.0)).is_err(),
-                "{band:?}"
-            );
+        for band in [[1.0, 70.0], [0.0, 64.0], [40.0, 1.0], [f64::NAN, 40.0], [-3.0, f64::INFINITY]] {
+            assert!(butterworth(ORDER, Band::between(band), rate(128.0)).is_err(), "{band:?}");
         }
         let sections = butterworth(ORDER, Band::between([1.0, 40.0]), rate(128.0)).unwrap();
         let error = filter_zero_phase(&sections, &[1.0; 27]).unwrap_err();
-        assert_eq!(
-            error,
-            FilterError::TooFewSamples {
-                needed: 27,
-                found: 27
-            }
-        );
+        assert_eq!(error, FilterError::TooFewSamples { needed: 27, found: 27 });
         assert!(filter_zero_phase(&sections, &[1.0; 28]).is_ok());
         assert!(filter_zero_phase(&sections, &[]).is_err());
     }

@@ -45,11 +45,7 @@ pub struct EegPlan {
 impl Default for EegPlan {
     /// 1–40 Hz, the power line where it falls inside the band, average reference.
     fn default() -> Self {
-        Self {
-            band_hz: Some([1.0, 40.0]),
-            notch_hz: NotchChoice::FromSidecar,
-            average_reference: true,
-        }
+        Self { band_hz: Some([1.0, 40.0]), notch_hz: NotchChoice::FromSidecar, average_reference: true }
     }
 }
 
@@ -66,10 +62,7 @@ pub struct BoldPlan {
 impl Default for BoldPlan {
     /// Detrended, not filtered.
     fn default() -> Self {
-        Self {
-            detrend: true,
-            band_hz: None,
-        }
+        Self { detrend: true, band_hz: None }
     }
 }
 
@@ -84,10 +77,7 @@ pub struct SpikesPlan {
 impl Default for SpikesPlan {
     /// 0.1 s bins, units from 0.05 Hz.
     fn default() -> Self {
-        Self {
-            bin_secs: 0.1,
-            min_rate_hz: 0.05,
-        }
+        Self { bin_secs: 0.1, min_rate_hz: 0.05 }
     }
 }
 
@@ -156,17 +146,11 @@ mod or_off {
         Off,
     }
 
-    pub fn serialize<S: Serializer>(
-        band: &Option<[f64; 2]>,
-        serializer: S,
-    ) -> Result<S::Ok, S::Error> {
-        band.map_or(BandText::Word(Off::Off), BandText::Band)
-            .serialize(serializer)
+    pub fn serialize<S: Serializer>(band: &Option<[f64; 2]>, serializer: S) -> Result<S::Ok, S::Error> {
+        band.map_or(BandText::Word(Off::Off), BandText::Band).serialize(serializer)
     }
 
-    pub fn deserialize<'de, D: Deserializer<'de>>(
-        deserializer: D,
-    ) -> Result<Option<[f64; 2]>, D::Error> {
+    pub fn deserialize<'de, D: Deserializer<'de>>(deserializer: D) -> Result<Option<[f64; 2]>, D::Error> {
         Ok(match BandText::deserialize(deserializer)? {
             BandText::Band(band) => Some(band),
             BandText::Word(Off::Off) => None,
@@ -185,10 +169,7 @@ mod tests {
     #[test]
     fn what_is_left_out_is_the_default() {
         assert_eq!(parse("{}").unwrap(), CleaningPlan::default());
-        let plan = parse(
-            r#"{"eeg": {"band_hz": "off", "notch_hz": 60}, "bold": {"band_hz": [0.01, 0.1]}}"#,
-        )
-        .unwrap();
+        let plan = parse(r#"{"eeg": {"band_hz": "off", "notch_hz": 60}, "bold": {"band_hz": [0.01, 0.1]}}"#).unwrap();
         assert_eq!(plan.eeg.band_hz, None);
         assert_eq!(plan.eeg.notch_hz, NotchChoice::Hz(60.0));
         assert!(plan.eeg.average_reference);
@@ -205,17 +186,7 @@ mod tests {
 
     #[test]
     fn slips_are_told() {
-        assert!(
-            parse(r#"{"eeg": {"bandpass": [1, 40]}}"#)
-                .unwrap_err()
-                .to_string()
-                .contains("bandpass")
-        );
-        assert!(
-            parse(r#"{"eeg": {"band_hz": "of"}}"#)
-                .unwrap_err()
-                .to_string()
-                .contains("or \"off\"")
-        );
+        assert!(parse(r#"{"eeg": {"bandpass": [1, 40]}}"#).unwrap_err().to_string().contains("bandpass"));
+        assert!(parse(r#"{"eeg": {"band_hz": "of"}}"#).unwrap_err().to_string().contains("or \"off\""));
     }
 }

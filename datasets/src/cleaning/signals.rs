@@ -17,18 +17,11 @@ const BUTTERWORTH_ORDER: usize = 4;
 /// A notch at 50 Hz is 50 / 30 Hz wide.
 const NOTCH_QUALITY: f64 = 30.0;
 
-pub(super) fn clean(
-    raw: Signals,
-    context: &CleaningContext,
-    plan: &CleaningPlan,
-) -> Result<Cleaned, CleaningError> {
+pub(super) fn clean(raw: Signals, context: &CleaningContext, plan: &CleaningPlan) -> Result<Cleaned, CleaningError> {
     let modality = raw.modality;
     let (good, excluded_channels) = usable(modality, raw.channels, context);
-    let too_few = |found| CleaningError::TooFewChannels {
-        needed: plan.min_channels.max(1),
-        found,
-        path: context.path.clone(),
-    };
+    let too_few =
+        |found| CleaningError::TooFewChannels { needed: plan.min_channels.max(1), found, path: context.path.clone() };
     let Some(sample_rate) = good.first().map(|channel| channel.sample_rate) else {
         return Err(too_few(0));
     };
@@ -45,28 +38,14 @@ pub(super) fn clean(
     }
     let found_secs = n_times as f64 / sample_rate.hz();
     if found_secs < plan.min_secs {
-        return Err(CleaningError::TooShort {
-            needed_secs: plan.min_secs,
-            found_secs,
-            path: context.path.clone(),
-        });
+        return Err(CleaningError::TooShort { needed_secs: plan.min_secs, found_secs, path: context.path.clone() });
     }
 
     let (channels, mut data): (Vec<Channel>, Vec<Vec<f64>>) = good
         .into_iter()
         .map(|channel| {
-            let samples = channel
-                .samples
-                .iter()
-                .map(|&value| f64::from(value))
-                .collect::<Vec<f64>>();
-            (
-                Channel {
-                    name: channel.name,
-                    unit: channel.unit,
-                },
-                samples,
-            )
+            let samples = channel.samples.iter().map(|&value| f64::from(value)).collect::<Vec<f64>>();
+            (Channel { name: channel.name, unit: channel.unit }, samples)
         })
         .unzip();
     let mut steps = match modality {
@@ -83,20 +62,12 @@ pub(super) fn clean(
                 path: context.path.clone(),
             })?;
         }
-        steps.push(format!(
-            "Each channel standardised by the mean and sd of its first {n_training} samples"
-        ));
+        steps.push(format!("Each channel standardised by the mean and sd of its first {n_training} samples"));
         recording(modality, sample_rate, in_own_unit.channels, &data)
     } else {
         in_own_unit
     };
-    Ok(Cleaned {
-        recording,
-        excluded_channels,
-        steps,
-        warnings: raw.warnings,
-        simple,
-    })
+    Ok(Cleaned { recording, excluded_channels, steps, warnings: raw.warnings, simple })
 }
 
 fn clean_eeg(
@@ -115,12 +86,9 @@ fn clean_eeg(
     if let Some(hz) = line_hz {
         // What the band-pass removes needs no notch, and what the rate cannot hold is not there.
         if band.is_none_or(|band| band.contains(hz)) && hz < rate.hz() / 2.0 {
-            let sections =
-                notch(hz, NOTCH_QUALITY, rate).map_err(|source| filter_error(source, context))?;
+            let sections = notch(hz, NOTCH_QUALITY, rate).map_err(|source| filter_error(source, context))?;
             filter_all(data, &sections, context)?;
-            steps.push(format!(
-                "Notch at {hz} Hz, quality {NOTCH_QUALITY}, zero phase"
-            ));
+            steps.push(format!("Notch at {hz} Hz, quality {NOTCH_QUALITY}, zero phase"));
         } else {
             steps.push(format!("No notch: {hz} Hz lies outside the pass band"));
         }
@@ -158,24 +126,17 @@ fn pass_band(
         return Ok(None);
     };
     let band = Band::between(band_hz);
-    let sections = butterworth(BUTTERWORTH_ORDER, band, rate)
-        .map_err(|source| filter_error(source, context))?;
+    let sections = butterworth(BUTTERWORTH_ORDER, band, rate).map_err(|source| filter_error(source, context))?;
     filter_all(data, &sections, context)?;
     let name = match band {
         Band::LowPass { hz } => format!("Low-pass {hz} Hz"),
         Band::HighPass { hz } => format!("High-pass {hz} Hz"),
         Band::BandPass { low_hz, high_hz } => format!("Band-pass {low_hz}–{high_hz} Hz"),
     };
-    Ok(Some(format!(
-        "{name}, Butterworth order {BUTTERWORTH_ORDER}, zero phase"
-    )))
+    Ok(Some(format!("{name}, Butterworth order {BUTTERWORTH_ORDER}, zero phase")))
 }
 
-fn filter_all(
-    data: &mut [Vec<f64>],
-    sections: &[Section],
-    context: &CleaningContext,
-) -> Result<(), CleaningError> {
+fn filter_all(data: &mut [Vec<f64>], sections: &[Section], context: &CleaningContext) -> Result<(), CleaningError> {
     for x in data {
         *x = filter_zero_phase(sections, x).map_err(|source| filter_error(source, context))?;
     }
@@ -183,28 +144,12 @@ fn filter_all(
 }
 
 fn filter_error(source: super::filter::FilterError, context: &CleaningContext) -> CleaningError {
-    CleaningError::Filter {
-        source,
-        path: context.path.clone(),
-    }
+    CleaningError::Filter { source, path: context.path.clone() }
 }
 
 /// `data: [channel][time]` to `[time, channel]` in single precision.
-fn recording(
-    modality: Modality,
-    sample_rate: SampleRate,
-    channels: Vec<Channel>,
-    data: &[Vec<f64>],
-) -> Recording {
+fn recording(modality: Modality, sample_rate: SampleRate, channels: Vec<Channel>, data: &[Vec<f64>]) -> Recording {
     let n_times = data.first().map_or(0, Vec::len);
-    let samples = (0..n_times)
-        .flat_map(|t| data.iter().map(move |x| x[t] as f32))
-        .collect();
-    Recording {
-        modality,
-        sample_rate,
-        channels,
-        samples,
-        inputs: Inputs::none(),
-    }
+    let samples = (0..n_times).flat_map(|t| data.iter().map(move |x| x[t] as f32)).collect();
+    Recording { modality, sample_rate, channels, samples, inputs: Inputs::none() }
 }

@@ -10,16 +10,9 @@ pub fn standardise(x: &mut [f64], n_training: usize) -> Option<()> {
     let training = &x[..n_training.min(x.len())];
     let n = training.len() as f64;
     let mean = training.iter().sum::<f64>() / n;
-    let sd = (training
-        .iter()
-        .map(|value| (value - mean).powi(2))
-        .sum::<f64>()
-        / n)
-        .sqrt();
+    let sd = (training.iter().map(|value| (value - mean).powi(2)).sum::<f64>() / n).sqrt();
     // Rounding leaves a constant with an sd of a few units in the last place.
-    let largest = training
-        .iter()
-        .fold(0.0, |largest: f64, value| largest.max(value.abs()));
+    let largest = training.iter().fold(0.0, |largest: f64, value| largest.max(value.abs()));
     if sd.is_nan() || sd <= 1e-12 * largest {
         return None;
     }

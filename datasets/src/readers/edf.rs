@@ -42,15 +42,8 @@ struct Scaling {
 impl EdfChannel {
     /// Samples in `unit`.
     pub fn physical(&self) -> impl ExactSizeIterator<Item = f64> + '_ {
-        let Scaling {
-            digital_min,
-            physical_min,
-            gain,
-            to_si,
-        } = self.scaling;
-        self.digital
-            .iter()
-            .map(move |&digital| ((f64::from(digital) - digital_min) * gain + physical_min) * to_si)
+        let Scaling { digital_min, physical_min, gain, to_si } = self.scaling;
+        self.digital.iter().map(move |&digital| ((f64::from(digital) - digital_min) * gain + physical_min) * to_si)
     }
 
     /// How far two neighbouring digital values lie apart, in `unit`.
@@ -72,11 +65,7 @@ impl EdfRecording {
         let mut fill = |bytes: &mut [u8], needed_bytes: u64| match file.read_exact(bytes) {
             Ok(()) => Ok(()),
             Err(error) if error.kind() == io::ErrorKind::UnexpectedEof => {
-                Err(ReadError::Truncated {
-                    needed_bytes,
-                    found_bytes: file_bytes,
-                    path: path.to_owned(),
-                })
+                Err(ReadError::Truncated { needed_bytes, found_bytes: file_bytes, path: path.to_owned() })
             }
             Err(source) => Err(ReadError::unreadable(path, source)),
         };
@@ -95,21 +84,12 @@ impl EdfRecording {
         let mut digital: Vec<Vec<i16>> = header
             .signals
             .iter()
-            .map(|s| {
-                Vec::with_capacity(if s.is_annotations() {
-                    0
-                } else {
-                    s.samples_per_record * n_records
-                })
-            })
+            .map(|s| Vec::with_capacity(if s.is_annotations() { 0 } else { s.samples_per_record * n_records }))
             .collect();
         let mut record = vec![0; header.record_bytes() as usize];
         let mut timeline = Timeline::default();
         for _ in 0..n_records {
-            fill(
-                &mut record,
-                header_bytes + n_records as u64 * header.record_bytes(),
-            )?;
+            fill(&mut record, header_bytes + n_records as u64 * header.record_bytes())?;
             let mut rest = record.as_slice();
             let mut is_time_keeper = true;
             for (signal, digital) in header.signals.iter().zip(&mut digital) {
@@ -119,31 +99,17 @@ impl EdfRecording {
                     timeline.add(bytes, is_time_keeper);
                     is_time_keeper = false;
                 } else {
-                    digital.extend(
-                        bytes
-                            .chunks_exact(2)
-                            .map(|pair| i16::from_le_bytes([pair[0], pair[1]])),
-                    );
+                    digital.extend(bytes.chunks_exact(2).map(|pair| i16::from_le_bytes([pair[0], pair[1]])));
                 }
             }
         }
         warnings.extend(timeline.warnings(&header));
-        let channels = header
-            .signals
-            .iter()
-            .zip(digital)
-            .filter(|(signal, _)| !signal.is_annotations());
+        let channels = header.signals.iter().zip(digital).filter(|(signal, _)| !signal.is_annotations());
         let channels = channels
-            .map(|(signal, digital)| {
-                channel(signal, digital, header.record_secs, path, &mut warnings)
-            })
+            .map(|(signal, digital)| channel(signal, digital, header.record_secs, path, &mut warnings))
             .collect::<Result<Vec<_>, _>>()?;
         warnings.extend(repeated_labels(&channels));
-        Ok(Self {
-            channels,
-            annotations: timeline.into_annotations(),
-            warnings,
-        })
+        Ok(Self { channels, annotations: timeline.into_annotations(), warnings })
     }
 
     /// In SI units, single precision.
@@ -178,24 +144,15 @@ fn n_records(
     }
     let Some(promised) = header.n_records else {
         let derived = data_bytes / record_bytes;
-        warnings.push(format!(
-            "The header does not say how many data records there are; the file holds {derived}."
-        ));
+        warnings.push(format!("The header does not say how many data records there are; the file holds {derived}."));
         return Ok(derived);
     };
     let needed_bytes = header_bytes.saturating_add(promised.saturating_mul(record_bytes));
     if needed_bytes > file_bytes {
-        return Err(ReadError::Truncated {
-            needed_bytes,
-            found_bytes: file_bytes,
-            path: path.to_owned(),
-        });
+        return Err(ReadError::Truncated { needed_bytes, found_bytes: file_bytes, path: path.to_owned() });
     }
     if needed_bytes < file_bytes {
-        warnings.push(format!(
-            "{} bytes after the last data record were left unread.",
-            file_bytes - needed_bytes
-        ));
+        warnings.push(format!("{} bytes after the last data record were left unread.", file_bytes - needed_bytes));
     }
     Ok(promised)
 }
@@ -208,23 +165,16 @@ fn channel(
     warnings: &mut Vec<String>,
 ) -> Result<EdfChannel, ReadError> {
     let label = &signal.label;
-    let sample_rate =
-        SampleRate::from_hz(signal.samples_per_record as f64 / record_secs).map_err(|_| {
-            ReadError::field(
-                format!("a record duration above 0 s and samples for {label}"),
-                format!("{} samples in {record_secs} s", signal.samples_per_record),
-                path,
-            )
-        })?;
+    let sample_rate = SampleRate::from_hz(signal.samples_per_record as f64 / record_secs).map_err(|_| {
+        ReadError::field(
+            format!("a record duration above 0 s and samples for {label}"),
+            format!("{} samples in {record_secs} s", signal.samples_per_record),
+            path,
+        )
+    })?;
     let (unit, scaling, warning) = scaling(signal);
     warnings.extend(warning.map(|reason| format!("{label} {reason}")));
-    Ok(EdfChannel {
-        label: label.clone(),
-        unit,
-        sample_rate,
-        digital,
-        scaling,
-    })
+    Ok(EdfChannel { label: label.clone(), unit, sample_rate, digital, scaling })
 }
 
 /// A signal's unit, how to get there, and what is odd about it.
@@ -233,35 +183,17 @@ fn scaling(signal: &EdfSignal) -> (String, Scaling, Option<String>) {
     let [physical_min, physical_max] = signal.physical;
     let gain = (physical_max - physical_min) / (digital_max - digital_min);
     if !gain.is_finite() || gain == 0.0 {
-        let unscaled = Scaling {
-            digital_min: 0.0,
-            physical_min: 0.0,
-            gain: 1.0,
-            to_si: 1.0,
-        };
+        let unscaled = Scaling { digital_min: 0.0, physical_min: 0.0, gain: 1.0, to_si: 1.0 };
         let reason = "has equal limits, so it cannot be scaled; its values are digital.";
         return ("a.u.".to_owned(), unscaled, Some(reason.to_owned()));
     }
-    let scaled = |to_si| Scaling {
-        digital_min,
-        physical_min,
-        gain,
-        to_si,
-    };
+    let scaled = |to_si| Scaling { digital_min, physical_min, gain, to_si };
     match (volts_per(&signal.dimension), signal.dimension.as_str()) {
         (Some(volts), _) => ("V".to_owned(), scaled(volts), None),
-        (None, "") => (
-            "a.u.".to_owned(),
-            scaled(1.0),
-            Some("has no unit; its values are as written.".to_owned()),
-        ),
-        (None, unit) => (
-            unit.to_owned(),
-            scaled(1.0),
-            Some(format!(
-                "is in {unit}, not a voltage; its values are as written."
-            )),
-        ),
+        (None, "") => ("a.u.".to_owned(), scaled(1.0), Some("has no unit; its values are as written.".to_owned())),
+        (None, unit) => {
+            (unit.to_owned(), scaled(1.0), Some(format!("is in {unit}, not a voltage; its values are as written.")))
+        }
     }
 }
 
@@ -283,9 +215,7 @@ fn repeated_labels(channels: &[EdfChannel]) -> Vec<String> {
         *counts.entry(&channel.label).or_default() += 1;
     }
     let repeated = counts.into_iter().filter(|&(_, n)| n > 1);
-    repeated
-        .map(|(label, n)| format!("{n} channels are named {label}."))
-        .collect()
+    repeated.map(|(label, n)| format!("{n} channels are named {label}.")).collect()
 }
 
 /// Start times of the records and the annotations in them.
@@ -310,17 +240,11 @@ impl Timeline {
     fn warnings(&self, header: &EdfHeader) -> Vec<String> {
         let mut warnings = Vec::new();
         if self.n_malformed > 0 {
-            warnings.push(format!(
-                "{} annotations could not be read.",
-                self.n_malformed
-            ));
+            warnings.push(format!("{} annotations could not be read.", self.n_malformed));
         }
         if header.continuity == Continuity::Discontinuous {
-            let n_gaps = self
-                .starts_secs
-                .windows(2)
-                .filter(|pair| is_gap(pair[1] - pair[0], header.record_secs))
-                .count();
+            let n_gaps =
+                self.starts_secs.windows(2).filter(|pair| is_gap(pair[1] - pair[0], header.record_secs)).count();
             if n_gaps > 0 {
                 warnings.push(format!(
                     "The recording was interrupted {n_gaps} times; the pieces are joined without their gaps."
@@ -336,8 +260,7 @@ impl Timeline {
         for annotation in &mut self.annotations {
             annotation.onset_secs -= first_secs;
         }
-        self.annotations
-            .sort_by(|a, b| a.onset_secs.total_cmp(&b.onset_secs));
+        self.annotations.sort_by(|a, b| a.onset_secs.total_cmp(&b.onset_secs));
         self.annotations
     }
 }

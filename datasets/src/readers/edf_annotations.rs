@@ -19,10 +19,7 @@ pub struct RecordAnnotations {
 /// Reads the TALs in `bytes`; a malformed one is counted and skipped.
 pub fn parse(bytes: &[u8]) -> RecordAnnotations {
     let mut found = RecordAnnotations::default();
-    for list in bytes
-        .split(|&byte| byte == 0)
-        .filter(|list| !list.is_empty())
-    {
+    for list in bytes.split(|&byte| byte == 0).filter(|list| !list.is_empty()) {
         let mut parts = list.split(|&byte| byte == 0x14);
         let Some((onset_secs, duration_secs)) = parts.next().and_then(stamp) else {
             found.n_malformed += 1;
@@ -30,11 +27,7 @@ pub fn parse(bytes: &[u8]) -> RecordAnnotations {
         };
         for text in parts.clone().filter(|text| !text.is_empty()) {
             let text = std::str::from_utf8(text).map_or_else(|_| latin1(text), str::to_owned);
-            found.annotations.push(Annotation {
-                onset_secs,
-                duration_secs,
-                text,
-            });
+            found.annotations.push(Annotation { onset_secs, duration_secs, text });
         }
         if found.start_secs.is_none() && parts.next().is_some_and(<[u8]>::is_empty) {
             found.start_secs = Some(onset_secs);
@@ -50,10 +43,7 @@ fn stamp(bytes: &[u8]) -> Option<(f64, f64)> {
         return None;
     }
     let finite = |text: &str| text.parse::<f64>().ok().filter(|value| value.is_finite());
-    Some((
-        finite(onset)?,
-        finite(if duration.is_empty() { "0" } else { duration })?,
-    ))
+    Some((finite(onset)?, finite(if duration.is_empty() { "0" } else { duration })?))
 }
 
 #[cfg(test)]
@@ -62,18 +52,10 @@ mod tests {
 
     #[test]
     fn a_list_has_an_onset_a_duration_and_texts() {
-        let found =
-            parse(b"+0.5\x14\x14\0+1.25\x152\x14eyes closed\x14\xe4\xbb\xb0\x14\0\0\0junk\0");
-        let annotation = |text: &str| Annotation {
-            onset_secs: 1.25,
-            duration_secs: 2.0,
-            text: text.into(),
-        };
+        let found = parse(b"+0.5\x14\x14\0+1.25\x152\x14eyes closed\x14\xe4\xbb\xb0\x14\0\0\0junk\0");
+        let annotation = |text: &str| Annotation { onset_secs: 1.25, duration_secs: 2.0, text: text.into() };
         assert_eq!(found.start_secs, Some(0.5));
-        assert_eq!(
-            found.annotations,
-            [annotation("eyes closed"), annotation("仰")]
-        );
+        assert_eq!(found.annotations, [annotation("eyes closed"), annotation("仰")]);
         assert_eq!(found.n_malformed, 1);
     }
 }

@@ -51,11 +51,7 @@ impl EdfSignal {
 pub(super) fn n_signals(fixed: &[u8; BLOCK_BYTES], path: &Path) -> Result<usize, ReadError> {
     let version = text(&fixed[..8]);
     if version != "0" {
-        return Err(ReadError::field(
-            "an EDF file, which starts with 0",
-            format!("{:?}", one_line(&version)),
-            path,
-        ));
+        return Err(ReadError::field("an EDF file, which starts with 0", format!("{:?}", one_line(&version)), path));
     }
     let n = whole("number of signals", &fixed[252..256], path)?;
     let announced = whole("header size", &fixed[184..192], path)?;
@@ -73,11 +69,7 @@ pub(super) fn n_signals(fixed: &[u8; BLOCK_BYTES], path: &Path) -> Result<usize,
 
 impl EdfHeader {
     /// `signals`: the bytes after the fixed part, `256 × n_signals` of them.
-    pub(super) fn parse(
-        fixed: &[u8; BLOCK_BYTES],
-        signals: &[u8],
-        path: &Path,
-    ) -> Result<Self, ReadError> {
+    pub(super) fn parse(fixed: &[u8; BLOCK_BYTES], signals: &[u8], path: &Path) -> Result<Self, ReadError> {
         let n = signals.len() / BLOCK_BYTES;
         let reserved = text(&fixed[192..236]);
         let n_records = match number("number of data records", &fixed[236..244], path)? {
@@ -86,18 +78,13 @@ impl EdfHeader {
         };
         let record_secs = number("duration of a data record", &fixed[244..252], path)?;
         if record_secs < 0.0 {
-            return Err(ReadError::field(
-                "a record duration of 0 s or more",
-                format!("{record_secs}"),
-                path,
-            ));
+            return Err(ReadError::field("a record duration of 0 s or more", format!("{record_secs}"), path));
         }
         let mut fields = Fields { bytes: signals, n };
         let labels = fields.next(16);
         fields.next(80); // transducer
         let dimensions = fields.next(8);
-        let [physical_min, physical_max, digital_min, digital_max] =
-            [(); 4].map(|()| fields.next(8));
+        let [physical_min, physical_max, digital_min, digital_max] = [(); 4].map(|()| fields.next(8));
         fields.next(80); // prefiltering
         let samples_per_record = fields.next(8);
         let signals = (0..n).map(|i| {
@@ -111,18 +98,13 @@ impl EdfHeader {
             Ok(EdfSignal {
                 physical: limits(physical_min[i], physical_max[i], "physical limit")?,
                 digital: limits(digital_min[i], digital_max[i], "digital limit")?,
-                samples_per_record: whole(&of("samples per record"), samples_per_record[i], path)?
-                    as usize,
+                samples_per_record: whole(&of("samples per record"), samples_per_record[i], path)? as usize,
                 dimension: text(dimensions[i]),
                 label,
             })
         });
         Ok(Self {
-            continuity: if reserved.starts_with("EDF+D") {
-                Continuity::Discontinuous
-            } else {
-                Continuity::Contiguous
-            },
+            continuity: if reserved.starts_with("EDF+D") { Continuity::Discontinuous } else { Continuity::Contiguous },
             n_records,
             record_secs,
             signals: signals.collect::<Result<_, ReadError>>()?,
@@ -131,10 +113,7 @@ impl EdfHeader {
 
     /// Bytes of one data record: 16 bits per sample.
     pub fn record_bytes(&self) -> u64 {
-        self.signals
-            .iter()
-            .map(|signal| 2 * signal.samples_per_record as u64)
-            .sum()
+        self.signals.iter().map(|signal| 2 * signal.samples_per_record as u64).sum()
     }
 }
 
@@ -155,35 +134,18 @@ impl<'b> Fields<'b> {
 /// ASCII by the standard; in the wild also UTF-8 and Latin-1 ("µV").
 fn text(field: &[u8]) -> String {
     let text = std::str::from_utf8(field).map_or_else(|_| latin1(field), str::to_owned);
-    text.trim_matches(|c: char| c.is_whitespace() || c == '\0')
-        .to_owned()
+    text.trim_matches(|c: char| c.is_whitespace() || c == '\0').to_owned()
 }
 
 fn number(what: &str, field: &[u8], path: &Path) -> Result<f64, ReadError> {
     let text = text(field);
     // Some writers follow their locale.
-    let value = text
-        .replace(',', ".")
-        .parse()
-        .ok()
-        .filter(|value: &f64| value.is_finite());
-    value.ok_or_else(|| {
-        ReadError::field(
-            format!("a number as {what}"),
-            format!("{:?}", one_line(&text)),
-            path,
-        )
-    })
+    let value = text.replace(',', ".").parse().ok().filter(|value: &f64| value.is_finite());
+    value.ok_or_else(|| ReadError::field(format!("a number as {what}"), format!("{:?}", one_line(&text)), path))
 }
 
 fn whole(what: &str, field: &[u8], path: &Path) -> Result<u64, ReadError> {
     let text = text(field);
     let value = text.parse().ok();
-    value.ok_or_else(|| {
-        ReadError::field(
-            format!("a whole number as {what}"),
-            format!("{:?}", one_line(&text)),
-            path,
-        )
-    })
+    value.ok_or_else(|| ReadError::field(format!("a whole number as {what}"), format!("{:?}", one_line(&text)), path))
 }

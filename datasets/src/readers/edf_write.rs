@@ -20,11 +20,7 @@ pub struct EdfToWrite<'a> {
 #[derive(Debug, thiserror::Error)]
 pub enum EdfWriteError {
     #[error("need {needed} to write EDF, found {found} for {}", path.display())]
-    Unwritable {
-        needed: &'static str,
-        found: String,
-        path: PathBuf,
-    },
+    Unwritable { needed: &'static str, found: String, path: PathBuf },
     #[error("need a writable file, found \"{source}\" at {}", path.display())]
     Io { path: PathBuf, source: io::Error },
 }
@@ -34,19 +30,14 @@ pub enum EdfWriteError {
 /// The start date is the one that EDF+ uses for "unknown", so equal signals give equal bytes.
 pub fn write(path: &Path, edf: &EdfToWrite) -> Result<(), EdfWriteError> {
     let layout = Layout::of(edf, path)?;
-    let io = |source| EdfWriteError::Io {
-        path: path.to_owned(),
-        source,
-    };
+    let io = |source| EdfWriteError::Io { path: path.to_owned(), source };
     let mut file = BufWriter::new(File::create(path).map_err(io)?);
-    file.write_all(header(edf, &layout).as_bytes())
-        .map_err(io)?;
+    file.write_all(header(edf, &layout).as_bytes()).map_err(io)?;
     for record in 0..layout.n_records {
         for (i, range) in layout.ranges.iter().enumerate() {
             for t in record * layout.rate..(record + 1) * layout.rate {
                 let microvolts = f64::from(edf.samples[t * layout.n_channels + i]) * 1e6;
-                file.write_all(&range.digital(microvolts).to_le_bytes())
-                    .map_err(io)?;
+                file.write_all(&range.digital(microvolts).to_le_bytes()).map_err(io)?;
             }
         }
     }
@@ -76,77 +67,27 @@ struct Range {
 impl Layout {
     fn of(edf: &EdfToWrite, path: &Path) -> Result<Self, EdfWriteError> {
         let need = |ok: bool, needed: &'static str, found: String| {
-            if ok {
-                Ok(())
-            } else {
-                Err(EdfWriteError::Unwritable {
-                    needed,
-                    found,
-                    path: path.to_owned(),
-                })
-            }
+            if ok { Ok(()) } else { Err(EdfWriteError::Unwritable { needed, found, path: path.to_owned() }) }
         };
         let n_channels = edf.channel_names.len();
         let hz = edf.sample_rate.hz();
-        need(
-            (1..=9999).contains(&n_channels),
-            "1 to 9999 channels",
-            n_channels.to_string(),
-        )?;
-        need(
-            hz.fract() == 0.0 && hz < 1e8,
-            "a whole number of samples per second",
-            format!("{hz} Hz"),
-        )?;
+        need((1..=9999).contains(&n_channels), "1 to 9999 channels", n_channels.to_string())?;
+        need(hz.fract() == 0.0 && hz < 1e8, "a whole number of samples per second", format!("{hz} Hz"))?;
         let rate = hz as usize;
         let n_samples = edf.samples.len();
         let n_records = n_samples / (n_channels * rate);
-        need(
-            n_records * n_channels * rate == n_samples,
-            "a whole number of seconds",
-            format!("{n_samples} samples"),
-        )?;
-        need(
-            n_records < 100_000_000,
-            "fewer than 10⁸ seconds",
-            format!("{n_records}"),
-        )?;
-        let odd_name = edf
-            .channel_names
-            .iter()
-            .find(|name| !name.is_ascii() || name.len() > 16);
-        need(
-            odd_name.is_none(),
-            "channel names of at most 16 ASCII characters",
-            format!("{odd_name:?}"),
-        )?;
+        need(n_records * n_channels * rate == n_samples, "a whole number of seconds", format!("{n_samples} samples"))?;
+        need(n_records < 100_000_000, "fewer than 10⁸ seconds", format!("{n_records}"))?;
+        let odd_name = edf.channel_names.iter().find(|name| !name.is_ascii() || name.len() > 16);
+        need(odd_name.is_none(), "channel names of at most 16 ASCII characters", format!("{odd_name:?}"))?;
         let ranges = (0..n_channels).map(|i| {
-            let values = || {
-                edf.samples
-                    .iter()
-                    .skip(i)
-                    .step_by(n_channels)
-                    .map(|&volts| f64::from(volts) * 1e6)
-            };
+            let values = || edf.samples.iter().skip(i).step_by(n_channels).map(|&volts| f64::from(volts) * 1e6);
             let found = Range::around(values());
-            need(
-                found.is_some(),
-                "finite samples within ±100 V",
-                format!("channel {}", edf.channel_names[i]),
-            )?;
+            need(found.is_some(), "finite samples within ±100 V", format!("channel {}", edf.channel_names[i]))?;
             Ok(found)
         });
-        let ranges = ranges
-            .collect::<Result<Vec<_>, _>>()?
-            .into_iter()
-            .flatten()
-            .collect();
-        Ok(Self {
-            n_channels,
-            rate,
-            n_records,
-            ranges,
-        })
+        let ranges = ranges.collect::<Result<Vec<_>, _>>()?.into_iter().flatten().collect();
+        Ok(Self { n_channels, rate, n_records, ranges })
     }
 }
 
@@ -163,12 +104,7 @@ impl Range {
         let min_text = eight_characters(min, f64::floor)?;
         // Equal limits cannot be scaled: a flat channel gets one unit of room, or more where that would round away.
         let max_text = eight_characters(max.max(min + min.abs().max(1.0) * 1e-5), f64::ceil)?;
-        let range = Self {
-            min: min_text.parse().ok()?,
-            max: max_text.parse().ok()?,
-            min_text,
-            max_text,
-        };
+        let range = Self { min: min_text.parse().ok()?, max: max_text.parse().ok()?, min_text, max_text };
         (finite && range.max > range.min).then_some(range)
     }
 
@@ -210,9 +146,7 @@ fn header(edf: &EdfToWrite, layout: &Layout) -> String {
     names.iter().for_each(|_| field(8, "-32768"));
     names.iter().for_each(|_| field(8, "32767"));
     names.iter().for_each(|_| field(80, ""));
-    names
-        .iter()
-        .for_each(|_| field(8, &layout.rate.to_string()));
+    names.iter().for_each(|_| field(8, &layout.rate.to_string()));
     names.iter().for_each(|_| field(32, ""));
     header
 }

@@ -9,35 +9,16 @@ pub enum ReadError {
     Unreadable { path: PathBuf, source: io::Error },
 
     #[error("need {needed}, found {found} in {}", path.display())]
-    Field {
-        needed: String,
-        found: String,
-        path: PathBuf,
-    },
+    Field { needed: String, found: String, path: PathBuf },
 
     #[error("need {needed_bytes} bytes, as the header says, found {found_bytes} in {}", path.display())]
-    Truncated {
-        needed_bytes: u64,
-        found_bytes: u64,
-        path: PathBuf,
-    },
+    Truncated { needed_bytes: u64, found_bytes: u64, path: PathBuf },
 
     #[error("need {needed} cells, as the header row has, found {found} at line {line} of {}", path.display())]
-    RaggedRow {
-        needed: usize,
-        found: usize,
-        line: u64,
-        path: PathBuf,
-    },
+    RaggedRow { needed: usize, found: usize, line: u64, path: PathBuf },
 
     #[error("need a number, found {found:?} at line {line}, column {column} ({name}) of {}", path.display())]
-    NotANumber {
-        found: String,
-        line: u64,
-        column: usize,
-        name: String,
-        path: PathBuf,
-    },
+    NotANumber { found: String, line: u64, column: usize, name: String, path: PathBuf },
 
     #[error("need RepetitionTime or SamplingFrequency in a JSON sidecar, found neither for {}", path.display())]
     NoScanRate { path: PathBuf },
@@ -46,37 +27,22 @@ pub enum ReadError {
     NoUnits { path: PathBuf },
 
     #[error("need one of {known}, found {found} at {}", path.display())]
-    UnknownFormat {
-        known: &'static str,
-        found: String,
-        path: PathBuf,
-    },
+    UnknownFormat { known: &'static str, found: String, path: PathBuf },
 }
 
 impl ReadError {
     pub(crate) fn unreadable(path: &Path, source: io::Error) -> Self {
-        Self::Unreadable {
-            path: path.to_owned(),
-            source,
-        }
+        Self::Unreadable { path: path.to_owned(), source }
     }
 
     pub(crate) fn field(needed: impl Into<String>, found: impl Into<String>, path: &Path) -> Self {
-        Self::Field {
-            needed: needed.into(),
-            found: found.into(),
-            path: path.to_owned(),
-        }
+        Self::Field { needed: needed.into(), found: found.into(), path: path.to_owned() }
     }
 }
 
 /// Text from a file or a library, fit for one line of a message.
 pub(crate) fn one_line(text: &str) -> String {
     const LONGEST: usize = 120;
-    let line: String = text
-        .chars()
-        .map(|c| if c.is_control() { ' ' } else { c })
-        .take(LONGEST)
-        .collect();
+    let line: String = text.chars().map(|c| if c.is_control() { ' ' } else { c }).take(LONGEST).collect();
     line.trim().to_owned()
 }

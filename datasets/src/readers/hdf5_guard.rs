@@ -18,78 +18,45 @@ pub(super) fn open(path: &Path) -> Result<hdf5::File, ReadError> {
 }
 
 /// Opens a dataset that has to be there.
-pub(super) fn dataset(
-    group: &hdf5::Group,
-    name: &str,
-    path: &Path,
-) -> Result<hdf5::Dataset, ReadError> {
+pub(super) fn dataset(group: &hdf5::Group, name: &str, path: &Path) -> Result<hdf5::Dataset, ReadError> {
     let missing = || ReadError::field(format!("a dataset {}/{name}", group.name()), "none", path);
-    if group.link_exists(name) {
-        group.dataset(name).map_err(|_| missing())
-    } else {
-        Err(missing())
-    }
+    if group.link_exists(name) { group.dataset(name).map_err(|_| missing()) } else { Err(missing()) }
 }
 
 /// All values, in row-major order, converted from whatever numeric type the file has.
-pub(super) fn values<T: hdf5::H5Type>(
-    dataset: &hdf5::Dataset,
-    path: &Path,
-) -> Result<Vec<T>, ReadError> {
+pub(super) fn values<T: hdf5::H5Type>(dataset: &hdf5::Dataset, path: &Path) -> Result<Vec<T>, ReadError> {
     check_size(dataset, size_of::<T>() as u64, path)?;
-    dataset
-        .read_raw::<T>()
-        .map_err(|error| broken(path, &error))
+    dataset.read_raw::<T>().map_err(|error| broken(path, &error))
 }
 
 /// Texts of a one-dimensional string dataset; `None` where it holds something else.
-pub(super) fn texts(
-    dataset: &hdf5::Dataset,
-    path: &Path,
-) -> Result<Option<Vec<String>>, ReadError> {
+pub(super) fn texts(dataset: &hdf5::Dataset, path: &Path) -> Result<Option<Vec<String>>, ReadError> {
     use hdf5::types::{TypeDescriptor, VarLenAscii, VarLenUnicode};
     check_size(dataset, 16, path)?;
     let descriptor = dataset.dtype().and_then(|dtype| dtype.to_descriptor());
     Ok(match descriptor {
-        Ok(TypeDescriptor::VarLenUnicode) => dataset
-            .read_raw::<VarLenUnicode>()
-            .ok()
-            .map(|texts| texts.iter().map(|t| t.as_str().to_owned()).collect()),
-        Ok(TypeDescriptor::VarLenAscii) => dataset
-            .read_raw::<VarLenAscii>()
-            .ok()
-            .map(|texts| texts.iter().map(|t| t.as_str().to_owned()).collect()),
+        Ok(TypeDescriptor::VarLenUnicode) => {
+            dataset.read_raw::<VarLenUnicode>().ok().map(|texts| texts.iter().map(|t| t.as_str().to_owned()).collect())
+        }
+        Ok(TypeDescriptor::VarLenAscii) => {
+            dataset.read_raw::<VarLenAscii>().ok().map(|texts| texts.iter().map(|t| t.as_str().to_owned()).collect())
+        }
         _ => None,
     })
 }
 
 pub(super) fn broken(path: &Path, error: &hdf5::Error) -> ReadError {
-    ReadError::field(
-        "a sound HDF5 file",
-        format!("\"{}\"", one_line(&error.to_string())),
-        path,
-    )
+    ReadError::field("a sound HDF5 file", format!("\"{}\"", one_line(&error.to_string())), path)
 }
 
 /// A dataset's shape is a promise; what is stored for it bounds what it can be.
 fn check_size(dataset: &hdf5::Dataset, element_bytes: u64, path: &Path) -> Result<(), ReadError> {
-    let file_bytes = fs::metadata(path)
-        .map_err(|source| ReadError::unreadable(path, source))?
-        .len();
+    let file_bytes = fs::metadata(path).map_err(|source| ReadError::unreadable(path, source))?.len();
     let stored_bytes = dataset.storage_size().min(file_bytes);
     // Narrow integers widen when read, at most eightfold.
-    let growth = if dataset.is_chunked() {
-        8 * STRONGEST_COMPRESSION
-    } else {
-        8
-    };
-    let element_count = dataset
-        .shape()
-        .iter()
-        .try_fold(1u64, |n, &extent| n.checked_mul(extent as u64));
-    let wanted_bytes = element_count
-        .and_then(|n| n.checked_mul(element_bytes))
-        .unwrap_or(u64::MAX);
+    let growth = if dataset.is_chunked() { 8 * STRONGEST_COMPRESSION } else { 8 };
+    let element_count = dataset.shape().iter().try_fold(1u64, |n, &extent| n.checked_mul(extent as u64));
+    let wanted_bytes = element_count.and_then(|n| n.checked_mul(element_bytes)).unwrap_or(u64::MAX);
     if wanted_bytes > stored_bytes.saturating_mul(growth) {
         return Err(ReadError::field(
             format!("{wanted_bytes} bytes of values for {}", dataset.name()),

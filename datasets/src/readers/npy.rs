@@ -21,33 +21,16 @@ impl NpyArray {
     pub fn read(path: &Path) -> Result<Self, ReadError> {
         let bytes = fs::read(path).map_err(|source| ReadError::unreadable(path, source))?;
         let (header, data) = split(&bytes, path)?;
-        let Header {
-            element,
-            is_fortran,
-            n_rows,
-            n_columns,
-        } = Header::parse(&header, path)?;
-        let needed = n_rows
-            .checked_mul(n_columns)
-            .and_then(|n| n.checked_mul(element.bytes()));
-        let data = needed
-            .and_then(|n| data.get(..n))
-            .ok_or_else(|| ReadError::Truncated {
-                needed_bytes: needed.map_or(u64::MAX, |n| (bytes.len() - data.len() + n) as u64),
-                found_bytes: bytes.len() as u64,
-                path: path.to_owned(),
-            })?;
+        let Header { element, is_fortran, n_rows, n_columns } = Header::parse(&header, path)?;
+        let needed = n_rows.checked_mul(n_columns).and_then(|n| n.checked_mul(element.bytes()));
+        let data = needed.and_then(|n| data.get(..n)).ok_or_else(|| ReadError::Truncated {
+            needed_bytes: needed.map_or(u64::MAX, |n| (bytes.len() - data.len() + n) as u64),
+            found_bytes: bytes.len() as u64,
+            path: path.to_owned(),
+        })?;
         let stored = element.decode(data);
-        let values = if is_fortran {
-            from_columns(&stored, n_rows, n_columns)
-        } else {
-            stored
-        };
-        Ok(Self {
-            n_rows,
-            n_columns,
-            values,
-        })
+        let values = if is_fortran { from_columns(&stored, n_rows, n_columns) } else { stored };
+        Ok(Self { n_rows, n_columns, values })
     }
 }
 
@@ -62,46 +45,20 @@ impl Header {
     /// `{'descr': '<f8', 'fortran_order': False, 'shape': (3, 2), }`
     fn parse(header: &str, path: &Path) -> Result<Self, ReadError> {
         let odd = |needed: &str| ReadError::field(needed, format!("{:?}", one_line(header)), path);
-        let entry = |key: &str| {
-            header
-                .split_once(key)
-                .map(|(_, rest)| rest.trim_start_matches(['\'', '"', ':', ' ']))
-        };
+        let entry = |key: &str| header.split_once(key).map(|(_, rest)| rest.trim_start_matches(['\'', '"', ':', ' ']));
         let descr = entry("descr").ok_or_else(|| odd("an array header with descr"))?;
-        let descr: String = descr
-            .chars()
-            .take_while(|&c| c != '\'' && c != '"')
-            .collect();
+        let descr: String = descr.chars().take_while(|&c| c != '\'' && c != '"').collect();
         let element = Element::of(&descr).ok_or_else(|| {
-            ReadError::field(
-                "little-endian integers or floats",
-                format!("{:?}", one_line(&descr)),
-                path,
-            )
+            ReadError::field("little-endian integers or floats", format!("{:?}", one_line(&descr)), path)
         })?;
-        let is_fortran = entry("fortran_order")
-            .ok_or_else(|| odd("an array header with fortran_order"))?
-            .starts_with("True");
+        let is_fortran =
+            entry("fortran_order").ok_or_else(|| odd("an array header with fortran_order"))?.starts_with("True");
         let shape = entry("shape").and_then(|rest| rest.strip_prefix('(')?.split_once(')'));
         let (shape, _) = shape.ok_or_else(|| odd("an array header with shape"))?;
-        let extents = shape
-            .split(',')
-            .map(str::trim)
-            .filter(|extent| !extent.is_empty())
-            .map(str::parse);
+        let extents = shape.split(',').map(str::trim).filter(|extent| !extent.is_empty()).map(str::parse);
         match extents.collect::<Result<Vec<usize>, _>>().as_deref() {
-            Ok(&[n_rows]) => Ok(Self {
-                element,
-                is_fortran: false,
-                n_rows,
-                n_columns: 1,
-            }),
-            Ok(&[n_rows, n_columns]) => Ok(Self {
-                element,
-                is_fortran,
-                n_rows,
-                n_columns,
-            }),
+            Ok(&[n_rows]) => Ok(Self { element, is_fortran: false, n_rows, n_columns: 1 }),
+            Ok(&[n_rows, n_columns]) => Ok(Self { element, is_fortran, n_rows, n_columns }),
             _ => Err(ReadError::field(
                 "an array [time] or [time, channel]",
                 format!("shape ({})", one_line(shape)),
@@ -153,11 +110,7 @@ impl Element {
 
     fn decode(self, data: &[u8]) -> Vec<f64> {
         fn each<const N: usize>(data: &[u8], decode: fn([u8; N]) -> f64) -> Vec<f64> {
-            data.as_chunks::<N>()
-                .0
-                .iter()
-                .map(|&chunk| decode(chunk))
-                .collect()
+            data.as_chunks::<N>().0.iter().map(|&chunk| decode(chunk)).collect()
         }
         match self {
             Self::F4 => each(data, |b| f64::from(f32::from_le_bytes(b))),
@@ -180,21 +133,15 @@ fn split<'b>(bytes: &'b [u8], path: &Path) -> Result<(String, &'b [u8]), ReadErr
     let rest = bytes.strip_prefix(b"\x93NUMPY").ok_or_else(not_npy)?;
     let (version, rest) = rest.split_first_chunk::<2>().ok_or_else(not_npy)?;
     let (length, rest) = match version[0] {
-        1 => rest
-            .split_first_chunk::<2>()
-            .map(|(n, rest)| (u32::from(u16::from_le_bytes(*n)), rest)),
-        _ => rest
-            .split_first_chunk::<4>()
-            .map(|(n, rest)| (u32::from_le_bytes(*n), rest)),
+        1 => rest.split_first_chunk::<2>().map(|(n, rest)| (u32::from(u16::from_le_bytes(*n)), rest)),
+        _ => rest.split_first_chunk::<4>().map(|(n, rest)| (u32::from_le_bytes(*n), rest)),
     }
     .ok_or_else(not_npy)?;
-    let (header, data) =
-        rest.split_at_checked(length as usize)
-            .ok_or_else(|| ReadError::Truncated {
-                needed_bytes: (bytes.len() - rest.len()) as u64 + u64::from(length),
-                found_bytes: bytes.len() as u64,
-                path: path.to_owned(),
-            })?;
+    let (header, data) = rest.split_at_checked(length as usize).ok_or_else(|| ReadError::Truncated {
+        needed_bytes: (bytes.len() - rest.len()) as u64 + u64::from(length),
+        found_bytes: bytes.len() as u64,
+        path: path.to_owned(),
+    })?;
     Ok((String::from_utf8_lossy(header).into_owned(), data))
 }
 

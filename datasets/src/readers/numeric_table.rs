@@ -30,17 +30,9 @@ impl NumericTable {
         let text = text_in(path)?;
         let mut reader = delimited(&text, path);
         let mut record = csv::StringRecord::new();
-        let mut table = Self {
-            names: None,
-            n_rows: 0,
-            n_columns: 0,
-            values: Vec::new(),
-        };
+        let mut table = Self { names: None, n_rows: 0, n_columns: 0, values: Vec::new() };
         let mut is_first = true;
-        while reader
-            .read_record(&mut record)
-            .map_err(|error| unparsable(path, &error))?
-        {
+        while reader.read_record(&mut record).map_err(|error| unparsable(path, &error))? {
             if is_first {
                 is_first = false;
                 table.n_columns = record.len();
@@ -59,9 +51,7 @@ impl NumericTable {
 
     /// The column names, or `x1`, `x2`, … where the file gives none.
     pub fn column_names(&self) -> Vec<String> {
-        self.names
-            .clone()
-            .unwrap_or_else(|| numbered_names(self.n_columns))
+        self.names.clone().unwrap_or_else(|| numbered_names(self.n_columns))
     }
 
     fn push(&mut self, record: &csv::StringRecord, path: &Path) -> Result<(), ReadError> {
@@ -79,10 +69,7 @@ impl NumericTable {
                 found: one_line(cell),
                 line,
                 column: column + 1,
-                name: self
-                    .names
-                    .as_ref()
-                    .map_or_else(String::new, |names| one_line(&names[column])),
+                name: self.names.as_ref().map_or_else(String::new, |names| one_line(&names[column])),
                 path: path.to_owned(),
             })?;
             self.values.push(value);
@@ -98,9 +85,5 @@ pub(super) fn numbered_names(n: usize) -> Vec<String> {
 }
 
 fn number(cell: &str) -> Option<f64> {
-    if is_missing(cell) {
-        Some(f64::NAN)
-    } else {
-        cell.parse().ok()
-    }
+    if is_missing(cell) { Some(f64::NAN) } else { cell.parse().ok() }
 }

@@ -27,18 +27,13 @@ pub struct NwbWriteError {
 /// spikes give equal bytes.
 pub fn write(path: &Path, nwb: &NwbToWrite) -> Result<(), NwbWriteError> {
     hdf5::silence_errors(true);
-    write_hdf5(path, nwb).map_err(|error| NwbWriteError {
-        found: one_line(&error.to_string()),
-        path: path.to_owned(),
-    })
+    write_hdf5(path, nwb).map_err(|error| NwbWriteError { found: one_line(&error.to_string()), path: path.to_owned() })
 }
 
 const SOME_DATE: &str = "1985-01-01T00:00:00+00:00";
 
 fn write_hdf5(path: &Path, nwb: &NwbToWrite) -> hdf5::Result<()> {
-    let file = hdf5::File::with_options()
-        .with_fcpl(|root| root.obj_track_times(false))
-        .create(path)?;
+    let file = hdf5::File::with_options().with_fcpl(|root| root.obj_track_times(false)).create(path)?;
     type_attributes(&file, "core", "NWBFile", nwb.identifier)?;
     text_attribute(&file, "nwb_version", "2.7.0")?;
     for (name, text) in [
@@ -48,20 +43,11 @@ fn write_hdf5(path: &Path, nwb: &NwbToWrite) -> hdf5::Result<()> {
         ("timestamps_reference_time", SOME_DATE),
     ] {
         let text = unicode(text)?;
-        let dataset = file
-            .new_dataset::<VarLenUnicode>()
-            .obj_track_times(false)
-            .create(name)?;
+        let dataset = file.new_dataset::<VarLenUnicode>().obj_track_times(false).create(name)?;
         dataset.write_scalar(&text)?;
     }
     column(&file, "file_create_date", &[unicode(SOME_DATE)?])?;
-    for name in [
-        "acquisition",
-        "analysis",
-        "general",
-        "processing",
-        "stimulus",
-    ] {
+    for name in ["acquisition", "analysis", "general", "processing", "stimulus"] {
         group(&file, name)?;
     }
     for name in ["presentation", "templates"] {
@@ -77,21 +63,10 @@ fn write_units(units: &hdf5::Group, nwb: &NwbToWrite) -> hdf5::Result<()> {
     text_attribute(units, "description", "sorted units")?;
     let columns = ["unit_name", "spike_times", "obs_intervals"].map(unicode);
     let columns = columns.into_iter().collect::<hdf5::Result<Vec<_>>>()?;
-    units
-        .new_attr_builder()
-        .with_data(&columns)
-        .create("colnames")?;
+    units.new_attr_builder().with_data(&columns).create("colnames")?;
 
-    let names = trains
-        .units
-        .iter()
-        .map(|unit| unicode(&unit.name))
-        .collect::<hdf5::Result<Vec<_>>>()?;
-    let spikes: Vec<f64> = trains
-        .units
-        .iter()
-        .flat_map(|unit| unit.spike_secs.iter().copied())
-        .collect();
+    let names = trains.units.iter().map(|unit| unicode(&unit.name)).collect::<hdf5::Result<Vec<_>>>()?;
+    let spikes: Vec<f64> = trains.units.iter().flat_map(|unit| unit.spike_secs.iter().copied()).collect();
     let ends = trains.units.iter().scan(0, |end, unit| {
         *end += unit.spike_secs.len() as u64;
         Some(*end)
@@ -101,57 +76,26 @@ fn write_units(units: &hdf5::Group, nwb: &NwbToWrite) -> hdf5::Result<()> {
 
     let id = column(units, "id", &(0..n as i64).collect::<Vec<_>>())?;
     type_attributes(&id, "hdmf-common", "ElementIdentifiers", "id")?;
-    vector_data(
-        &column(units, "unit_name", &names)?,
-        "unit_name",
-        "name of the unit",
-    )?;
+    vector_data(&column(units, "unit_name", &names)?, "unit_name", "name of the unit")?;
     let spike_times = column(units, "spike_times", &spikes)?;
     vector_data(&spike_times, "spike_times", "spike times in seconds")?;
-    vector_index(
-        &column(units, "spike_times_index", &ends)?,
-        "spike_times",
-        &spike_times,
-    )?;
-    let intervals = units
-        .new_dataset::<f64>()
-        .obj_track_times(false)
-        .shape((n, 2))
-        .create("obs_intervals")?;
+    vector_index(&column(units, "spike_times_index", &ends)?, "spike_times", &spike_times)?;
+    let intervals = units.new_dataset::<f64>().obj_track_times(false).shape((n, 2)).create("obs_intervals")?;
     intervals.write_raw(observed.as_flattened())?;
-    vector_data(
-        &intervals,
-        "obs_intervals",
-        "observed [start, stop] in seconds",
-    )?;
+    vector_data(&intervals, "obs_intervals", "observed [start, stop] in seconds")?;
     vector_index(
-        &column(
-            units,
-            "obs_intervals_index",
-            &(1..=n as u64).collect::<Vec<_>>(),
-        )?,
+        &column(units, "obs_intervals_index", &(1..=n as u64).collect::<Vec<_>>())?,
         "obs_intervals",
         &intervals,
     )
 }
 
 fn group(parent: &hdf5::Group, name: &str) -> hdf5::Result<hdf5::Group> {
-    parent
-        .create_group_builder()
-        .obj_track_times(false)
-        .create(name)
+    parent.create_group_builder().obj_track_times(false).create(name)
 }
 
-fn column<T: hdf5::H5Type>(
-    parent: &hdf5::Group,
-    name: &str,
-    values: &[T],
-) -> hdf5::Result<hdf5::Dataset> {
-    let dataset = parent
-        .new_dataset::<T>()
-        .obj_track_times(false)
-        .shape(values.len())
-        .create(name)?;
+fn column<T: hdf5::H5Type>(parent: &hdf5::Group, name: &str, values: &[T]) -> hdf5::Result<hdf5::Dataset> {
+    let dataset = parent.new_dataset::<T>().obj_track_times(false).shape(values.len()).create(name)?;
     dataset.write_raw(values)?;
     Ok(dataset)
 }
@@ -162,39 +106,20 @@ fn vector_data(column: &hdf5::Dataset, name: &str, description: &str) -> hdf5::R
 }
 
 fn vector_index(index: &hdf5::Dataset, name: &str, target: &hdf5::Dataset) -> hdf5::Result<()> {
-    type_attributes(
-        index,
-        "hdmf-common",
-        "VectorIndex",
-        &format!("{name}_index"),
-    )?;
-    text_attribute(
-        index,
-        "description",
-        &format!("Index for VectorData '{name}'"),
-    )?;
+    type_attributes(index, "hdmf-common", "VectorIndex", &format!("{name}_index"))?;
+    text_attribute(index, "description", &format!("Index for VectorData '{name}'"))?;
     let reference = target.reference::<hdf5::ObjectReference1>(".")?;
-    index
-        .new_attr::<hdf5::ObjectReference1>()
-        .create("target")?
-        .write_scalar(&reference)
+    index.new_attr::<hdf5::ObjectReference1>().create("target")?.write_scalar(&reference)
 }
 
-fn type_attributes(
-    at: &hdf5::Location,
-    namespace: &str,
-    neurodata_type: &str,
-    object_id: &str,
-) -> hdf5::Result<()> {
+fn type_attributes(at: &hdf5::Location, namespace: &str, neurodata_type: &str, object_id: &str) -> hdf5::Result<()> {
     text_attribute(at, "namespace", namespace)?;
     text_attribute(at, "neurodata_type", neurodata_type)?;
     text_attribute(at, "object_id", object_id)
 }
 
 fn text_attribute(at: &hdf5::Location, name: &str, text: &str) -> hdf5::Result<()> {
-    at.new_attr::<VarLenUnicode>()
-        .create(name)?
-        .write_scalar(&unicode(text)?)
+    at.new_attr::<VarLenUnicode>().create(name)?.write_scalar(&unicode(text)?)
 }
 
 fn unicode(text: &str) -> hdf5::Result<VarLenUnicode> {

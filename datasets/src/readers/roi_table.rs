@@ -11,24 +11,13 @@ use crate::recording::{Modality, SampleRate, SignalChannel, Signals};
 /// Fails at a ragged row or a cell that is not a number, naming its line and column.
 pub fn read(path: &Path, sample_rate: SampleRate) -> Result<Signals, ReadError> {
     let table = NumericTable::read(path, Header::Required)?;
-    let series = |column: usize| {
-        table
-            .values
-            .iter()
-            .skip(column)
-            .step_by(table.n_columns)
-            .map(|&value| value as f32)
-    };
-    let channels = table
-        .column_names()
-        .into_iter()
-        .enumerate()
-        .map(|(column, name)| SignalChannel {
-            name,
-            unit: "a.u.".to_owned(),
-            sample_rate,
-            samples: series(column).collect(),
-        });
+    let series = |column: usize| table.values.iter().skip(column).step_by(table.n_columns).map(|&value| value as f32);
+    let channels = table.column_names().into_iter().enumerate().map(|(column, name)| SignalChannel {
+        name,
+        unit: "a.u.".to_owned(),
+        sample_rate,
+        samples: series(column).collect(),
+    });
     Ok(Signals {
         modality: Modality::Bold,
         channels: channels.collect(),
@@ -62,10 +51,7 @@ mod tests {
     fn what_is_wrong_has_a_line_and_a_column() {
         let message = |text| read_text("a.tsv", text).unwrap_err().to_string();
         let ragged = message("left\tright\n1\t2\n3\n");
-        assert!(
-            ragged.contains("need 2 cells") && ragged.contains("found 1 at line 3"),
-            "{ragged}"
-        );
+        assert!(ragged.contains("need 2 cells") && ragged.contains("found 1 at line 3"), "{ragged}");
         let word = message("left\tright\n1\tx\n");
         assert!(word.contains("\"x\" at line 2, column 2 (right)"), "{word}");
         assert!(message("left\tright\n").contains("rows of numbers"));

@@ -32,12 +32,7 @@ pub fn read_series(location: impl AsRef<Path>) -> Result<Series, ReadError> {
     match extension(&path).as_str() {
         "npy" => {
             let array = NpyArray::read(&path)?;
-            checked(
-                numbered_names(array.n_columns),
-                array.n_rows,
-                array.values,
-                &path,
-            )
+            checked(numbered_names(array.n_columns), array.n_rows, array.values, &path)
         }
         "tsv" | "csv" => {
             let table = NumericTable::read(&path, Header::Detected)?;
@@ -46,22 +41,13 @@ pub fn read_series(location: impl AsRef<Path>) -> Result<Series, ReadError> {
         "h5" | "hdf5" => read_hdf5(&path, inside.as_deref()),
         other => Err(ReadError::UnknownFormat {
             known: ".npy, .tsv, .csv, .h5",
-            found: if other.is_empty() {
-                "no extension".to_owned()
-            } else {
-                format!(".{other}")
-            },
+            found: if other.is_empty() { "no extension".to_owned() } else { format!(".{other}") },
             path,
         }),
     }
 }
 
-fn checked(
-    names: Vec<String>,
-    n_times: usize,
-    values: Vec<f64>,
-    path: &Path,
-) -> Result<Series, ReadError> {
+fn checked(names: Vec<String>, n_times: usize, values: Vec<f64>, path: &Path) -> Result<Series, ReadError> {
     if values.is_empty() {
         return Err(ReadError::field(
             "at least one sample of one channel",
@@ -69,11 +55,7 @@ fn checked(
             path,
         ));
     }
-    Ok(Series {
-        names,
-        n_times,
-        values,
-    })
+    Ok(Series { names, n_times, values })
 }
 
 /// `file.h5:/dataset` → the file and the dataset. A path that exists as it stands is left alone.
@@ -91,29 +73,19 @@ fn split_location(location: &Path) -> (PathBuf, Option<String>) {
 }
 
 fn extension(path: &Path) -> String {
-    path.extension()
-        .map(|ext| ext.to_string_lossy().to_ascii_lowercase())
-        .unwrap_or_default()
+    path.extension().map(|ext| ext.to_string_lossy().to_ascii_lowercase()).unwrap_or_default()
 }
 
 fn read_hdf5(path: &Path, inside: Option<&str>) -> Result<Series, ReadError> {
     let file = open(path)?;
     let dataset = match inside {
-        Some(name) => file
-            .dataset(name)
-            .map_err(|_| ReadError::field(format!("a dataset {name}"), listing(&file), path))?,
-        None => match file
-            .datasets()
-            .map_err(|error| broken(path, &error))?
-            .as_slice()
-        {
+        Some(name) => {
+            file.dataset(name).map_err(|_| ReadError::field(format!("a dataset {name}"), listing(&file), path))?
+        }
+        None => match file.datasets().map_err(|error| broken(path, &error))?.as_slice() {
             [only] => only.clone(),
             _ => {
-                return Err(ReadError::field(
-                    "the dataset's name, as in file.h5:/name",
-                    listing(&file),
-                    path,
-                ));
+                return Err(ReadError::field("the dataset's name, as in file.h5:/name", listing(&file), path));
             }
         },
     };
@@ -128,12 +100,7 @@ fn read_hdf5(path: &Path, inside: Option<&str>) -> Result<Series, ReadError> {
             ));
         }
     };
-    checked(
-        numbered_names(n_channels),
-        n_times,
-        values(&dataset, path)?,
-        path,
-    )
+    checked(numbered_names(n_channels), n_times, values(&dataset, path)?, path)
 }
 
 fn listing(file: &hdf5::File) -> String {

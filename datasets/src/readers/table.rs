@@ -27,14 +27,8 @@ impl Table {
         let text = text_in(path)?;
         let mut reader = delimited(&text, path);
         let mut records = reader.records();
-        let mut next = || {
-            records
-                .next()
-                .transpose()
-                .map_err(|error| unparsable(path, &error))
-        };
-        let header =
-            next()?.ok_or_else(|| ReadError::field("a header row", "an empty file", path))?;
+        let mut next = || records.next().transpose().map_err(|error| unparsable(path, &error));
+        let header = next()?.ok_or_else(|| ReadError::field("a header row", "an empty file", path))?;
         let columns: Vec<String> = header.iter().map(str::to_owned).collect();
         let mut rows = Vec::new();
         while let Some(record) = next()? {
@@ -47,16 +41,9 @@ impl Table {
                     path: path.to_owned(),
                 });
             }
-            rows.push(Row {
-                line,
-                cells: record.iter().map(str::to_owned).collect(),
-            });
+            rows.push(Row { line, cells: record.iter().map(str::to_owned).collect() });
         }
-        Ok(Self {
-            path: path.to_owned(),
-            columns,
-            rows,
-        })
+        Ok(Self { path: path.to_owned(), columns, rows })
     }
 
     /// Where the column of that name is.
@@ -67,35 +54,26 @@ impl Table {
     /// The cell of `row` at `column` as a finite number.
     pub fn number(&self, row: &Row, column: usize) -> Result<f64, ReadError> {
         let cell = &row.cells[column];
-        cell.parse()
-            .ok()
-            .filter(|value: &f64| value.is_finite())
-            .ok_or_else(|| ReadError::NotANumber {
-                found: one_line(cell),
-                line: row.line,
-                column: column + 1,
-                name: one_line(&self.columns[column]),
-                path: self.path.clone(),
-            })
+        cell.parse().ok().filter(|value: &f64| value.is_finite()).ok_or_else(|| ReadError::NotANumber {
+            found: one_line(cell),
+            line: row.line,
+            column: column + 1,
+            name: one_line(&self.columns[column]),
+            path: self.path.clone(),
+        })
     }
 }
 
 /// `n/a`, as BIDS writes it, and what others write.
 pub fn is_missing(cell: &str) -> bool {
-    matches!(
-        cell,
-        "" | "n/a" | "N/A" | "NA" | "na" | "nan" | "NaN" | "NAN"
-    )
+    matches!(cell, "" | "n/a" | "N/A" | "NA" | "na" | "nan" | "NaN" | "NAN")
 }
 
 /// UTF-8, or else Latin-1, which reads any bytes.
 pub(super) fn text_in(path: &Path) -> Result<String, ReadError> {
     let bytes = fs::read(path).map_err(|source| ReadError::unreadable(path, source))?;
     Ok(match String::from_utf8(bytes) {
-        Ok(text) => text
-            .strip_prefix('\u{FEFF}')
-            .map(str::to_owned)
-            .unwrap_or(text),
+        Ok(text) => text.strip_prefix('\u{FEFF}').map(str::to_owned).unwrap_or(text),
         Err(not_utf8) => latin1(not_utf8.as_bytes()),
     })
 }
@@ -106,10 +84,7 @@ pub(super) fn latin1(bytes: &[u8]) -> String {
 
 /// Commas in `.csv`, tabs elsewhere; rows may differ in length, so that the caller can say where.
 pub(super) fn delimited<'t>(text: &'t str, path: &Path) -> csv::Reader<&'t [u8]> {
-    let is_csv = path
-        .extension()
-        .and_then(OsStr::to_str)
-        .is_some_and(|ext| ext.eq_ignore_ascii_case("csv"));
+    let is_csv = path.extension().and_then(OsStr::to_str).is_some_and(|ext| ext.eq_ignore_ascii_case("csv"));
     csv::ReaderBuilder::new()
         .delimiter(if is_csv { b',' } else { b'\t' })
         .has_headers(false)

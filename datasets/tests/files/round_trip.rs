@@ -94,16 +94,7 @@ fn what_edf_cannot_hold_is_told() {
     let message = |names: &[&str], hz: f64, samples: &[f32]| {
         let channel_names: Vec<String> = names.iter().map(|&name| name.to_owned()).collect();
         let sample_rate = SampleRate::from_hz(hz).unwrap();
-        write(
-            &path,
-            &EdfToWrite {
-                channel_names: &channel_names,
-                sample_rate,
-                samples,
-            },
-        )
-        .unwrap_err()
-        .to_string()
+        write(&path, &EdfToWrite { channel_names: &channel_names, sample_rate, samples }).unwrap_err().to_string()
     };
     assert!(message(&[], 2.0, &[]).contains("1 to 9999 channels"));
     assert!(message(&["a"], 2.5, &[0.0; 5]).contains("whole number of samples per second"));

@@ -8,8 +8,7 @@ use nullcline_datasets::readers::read_series;
 
 /// `numpy.save` of version `[major, 0]`, with the header padded as NumPy does.
 fn npy(major: u8, descr: &str, fortran: &str, shape: &str, data: &[u8]) -> Vec<u8> {
-    let mut header =
-        format!("{{'descr': '{descr}', 'fortran_order': {fortran}, 'shape': {shape}, }}");
+    let mut header = format!("{{'descr': '{descr}', 'fortran_order': {fortran}, 'shape': {shape}, }}");
     let before = if major == 1 { 10 } else { 12 };
     while (before + header.len() + 1) % 64 != 0 {
         header.push(' ');
@@ -55,70 +54,22 @@ fn numpy_arrays_of_every_type_and_order() {
     };
     let rows = [1.0, 2.0, 3.0, 4.0, 5.0, 6.0];
     let columns = [1.0, 3.0, 5.0, 2.0, 4.0, 6.0];
-    check(npy(
-        1,
-        "<f8",
-        "False",
-        "(3, 2)",
-        &bytes_of(&rows, f64::to_le_bytes),
-    ));
-    check(npy(
-        2,
-        "<f4",
-        "False",
-        "(3, 2)",
-        &bytes_of(&rows, |v| (v as f32).to_le_bytes()),
-    ));
-    check(npy(
-        3,
-        "<f8",
-        "True",
-        "(3, 2)",
-        &bytes_of(&columns, f64::to_le_bytes),
-    ));
-    check(npy(
-        1,
-        "<i2",
-        "True",
-        "(3, 2)",
-        &bytes_of(&columns, |v| (v as i16).to_le_bytes()),
-    ));
-    check(npy(
-        1,
-        "<i8",
-        "False",
-        "(3, 2)",
-        &bytes_of(&rows, |v| (v as i64).to_le_bytes()),
-    ));
-    check(npy(
-        1,
-        "|u1",
-        "False",
-        "(3, 2)",
-        &bytes_of(&rows, |v| [v as u8]),
-    ));
+    check(npy(1, "<f8", "False", "(3, 2)", &bytes_of(&rows, f64::to_le_bytes)));
+    check(npy(2, "<f4", "False", "(3, 2)", &bytes_of(&rows, |v| (v as f32).to_le_bytes())));
+    check(npy(3, "<f8", "True", "(3, 2)", &bytes_of(&columns, f64::to_le_bytes)));
+    check(npy(1, "<i2", "True", "(3, 2)", &bytes_of(&columns, |v| (v as i16).to_le_bytes())));
+    check(npy(1, "<i8", "False", "(3, 2)", &bytes_of(&rows, |v| (v as i64).to_le_bytes())));
+    check(npy(1, "|u1", "False", "(3, 2)", &bytes_of(&rows, |v| [v as u8])));
 
-    let one = read_series(folder.file(
-        "a.npy",
-        npy(
-            1,
-            "<f8",
-            "True",
-            "(2,)",
-            &bytes_of(&[7.0, 8.0], f64::to_le_bytes),
-        ),
-    ));
+    let one =
+        read_series(folder.file("a.npy", npy(1, "<f8", "True", "(2,)", &bytes_of(&[7.0, 8.0], f64::to_le_bytes))));
     assert_eq!(one.unwrap().values, [7.0, 8.0]);
 }
 
 #[test]
 fn numpy_arrays_that_cannot_be_read_are_told() {
     let folder = Folder::new();
-    let message = |bytes: Vec<u8>| {
-        read_series(folder.file("a.npy", bytes))
-            .unwrap_err()
-            .to_string()
-    };
+    let message = |bytes: Vec<u8>| read_series(folder.file("a.npy", bytes)).unwrap_err().to_string();
     let data = [0; 16];
     assert!(message(npy(1, ">f8", "False", "(2,)", &data)).contains("\">f8\""));
     assert!(message(npy(1, "<f8", "False", "(2, 1, 1)", &data)).contains("shape (2, 1, 1)"));
@@ -127,8 +78,7 @@ fn numpy_arrays_that_cannot_be_read_are_told() {
     // 128 bytes of header, 24 of data.
     assert!(message(npy(1, "<f8", "False", "(3,)", &data)).contains("need 152 bytes"));
     assert!(
-        message(npy(1, "<f8", "False", "(9999999999, 9999999999)", &data))
-            .contains("need 18446744073709551615 bytes")
+        message(npy(1, "<f8", "False", "(9999999999, 9999999999)", &data)).contains("need 18446744073709551615 bytes")
     );
 }
 
@@ -136,19 +86,10 @@ fn numpy_arrays_that_cannot_be_read_are_told() {
 fn tables_with_and_without_a_header() {
     let folder = Folder::new();
     let series = read_series(folder.file("a.csv", "u,v\n1,2\n3,nan\n")).unwrap();
-    assert_eq!(
-        (series.names, series.n_times),
-        (vec!["u".to_owned(), "v".to_owned()], 2)
-    );
+    assert_eq!((series.names, series.n_times), (vec!["u".to_owned(), "v".to_owned()], 2));
     assert!(series.values[3].is_nan());
     let series = read_series(folder.file("a.tsv", "1\t2e-3\n-3\t4\n")).unwrap();
-    assert_eq!(
-        (series.names, series.values),
-        (
-            vec!["x1".to_owned(), "x2".to_owned()],
-            vec![1.0, 2e-3, -3.0, 4.0]
-        )
-    );
+    assert_eq!((series.names, series.values), (vec!["x1".to_owned(), "x2".to_owned()], vec![1.0, 2e-3, -3.0, 4.0]));
 }
 
 #[test]
@@ -168,22 +109,9 @@ fn hdf5_datasets_by_name() {
     }
     let inside = |name: &str| read_series(format!("{}:{name}", path.display()));
     let series = inside("/session/lfp").unwrap();
-    assert_eq!(
-        (series.n_times, series.values),
-        (2, vec![1.0, 2.0, 3.0, 4.0, 5.0, 6.0])
-    );
-    assert!(
-        inside("/nothing")
-            .unwrap_err()
-            .to_string()
-            .contains("found session")
-    );
-    assert!(
-        read_series(&path)
-            .unwrap_err()
-            .to_string()
-            .contains("file.h5:/name")
-    );
+    assert_eq!((series.n_times, series.values), (2, vec![1.0, 2.0, 3.0, 4.0, 5.0, 6.0]));
+    assert!(inside("/nothing").unwrap_err().to_string().contains("found session"));
+    assert!(read_series(&path).unwrap_err().to_string().contains("file.h5:/name"));
 }
 
 #[test]
@@ -191,20 +119,11 @@ fn published_benchmarks_have_their_shapes() {
     let Some(benchmarks) = shared_data("benchmarks") else {
         return;
     };
-    for (file, n_times, n_channels) in [
-        ("ECG_pecuzal_5d_train.npy", 100_000, 5),
-        ("lorenz63_test.npy", 100_000, 3),
-        ("EEG_64ch.npy", 9_640, 64),
-    ] {
+    for (file, n_times, n_channels) in
+        [("ECG_pecuzal_5d_train.npy", 100_000, 5), ("lorenz63_test.npy", 100_000, 3), ("EEG_64ch.npy", 9_640, 64)]
+    {
         let series = read_series(benchmarks.join(file)).unwrap();
-        assert_eq!(
-            (series.n_times, series.n_channels()),
-            (n_times, n_channels),
-            "{file}"
-        );
-        assert!(
-            series.values.iter().all(|value| value.is_finite()),
-            "{file}"
-        );
+        assert_eq!((series.n_times, series.n_channels()), (n_times, n_channels), "{file}");
+        assert!(series.values.iter().all(|value| value.is_finite()), "{file}");
     }
 }

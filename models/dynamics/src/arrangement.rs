@@ -23,11 +23,7 @@ pub(crate) struct Hyperplane {
 
 /// The sign patterns (bit set where `normal · x + offset > 0`) of all cells, or `None` if there are more than `max_cells`
 /// or could be: the count is bounded beforehand as if the distinct hyperplanes were in general position.
-pub(crate) fn cells(
-    dim: usize,
-    hyperplanes: &[Hyperplane],
-    max_cells: usize,
-) -> Option<Vec<ActivationPattern>> {
+pub(crate) fn cells(dim: usize, hyperplanes: &[Hyperplane], max_cells: usize) -> Option<Vec<ActivationPattern>> {
     let merged = Merged::of(hyperplanes.iter().map(Plane::normalised).collect());
     let (rank, planes) = in_their_span(dim, &merged.planes);
     let n = planes.len();
@@ -43,12 +39,7 @@ pub(crate) fn cells(
         });
         return Some(all.collect());
     }
-    Some(
-        divide(rank, &planes)
-            .into_iter()
-            .map(|cell| merged.expand(&cell.signs))
-            .collect(),
-    )
+    Some(divide(rank, &planes).into_iter().map(|cell| merged.expand(&cell.signs)).collect())
 }
 
 /// `Σ_{i ≤ d} C(n, i)`, the largest number of cells that `n` hyperplanes can cut; saturating.
@@ -92,12 +83,7 @@ impl Plane {
         let length = norm(&hyperplane.normal);
         let offset = hyperplane.offset / length;
         let normal = hyperplane.normal.iter().map(|x| x / length).collect();
-        Self {
-            normal,
-            offset,
-            tilt: ROUNDING,
-            slip: ROUNDING * offset.abs(),
-        }
+        Self { normal, offset, tilt: ROUNDING, slip: ROUNDING * offset.abs() }
     }
 
     fn height(&self, x: &[f64]) -> f64 {
@@ -111,11 +97,7 @@ impl Plane {
         let mirrored: Vec<f64> = other.normal.iter().map(|x| sign * x).collect();
         let same = (self.offset - sign * other.offset).abs() <= 4.0 * (self.slip + other.slip)
             && distance(&self.normal, &mirrored) <= 4.0 * (self.tilt + other.tilt);
-        same.then_some(if opposite {
-            Facing::Opposite
-        } else {
-            Facing::Same
-        })
+        same.then_some(if opposite { Facing::Opposite } else { Facing::Same })
     }
 }
 
@@ -142,20 +124,13 @@ struct Merged {
 
 impl Merged {
     fn of(given: Vec<Plane>) -> Self {
-        let mut merged = Self {
-            planes: Vec::new(),
-            roles: Vec::with_capacity(given.len()),
-        };
+        let mut merged = Self { planes: Vec::new(), roles: Vec::with_capacity(given.len()) };
         given.into_iter().for_each(|plane| merged.push(plane));
         merged
     }
 
     fn push(&mut self, plane: Plane) {
-        let known = self
-            .planes
-            .iter()
-            .enumerate()
-            .find_map(|(k, other)| Some((k, plane.same_as(other)?)));
+        let known = self.planes.iter().enumerate().find_map(|(k, other)| Some((k, plane.same_as(other)?)));
         if let Some((index, facing)) = known {
             self.roles.push(Role::Is(index, facing));
         } else {
@@ -199,38 +174,24 @@ impl<'a> Flat<'a> {
         }
         let length = norm(&mirror);
         mirror.iter_mut().for_each(|x| *x /= length);
-        Self {
-            plane,
-            foot,
-            mirror,
-        }
+        Self { plane, foot, mirror }
     }
 
     fn reflect(&self, x: &[f64]) -> Vec<f64> {
         let along = 2.0 * dot(&self.mirror, x);
-        x.iter()
-            .zip(&self.mirror)
-            .map(|(x, v)| x - along * v)
-            .collect()
+        x.iter().zip(&self.mirror).map(|(x, v)| x - along * v).collect()
     }
 
     /// The point of space at these coordinates of the flat.
     fn lift(&self, coordinates: &[f64]) -> Vec<f64> {
         let mut padded = coordinates.to_vec();
         padded.push(0.0);
-        self.reflect(&padded)
-            .iter()
-            .zip(&self.foot)
-            .map(|(x, p)| x + p)
-            .collect()
+        self.reflect(&padded).iter().zip(&self.foot).map(|(x, p)| x + p).collect()
     }
 
     /// The traces of other planes on this one.
     fn restrict(&self, planes: &[Plane]) -> Merged {
-        let mut merged = Merged {
-            planes: Vec::new(),
-            roles: Vec::with_capacity(planes.len()),
-        };
+        let mut merged = Merged { planes: Vec::new(), roles: Vec::with_capacity(planes.len()) };
         for plane in planes {
             let mut normal = self.reflect(&plane.normal);
             normal.pop();
@@ -244,12 +205,7 @@ impl<'a> Flat<'a> {
             }
             normal.iter_mut().for_each(|x| *x /= sine);
             // A shallow angle magnifies every error.
-            merged.push(Plane {
-                normal,
-                offset: offset / sine,
-                tilt: tilt / sine,
-                slip: slip / sine,
-            });
+            merged.push(Plane { normal, offset: offset / sine, tilt: tilt / sine, slip: slip / sine });
         }
         merged
     }
@@ -298,15 +254,8 @@ enum Node {
 impl Division {
     /// All of space, of which `n_planes` planes will be asked.
     fn undivided(dim: usize, n_planes: usize) -> Self {
-        let space = Cell {
-            signs: ActivationPattern::inactive(n_planes),
-            witness: vec![0.0; dim],
-        };
-        Self {
-            cells: vec![space],
-            nodes: vec![Node::Cell(0)],
-            strays: Vec::new(),
-        }
+        let space = Cell { signs: ActivationPattern::inactive(n_planes), witness: vec![0.0; dim] };
+        Self { cells: vec![space], nodes: vec![Node::Cell(0)], strays: Vec::new() }
     }
 
     /// Cuts the cell of these signs (over the planes before `k`) by plane `k`, of which `halves` lie on either side.
@@ -314,11 +263,7 @@ impl Division {
         let leaf = self.leaf_of(signs);
         let whole = match self.nodes[leaf] {
             Node::Cell(index) if self.cells[index].signs.agrees_before(k, signs) => Some(index),
-            _ => self
-                .strays
-                .iter()
-                .copied()
-                .find(|&index| self.cells[index].signs.agrees_before(k, signs)),
+            _ => self.strays.iter().copied().find(|&index| self.cells[index].signs.agrees_before(k, signs)),
         };
         let side_of_whole = whole.map(|index| self.cells[index].signs.is_active(k));
         let mut indices = [whole.unwrap_or(0); 2];
@@ -345,14 +290,9 @@ impl Division {
             Node::Cell(index) if whole == Some(index) => {
                 let first = self.nodes.len();
                 self.nodes.extend(indices.map(Node::Cell));
-                self.nodes[leaf] = Node::Cut {
-                    plane: k,
-                    sides: [first, first + 1],
-                };
+                self.nodes[leaf] = Node::Cut { plane: k, sides: [first, first + 1] };
             }
-            _ => self
-                .strays
-                .extend(indices.into_iter().filter(|&index| Some(index) != whole)),
+            _ => self.strays.extend(indices.into_iter().filter(|&index| Some(index) != whole)),
         }
     }
 
@@ -367,11 +307,8 @@ impl Division {
 
 /// The gaps between the points that planes are on a line, from left to right.
 fn divide_line(planes: &[Plane]) -> Vec<Cell> {
-    let mut roots: Vec<(f64, usize)> = planes
-        .iter()
-        .enumerate()
-        .map(|(k, plane)| (-plane.offset * plane.normal[0].signum(), k))
-        .collect();
+    let mut roots: Vec<(f64, usize)> =
+        planes.iter().enumerate().map(|(k, plane)| (-plane.offset * plane.normal[0].signum(), k)).collect();
     roots.sort_by(|a, b| a.0.total_cmp(&b.0));
 
     let mut signs = ActivationPattern::inactive(planes.len());
@@ -380,19 +317,13 @@ fn divide_line(planes: &[Plane]) -> Vec<Cell> {
     }
     let mut cells = Vec::with_capacity(roots.len() + 1);
     for i in 0..=roots.len() {
-        let witness = match (
-            i.checked_sub(1).map(|i| roots[i].0),
-            roots.get(i).map(|root| root.0),
-        ) {
+        let witness = match (i.checked_sub(1).map(|i| roots[i].0), roots.get(i).map(|root| root.0)) {
             (None, None) => 0.0,
             (None, Some(right)) => right - 1.0 - right.abs(),
             (Some(left), None) => left + 1.0 + left.abs(),
             (Some(left), Some(right)) => left / 2.0 + right / 2.0,
         };
-        cells.push(Cell {
-            signs: signs.clone(),
-            witness: vec![witness],
-        });
+        cells.push(Cell { signs: signs.clone(), witness: vec![witness] });
         if let Some(&(_, k)) = roots.get(i) {
             signs.set(k, !signs.is_active(k));
         }
@@ -411,11 +342,7 @@ fn beside(point: &[f64], plane: &Plane, positive: bool, others: &[Plane]) -> Vec
             reach = reach.min(height / closing);
         }
     }
-    point
-        .iter()
-        .zip(&plane.normal)
-        .map(|(x, n)| x + direction * reach / 2.0 * n)
-        .collect()
+    point.iter().zip(&plane.normal).map(|(x, n)| x + direction * reach / 2.0 * n).collect()
 }
 
 /// The same planes in orthonormal coordinates of the space that their normals span, and its dimension: moving
@@ -433,31 +360,16 @@ fn in_their_span(dim: usize, planes: &[Plane]) -> (usize, Vec<Plane>) {
     };
     let largest = svd.singular_values.max();
     let floor = largest * ROUNDING * (planes.len().max(dim)) as f64;
-    let kept: Vec<usize> = (0..svd.singular_values.len())
-        .filter(|&i| svd.singular_values[i] > floor)
-        .collect();
+    let kept: Vec<usize> = (0..svd.singular_values.len()).filter(|&i| svd.singular_values[i] > floor).collect();
     if kept.len() == dim {
         return (dim, planes.to_vec());
     }
     let project = |plane: &Plane| {
-        let mut normal: Vec<f64> = kept
-            .iter()
-            .map(|&i| {
-                axes.row(i)
-                    .iter()
-                    .zip(&plane.normal)
-                    .map(|(a, x)| a * x)
-                    .sum()
-            })
-            .collect();
+        let mut normal: Vec<f64> =
+            kept.iter().map(|&i| axes.row(i).iter().zip(&plane.normal).map(|(a, x)| a * x).sum()).collect();
         let length = norm(&normal);
         normal.iter_mut().for_each(|x| *x /= length);
-        Plane {
-            normal,
-            offset: plane.offset / length,
-            tilt: plane.tilt + floor,
-            slip: plane.slip,
-        }
+        Plane { normal, offset: plane.offset / length, tilt: plane.tilt + floor, slip: plane.slip }
     };
     (kept.len(), planes.iter().map(project).collect())
 }
@@ -471,19 +383,10 @@ mod tests {
     use super::*;
 
     fn count(dim: usize, planes: &[(&[f64], f64)]) -> usize {
-        let planes: Vec<_> = planes
-            .iter()
-            .map(|&(normal, offset)| Hyperplane {
-                normal: normal.to_vec(),
-                offset,
-            })
-            .collect();
+        let planes: Vec<_> =
+            planes.iter().map(|&(normal, offset)| Hyperplane { normal: normal.to_vec(), offset }).collect();
         let all = cells(dim, &planes, 1_000_000).unwrap();
-        assert_eq!(
-            all.iter().collect::<HashSet<_>>().len(),
-            all.len(),
-            "a cell appears twice"
-        );
+        assert_eq!(all.iter().collect::<HashSet<_>>().len(), all.len(), "a cell appears twice");
         all.len()
     }
 
@@ -495,9 +398,7 @@ mod tests {
     fn scattered_planes(n: usize, dim: usize, offset: impl Fn(usize) -> f64) -> Vec<Hyperplane> {
         (0..n)
             .map(|k| Hyperplane {
-                normal: (0..dim)
-                    .map(|j| scattered(1 + j + k * k * dim + 7 * j * j * k))
-                    .collect(),
+                normal: (0..dim).map(|j| scattered(1 + j + k * k * dim + 7 * j * j * k)).collect(),
                 offset: offset(k),
             })
             .collect()
@@ -508,44 +409,17 @@ mod tests {
         assert_eq!(count(2, &[]), 1);
         assert_eq!(count(1, &[(&[1.0], 0.0), (&[2.0], 1.0), (&[-3.0], 1.0)]), 4);
         // Three lines through a point, three in a triangle, three in parallel, a line thrice.
-        assert_eq!(
-            count(
-                2,
-                &[(&[1.0, 0.0], 0.0), (&[0.0, 1.0], 0.0), (&[1.0, 1.0], 0.0)]
-            ),
-            6
-        );
-        assert_eq!(
-            count(
-                2,
-                &[(&[1.0, 0.0], 0.0), (&[0.0, 1.0], 0.0), (&[1.0, 1.0], 1.0)]
-            ),
-            7
-        );
-        assert_eq!(
-            count(
-                2,
-                &[(&[1.0, 0.0], 0.0), (&[1.0, 0.0], 1.0), (&[-2.0, 0.0], 1.0)]
-            ),
-            4
-        );
-        assert_eq!(
-            count(
-                2,
-                &[(&[1.0, 0.0], 1.0), (&[-1.0, 0.0], -1.0), (&[2.0, 0.0], 2.0)]
-            ),
-            2
-        );
+        assert_eq!(count(2, &[(&[1.0, 0.0], 0.0), (&[0.0, 1.0], 0.0), (&[1.0, 1.0], 0.0)]), 6);
+        assert_eq!(count(2, &[(&[1.0, 0.0], 0.0), (&[0.0, 1.0], 0.0), (&[1.0, 1.0], 1.0)]), 7);
+        assert_eq!(count(2, &[(&[1.0, 0.0], 0.0), (&[1.0, 0.0], 1.0), (&[-2.0, 0.0], 1.0)]), 4);
+        assert_eq!(count(2, &[(&[1.0, 0.0], 1.0), (&[-1.0, 0.0], -1.0), (&[2.0, 0.0], 2.0)]), 2);
         // The braid arrangement xᵢ = xⱼ in four dimensions: one cell per order, 4!.
         let mut braid = Vec::new();
         for i in 0..4 {
             for j in 0..i {
                 let mut normal = vec![0.0; 4];
                 (normal[i], normal[j]) = (1.0, -1.0);
-                braid.push(Hyperplane {
-                    normal,
-                    offset: 0.0,
-                });
+                braid.push(Hyperplane { normal, offset: 0.0 });
             }
         }
         assert_eq!(cells(4, &braid, 1000).unwrap().len(), 24);
@@ -555,23 +429,10 @@ mod tests {
     #[test]
     fn general_and_central_arrangements_have_their_numbers_of_cells() {
         for (n, dim) in [(5, 2), (9, 3), (20, 3), (12, 4), (9, 6)] {
-            let general = cells(
-                dim,
-                &scattered_planes(n, dim, |k| scattered(3 + 5 * k)),
-                1_000_000,
-            )
-            .unwrap();
-            assert_eq!(
-                general.len() as u128,
-                cells_in_general_position(n, dim),
-                "{n} in {dim}"
-            );
+            let general = cells(dim, &scattered_planes(n, dim, |k| scattered(3 + 5 * k)), 1_000_000).unwrap();
+            assert_eq!(general.len() as u128, cells_in_general_position(n, dim), "{n} in {dim}");
             let central = cells(dim, &scattered_planes(n, dim, |_| 0.0), 1_000_000).unwrap();
-            assert_eq!(
-                central.len() as u128,
-                2 * cells_in_general_position(n - 1, dim - 1),
-                "{n} in {dim}"
-            );
+            assert_eq!(central.len() as u128, 2 * cells_in_general_position(n - 1, dim - 1), "{n} in {dim}");
         }
     }
 

@@ -115,12 +115,7 @@ pub fn find_attractors(
         .filter(|point| point.stability == Stability::Stable && point.location.len() == map.dim())
         .map(|point| Catalogued::fixed_point(point, plan.n_exponents))
         .collect();
-    let mut catalogue = Catalogue {
-        map,
-        plan,
-        size,
-        entries: resting_places,
-    };
+    let mut catalogue = Catalogue { map, plan, size, entries: resting_places };
     let mut counts = Vec::new();
     let mut neutral = Vec::new();
     let (mut diverged, mut undecided) = (0, 0);
@@ -142,15 +137,9 @@ pub fn find_attractors(
         .into_iter()
         .zip(counts)
         .filter(|&(_, count)| count > 0)
-        .map(|(entry, count)| Attractor {
-            basin: Fraction { count, total },
-            ..entry.attractor
-        })
+        .map(|(entry, count)| Attractor { basin: Fraction { count, total }, ..entry.attractor })
         .collect();
-    let resting: Vec<Vec<f64>> = neutral
-        .iter()
-        .map(|point| point.points[0].clone())
-        .collect();
+    let resting: Vec<Vec<f64>> = neutral.iter().map(|point| point.points[0].clone()).collect();
     for group in connected(map, &resting, plan.transient) {
         let members: Vec<&Cycle> = group.iter().map(|&i| &neutral[i]).collect();
         match continuum(&members, plan, size, total) {
@@ -162,14 +151,8 @@ pub fn find_attractors(
     attractors.sort_by_key(|attractor| std::cmp::Reverse(attractor.basin.count));
     AttractorSearch {
         attractors,
-        diverged: Fraction {
-            count: diverged,
-            total,
-        },
-        undecided: Fraction {
-            count: undecided,
-            total,
-        },
+        diverged: Fraction { count: diverged, total },
+        undecided: Fraction { count: undecided, total },
         n_starts: total,
     }
 }
@@ -285,9 +268,7 @@ impl Catalogue<'_> {
     /// The stable fixed point or cycle next to `z`, if it is known.
     fn arrived_at(&self, z: &[f64]) -> Option<usize> {
         self.entries.iter().position(|entry| match &entry.basis {
-            Basis::Points(points) => points
-                .iter()
-                .any(|point| distance(point, z) <= self.arrival_radius(norm(point))),
+            Basis::Points(points) => points.iter().any(|point| distance(point, z) <= self.arrival_radius(norm(point))),
             Basis::Cloud(_) => false,
         })
     }
@@ -312,19 +293,14 @@ impl Catalogue<'_> {
                 Approach::Elsewhere => {}
             }
         }
-        if extent <= self.arrival_radius(norm(orbit.last()))
-            || !orbit.is_stationary(self.plan.merge_distance)
-        {
+        if extent <= self.arrival_radius(norm(orbit.last())) || !orbit.is_stationary(self.plan.merge_distance) {
             return Verdict::NotYet;
         }
         if let Some(index) = self.overlapping(orbit) {
             return Verdict::Settled(index);
         }
         // Beside a known aperiodic attractor, a second one needs a second look: samples differ by chance.
-        let knows_another = self
-            .entries
-            .iter()
-            .any(|entry| matches!(entry.basis, Basis::Cloud(_)));
+        let knows_another = self.entries.iter().any(|entry| matches!(entry.basis, Basis::Cloud(_)));
         if knows_another && round == 0 && self.plan.extra_rounds > 0 {
             return Verdict::NotYet;
         }
@@ -348,18 +324,8 @@ impl Catalogue<'_> {
         let Some(cycle) = refine_cycle(self.map, orbit.last(), period, &plan) else {
             return Approach::Elsewhere;
         };
-        let gap = |z: &[f64]| {
-            cycle
-                .points
-                .iter()
-                .map(|point| distance(point, z))
-                .fold(f64::INFINITY, f64::min)
-        };
-        let reach = cycle
-            .points
-            .iter()
-            .map(|point| norm(point))
-            .fold(0.0, f64::max);
+        let gap = |z: &[f64]| cycle.points.iter().map(|point| distance(point, z)).fold(f64::INFINITY, f64::min);
+        let reach = cycle.points.iter().map(|point| norm(point)).fold(0.0, f64::max);
         let (first, last) = (gap(orbit.state(0)), gap(orbit.last()));
         let close = last <= self.arrival_radius(reach);
         match cycle.stability {
@@ -383,8 +349,7 @@ impl Catalogue<'_> {
     }
 
     fn add_cycle(&mut self, cycle: Cycle) -> usize {
-        self.entries
-            .push(Catalogued::cycle(cycle, self.plan.n_exponents));
+        self.entries.push(Catalogued::cycle(cycle, self.plan.n_exponents));
         self.entries.len() - 1
     }
 
@@ -414,10 +379,7 @@ impl Catalogue<'_> {
         let largest = [spectrum.halves[0][0], spectrum.halves[1][0]];
         let tolerance = self.plan.exponent_tolerance;
         let disagreement = (largest[0] - largest[1]).abs() / 2.0;
-        let kind = if largest
-            .iter()
-            .all(|&exponent| exponent > tolerance.max(disagreement))
-        {
+        let kind = if largest.iter().all(|&exponent| exponent > tolerance.max(disagreement)) {
             AttractorKind::Chaotic
         } else if largest.iter().all(|exponent| exponent.abs() <= tolerance) {
             AttractorKind::Quasiperiodic
@@ -432,32 +394,19 @@ impl Catalogue<'_> {
     /// A start beside a point from which exact arithmetic would never leave.
     fn nudged(&self, rng: &mut impl Rng, z: &[f64]) -> Vec<f64> {
         let reach = 10.0 * self.arrival_radius(norm(z));
-        z.iter()
-            .map(|x| x + reach * rng.random_range(-1.0..1.0))
-            .collect()
+        z.iter().map(|x| x + reach * rng.random_range(-1.0..1.0)).collect()
     }
 }
 
 /// The attractor made of these points of rest, unless they are all one point.
-fn continuum(
-    members: &[&Cycle],
-    plan: &AttractorPlan,
-    size: f64,
-    total: usize,
-) -> Option<Attractor> {
-    let points: Vec<Vec<f64>> = members
-        .iter()
-        .map(|member| member.points[0].clone())
-        .collect();
+fn continuum(members: &[&Cycle], plan: &AttractorPlan, size: f64, total: usize) -> Option<Attractor> {
+    let points: Vec<Vec<f64>> = members.iter().map(|member| member.points[0].clone()).collect();
     let (center, extent) = center_and_extent(points.iter().map(Vec::as_slice));
     let is_extended = extent > plan.arrival_distance * size.max(norm(&center));
     is_extended.then(|| Attractor {
         kind: AttractorKind::FixedPoint,
         lyapunov: exponents_of(&members[0].multipliers, 1, plan.n_exponents),
-        basin: Fraction {
-            count: members.len(),
-            total,
-        },
+        basin: Fraction { count: members.len(), total },
         center,
         extent,
         sample: strided(&points, SAMPLE_POINTS),
@@ -490,20 +439,13 @@ impl Catalogued {
             sample: vec![point.location.clone()],
             cycle: None,
         };
-        Self {
-            basis: Basis::Points(vec![point.location.clone()]),
-            attractor,
-        }
+        Self { basis: Basis::Points(vec![point.location.clone()]), attractor }
     }
 
     fn cycle(cycle: Cycle, n_exponents: usize) -> Self {
         let (center, extent) = center_and_extent(cycle.points.iter().map(Vec::as_slice));
         let period = cycle.period;
-        let kind = if period == 1 {
-            AttractorKind::FixedPoint
-        } else {
-            AttractorKind::Cycle { period }
-        };
+        let kind = if period == 1 { AttractorKind::FixedPoint } else { AttractorKind::Cycle { period } };
         let points = cycle.points.clone();
         let attractor = Attractor {
             kind,
@@ -514,10 +456,7 @@ impl Catalogued {
             sample: strided(&points, SAMPLE_POINTS),
             cycle: (period > 1).then_some(cycle),
         };
-        Self {
-            basis: Basis::Points(points),
-            attractor,
-        }
+        Self { basis: Basis::Points(points), attractor }
     }
 
     fn aperiodic(kind: AttractorKind, lyapunov: Vec<f64>, orbit: &Orbit) -> Self {
@@ -531,30 +470,18 @@ impl Catalogued {
             sample: orbit.first(SAMPLE_POINTS),
             cycle: None,
         };
-        Self {
-            basis: Basis::Cloud(Cloud::of(orbit, 0..orbit.len())),
-            attractor,
-        }
+        Self { basis: Basis::Cloud(Cloud::of(orbit, 0..orbit.len())), attractor }
     }
 }
 
 fn typical_size(map: &dyn Map, starts: &[Vec<f64>]) -> f64 {
-    let usable = starts
-        .iter()
-        .filter(|z| z.len() == map.dim() && is_finite(z));
-    let mut lengths: Vec<f64> = usable
-        .map(|z| norm(z))
-        .filter(|&length| length > 0.0)
-        .collect();
+    let usable = starts.iter().filter(|z| z.len() == map.dim() && is_finite(z));
+    let mut lengths: Vec<f64> = usable.map(|z| norm(z)).filter(|&length| length > 0.0).collect();
     lengths.sort_by(f64::total_cmp);
     lengths.get(lengths.len() / 2).copied().unwrap_or(1.0)
 }
 
 /// `ln |λ| / period`.
 fn exponents_of(multipliers: &[Complex<f64>], period: usize, n_exponents: usize) -> Vec<f64> {
-    multipliers
-        .iter()
-        .take(n_exponents)
-        .map(|multiplier| multiplier.norm().ln() / period as f64)
-        .collect()
+    multipliers.iter().take(n_exponents).map(|multiplier| multiplier.norm().ln() / period as f64).collect()
 }

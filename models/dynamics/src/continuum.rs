@@ -8,11 +8,7 @@ use crate::map::Map;
 ///
 /// Neighbours are those of the minimum spanning tree (Prim 1957), so that a continuum sampled by `n` orbits costs `n`
 /// more orbits of `settling_steps` and `O(n² M)` for distances.
-pub(crate) fn connected(
-    map: &dyn Map,
-    points: &[Vec<f64>],
-    settling_steps: usize,
-) -> Vec<Vec<usize>> {
+pub(crate) fn connected(map: &dyn Map, points: &[Vec<f64>], settling_steps: usize) -> Vec<Vec<usize>> {
     let mut groups: Vec<Vec<usize>> = Vec::new();
     let mut group_of = vec![None; points.len()];
     // For every point that is not yet in the tree: the nearest one that is, and its distance.
@@ -23,9 +19,8 @@ pub(crate) fn connected(
     };
     while let Some(added) = closest(&link, &group_of) {
         let (neighbour, gap) = link[added];
-        let joined = group_of[neighbour].filter(|_| {
-            gap == 0.0 || rests_between(map, &points[added], &points[neighbour], settling_steps)
-        });
+        let joined = group_of[neighbour]
+            .filter(|_| gap == 0.0 || rests_between(map, &points[added], &points[neighbour], settling_steps));
         let group = joined.unwrap_or_else(|| {
             groups.push(Vec::new());
             groups.len() - 1

@@ -22,10 +22,7 @@ pub struct Cycle {
 impl Cycle {
     /// Directions that expand, `|λ| > 1`.
     pub fn unstable_dims(&self) -> usize {
-        self.multipliers
-            .iter()
-            .filter(|multiplier| multiplier.norm() > 1.0)
-            .count()
+        self.multipliers.iter().filter(|multiplier| multiplier.norm() > 1.0).count()
     }
 }
 
@@ -48,12 +45,7 @@ pub struct CyclePlan {
 /// Where the map is piecewise linear, one step in the right sequence of regions is exact. `None` where it does not
 /// converge or where the derivative of `Fᵏ − I` is singular. Long unstable cycles overflow: `Fᵏ` is composed, not
 /// shot in segments. Costs `O(k M³)` per step.
-pub fn refine_cycle(
-    map: &dyn Map,
-    guess: &[f64],
-    period: usize,
-    plan: &CyclePlan,
-) -> Option<Cycle> {
+pub fn refine_cycle(map: &dyn Map, guess: &[f64], period: usize, plan: &CyclePlan) -> Option<Cycle> {
     let dim = map.dim();
     if dim == 0 || period == 0 || guess.len() != dim || !is_finite(guess) {
         return None;
@@ -77,52 +69,28 @@ pub fn refine_cycle(
     let points = map.orbit(&z, period - 1);
     let multipliers = multipliers(&cycle_jacobian(map, &points)).ok()?;
     let stability = Stability::from_multipliers(&multipliers, plan.marginal_tolerance);
-    Some(Cycle {
-        period,
-        points,
-        multipliers,
-        stability,
-        residual,
-    })
+    Some(Cycle { period, points, multipliers, stability, residual })
 }
 
 /// The smallest divisor of `period` after which the orbit is back, told apart by the size of the whole orbit.
 fn minimal_period(map: &dyn Map, z: &[f64], period: usize) -> usize {
     let orbit = map.orbit(z, period);
-    let extent = orbit
-        .iter()
-        .map(|point| distance(point, z))
-        .fold(0.0, f64::max);
+    let extent = orbit.iter().map(|point| distance(point, z)).fold(0.0, f64::max);
     // Points of one cycle lie apart; a shorter cycle would bring the orbit back to within rounding.
     let closest = (1e-7 * extent).max(1e-12 * norm(z));
-    (1..period)
-        .find(|&k| period.is_multiple_of(k) && distance(&orbit[k], z) <= closest)
-        .unwrap_or(period)
+    (1..period).find(|&k| period.is_multiple_of(k) && distance(&orbit[k], z) <= closest).unwrap_or(period)
 }
 
 fn relative_return(map: &dyn Map, z: &[f64], period: usize, smallest_scale: f64) -> f64 {
     let deviation = distance(&map.iterate(z, period), z);
-    let size = map
-        .orbit(z, period - 1)
-        .iter()
-        .map(|point| norm(point))
-        .fold(smallest_scale, f64::max);
-    let relative = if deviation == 0.0 {
-        0.0
-    } else {
-        deviation / size
-    };
-    if relative.is_nan() {
-        f64::INFINITY
-    } else {
-        relative
-    }
+    let size = map.orbit(z, period - 1).iter().map(|point| norm(point)).fold(smallest_scale, f64::max);
+    let relative = if deviation == 0.0 { 0.0 } else { deviation / size };
+    if relative.is_nan() { f64::INFINITY } else { relative }
 }
 
 fn newton_step(map: &dyn Map, z: &[f64], period: usize) -> Option<Vec<f64>> {
     let points = map.orbit(z, period);
-    let deviation =
-        DVector::from_iterator(z.len(), points[period].iter().zip(z).map(|(f, z)| f - z));
+    let deviation = DVector::from_iterator(z.len(), points[period].iter().zip(z).map(|(f, z)| f - z));
     let slope = DMatrix::identity(z.len(), z.len()) - cycle_jacobian(map, &points[..period]);
     let step = slope.lu().solve(&deviation)?;
     let next: Vec<f64> = z.iter().zip(step.iter()).map(|(z, d)| z + d).collect();

@@ -24,10 +24,7 @@ pub struct FixedPoint {
 impl FixedPoint {
     /// Directions that expand, `|λ| > 1`.
     pub fn unstable_dims(&self) -> usize {
-        self.multipliers
-            .iter()
-            .filter(|multiplier| multiplier.norm() > 1.0)
-            .count()
+        self.multipliers.iter().filter(|multiplier| multiplier.norm() > 1.0).count()
     }
 }
 
@@ -96,14 +93,8 @@ pub fn find_fixed_points(
     plan: &FixedPointPlan,
 ) -> FixedPointSearch {
     let mut solver = RegionSolver::new(map, plan);
-    let folds: Vec<Hyperplane> = map
-        .hinges()
-        .iter()
-        .map(|hinge| Hyperplane {
-            normal: hinge.normal.clone(),
-            offset: hinge.bias,
-        })
-        .collect();
+    let folds: Vec<Hyperplane> =
+        map.hinges().iter().map(|hinge| Hyperplane { normal: hinge.normal.clone(), offset: hinge.bias }).collect();
     match arrangement::cells(map.dim(), &folds, plan.max_regions) {
         Some(regions) => {
             for region in &regions {

@@ -8,11 +8,7 @@ pub struct Fraction {
 impl Fraction {
     /// `count / total`; zero of zero is zero.
     pub fn share(&self) -> f64 {
-        if self.total == 0 {
-            0.0
-        } else {
-            self.count as f64 / self.total as f64
-        }
+        if self.total == 0 { 0.0 } else { self.count as f64 / self.total as f64 }
     }
 
     /// 95 % interval of the underlying probability.
@@ -30,16 +26,8 @@ impl Fraction {
         let center = p + Z * Z / (2.0 * n);
         let half_width = Z * (p * (1.0 - p) / n + Z * Z / (4.0 * n * n)).sqrt();
         let denominator = 1.0 + Z * Z / n;
-        let low = if self.count == 0 {
-            0.0
-        } else {
-            (center - half_width) / denominator
-        };
-        let high = if self.count == self.total {
-            1.0
-        } else {
-            (center + half_width) / denominator
-        };
+        let low = if self.count == 0 { 0.0 } else { (center - half_width) / denominator };
+        let high = if self.count == self.total { 1.0 } else { (center + half_width) / denominator };
         (low.max(0.0), high.min(1.0))
     }
 }
@@ -51,17 +39,11 @@ mod tests {
     /// Newcombe (1998), Stat. Med. 17, 857–872, table I, method 3.
     #[test]
     fn wilson_interval_matches_the_published_table() {
-        for (count, total, low, high) in [
-            (81, 263, 0.2553, 0.3662),
-            (15, 148, 0.0624, 0.1605),
-            (0, 20, 0.0, 0.1611),
-            (1, 29, 0.0061, 0.1718),
-        ] {
+        for (count, total, low, high) in
+            [(81, 263, 0.2553, 0.3662), (15, 148, 0.0624, 0.1605), (0, 20, 0.0, 0.1611), (1, 29, 0.0061, 0.1718)]
+        {
             let interval = Fraction { count, total }.wilson_interval();
-            assert!(
-                (interval.0 - low).abs() < 1e-4 && (interval.1 - high).abs() < 1e-4,
-                "{interval:?}"
-            );
+            assert!((interval.0 - low).abs() < 1e-4 && (interval.1 - high).abs() < 1e-4, "{interval:?}");
         }
     }
 

@@ -9,11 +9,7 @@ pub(crate) fn norm(a: &[f64]) -> f64 {
 }
 
 pub(crate) fn distance(a: &[f64], b: &[f64]) -> f64 {
-    a.iter()
-        .zip(b)
-        .map(|(x, y)| (x - y) * (x - y))
-        .sum::<f64>()
-        .sqrt()
+    a.iter().zip(b).map(|(x, y)| (x - y) * (x - y)).sum::<f64>().sqrt()
 }
 
 pub(crate) fn is_finite(z: &[f64]) -> bool {

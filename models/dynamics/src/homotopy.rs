@@ -66,20 +66,12 @@ struct Line {
 }
 
 impl Line {
-    fn in_region(
-        map: &PiecewiseLinearMap,
-        pattern: &ActivationPattern,
-        pull: &DVector<f64>,
-    ) -> Option<Self> {
+    fn in_region(map: &PiecewiseLinearMap, pattern: &ActivationPattern, pull: &DVector<f64>) -> Option<Self> {
         let (jacobian, offset) = map.affine_in(pattern);
         let lu = (DMatrix::identity(map.dim(), map.dim()) - jacobian).lu();
         let (base, slope) = (lu.solve(&offset)?, lu.solve(pull)?);
         let finite = base.iter().chain(slope.iter()).all(|x| x.is_finite());
-        finite.then(|| Self {
-            base,
-            slope,
-            preserves_orientation: lu.determinant() > 0.0,
-        })
+        finite.then(|| Self { base, slope, preserves_orientation: lu.determinant() > 0.0 })
     }
 
     /// The first fold met from `tau` on, and the `τ` at which it is met.
@@ -99,8 +91,7 @@ impl Line {
             let rate = dot(&hinge.normal, self.slope.as_slice());
             let at = -level / rate;
             let ahead = if falling { at < tau } else { at > tau };
-            let nearer =
-                next.is_none_or(|(_, other)| if falling { at > other } else { at < other });
+            let nearer = next.is_none_or(|(_, other)| if falling { at > other } else { at < other });
             if at.is_finite() && ahead && nearer {
                 next = Some((k, at));
             }

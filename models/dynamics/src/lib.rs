@@ -47,13 +47,10 @@ mod stability;
 
 pub use attractors::{Attractor, AttractorKind, AttractorPlan, AttractorSearch, find_attractors};
 pub use cycles::{Cycle, CyclePlan, refine_cycle};
-pub use fixed_points::{
-    Continuum, FixedPoint, FixedPointPlan, FixedPointSearch, find_fixed_points,
-};
+pub use fixed_points::{Continuum, FixedPoint, FixedPointPlan, FixedPointSearch, find_fixed_points};
 pub use fraction::Fraction;
 pub use lyapunov::{
-    LyapunovError, LyapunovPlan, LyapunovSpectrum, kaplan_yorke_dimension, lyapunov_exponents,
-    lyapunov_spectrum,
+    LyapunovError, LyapunovPlan, LyapunovSpectrum, kaplan_yorke_dimension, lyapunov_exponents, lyapunov_spectrum,
 };
 pub use map::{Map, central_difference_jacobian};
 pub use multipliers::{MultiplierError, frequency_per_step, multipliers, time_constant_steps};

@@ -10,10 +10,7 @@ pub(crate) fn solve_regular(matrix: &DMatrix<f64>, right: &DVector<f64>) -> Opti
     let scale = matrix.amax();
     let lu = matrix.clone().lu();
     let upper = lu.u();
-    let smallest_pivot = upper
-        .diagonal()
-        .iter()
-        .fold(f64::INFINITY, |smallest, pivot| smallest.min(pivot.abs()));
+    let smallest_pivot = upper.diagonal().iter().fold(f64::INFINITY, |smallest, pivot| smallest.min(pivot.abs()));
     if smallest_pivot > 1e-9 * scale {
         return lu.solve(right);
     }
@@ -29,10 +26,7 @@ pub(crate) fn solve_regular(matrix: &DMatrix<f64>, right: &DVector<f64>) -> Opti
 /// What a singular system admits.
 pub(crate) enum Solutions {
     None,
-    Flat {
-        point: DVector<f64>,
-        directions: Vec<DVector<f64>>,
-    },
+    Flat { point: DVector<f64>, directions: Vec<DVector<f64>> },
 }
 
 pub(crate) fn solve_singular(matrix: &DMatrix<f64>, right: &DVector<f64>) -> Option<Solutions> {

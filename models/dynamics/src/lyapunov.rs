@@ -46,27 +46,16 @@ pub struct LyapunovSpectrum {
 /// Costs `O(steps · k · (cost of DF + M k))` for `k` exponents.
 ///
 /// Source: Benettin et al. (1980), Meccanica 15, 9–20 and 21–30.
-pub fn lyapunov_exponents(
-    map: &dyn Map,
-    start: &[f64],
-    plan: &LyapunovPlan,
-) -> Result<Vec<f64>, LyapunovError> {
+pub fn lyapunov_exponents(map: &dyn Map, start: &[f64], plan: &LyapunovPlan) -> Result<Vec<f64>, LyapunovError> {
     lyapunov_spectrum(map, start, plan).map(|spectrum| spectrum.exponents)
 }
 
 /// As [`lyapunov_exponents`], with both halves of the orbit: where they disagree, the exponents are not settled.
-pub fn lyapunov_spectrum(
-    map: &dyn Map,
-    start: &[f64],
-    plan: &LyapunovPlan,
-) -> Result<LyapunovSpectrum, LyapunovError> {
+pub fn lyapunov_spectrum(map: &dyn Map, start: &[f64], plan: &LyapunovPlan) -> Result<LyapunovSpectrum, LyapunovError> {
     let dim = map.dim();
     if start.len() != dim || !is_finite(start) {
-        let found = if start.len() == dim {
-            "a value that is not finite".into()
-        } else {
-            format!("length {}", start.len())
-        };
+        let found =
+            if start.len() == dim { "a value that is not finite".into() } else { format!("length {}", start.len()) };
         return Err(LyapunovError::InvalidStart { dim, found });
     }
     if plan.steps < 2 || plan.n_exponents == 0 || plan.renormalise_every == 0 || dim == 0 {
@@ -74,9 +63,7 @@ pub fn lyapunov_spectrum(
     }
     let mut z = map.iterate(start, plan.transient);
     if !is_finite(&z) {
-        return Err(LyapunovError::Diverged {
-            step: plan.transient,
-        });
+        return Err(LyapunovError::Diverged { step: plan.transient });
     }
     let n_exponents = plan.n_exponents.min(dim);
     let mut frame = generic_frame(dim, n_exponents);
@@ -95,14 +82,10 @@ pub fn lyapunov_spectrum(
             // A half ends orthonormal, so that its growth is its own.
             if t % plan.renormalise_every == 0 || t == length {
                 if !is_finite(&z) {
-                    return Err(LyapunovError::Diverged {
-                        step: plan.transient + done,
-                    });
+                    return Err(LyapunovError::Diverged { step: plan.transient + done });
                 }
                 if !is_finite(frame.as_slice()) {
-                    return Err(LyapunovError::TangentOverflow {
-                        step: plan.transient + done,
-                    });
+                    return Err(LyapunovError::TangentOverflow { step: plan.transient + done });
                 }
                 orthonormalise(&mut frame, &mut growth[half]);
             }
@@ -113,17 +96,10 @@ pub fn lyapunov_spectrum(
         values
     };
     let average = |growth: &[f64], steps: usize| growth.iter().map(|g| g / steps as f64).collect();
-    let total: Vec<f64> = growth[0]
-        .iter()
-        .zip(&growth[1])
-        .map(|(a, b)| a + b)
-        .collect();
+    let total: Vec<f64> = growth[0].iter().zip(&growth[1]).map(|(a, b)| a + b).collect();
     Ok(LyapunovSpectrum {
         exponents: descending(average(&total, plan.steps)),
-        halves: [
-            descending(average(&growth[0], lengths[0])),
-            descending(average(&growth[1], lengths[1])),
-        ],
+        halves: [descending(average(&growth[0], lengths[0])), descending(average(&growth[1], lengths[1]))],
     })
 }
 
@@ -169,10 +145,7 @@ fn orthonormalise(frame: &mut DMatrix<f64>, growth: &mut [f64]) {
 fn project_out(column: &mut [f64], earlier: &[f64]) {
     for axis in earlier.chunks_exact(column.len()) {
         let along = dot(column, axis);
-        column
-            .iter_mut()
-            .zip(axis)
-            .for_each(|(x, a)| *x -= along * a);
+        column.iter_mut().zip(axis).for_each(|(x, a)| *x -= along * a);
     }
 }
 

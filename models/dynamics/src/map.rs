@@ -45,11 +45,7 @@ pub trait Map: Send + Sync {
 /// `∂F/∂z` by central differences: for maps without an analytic derivative, and to test those that have one.
 ///
 /// Good to about `1e-10` relative where `F` is smooth; on a border between linear regions it averages the two sides.
-pub fn central_difference_jacobian(
-    dim: usize,
-    step: impl Fn(&[f64], &mut [f64]),
-    z: &[f64],
-) -> DMatrix<f64> {
+pub fn central_difference_jacobian(dim: usize, step: impl Fn(&[f64], &mut [f64]), z: &[f64]) -> DMatrix<f64> {
     let (mut ahead, mut behind) = (vec![0.0; dim], vec![0.0; dim]);
     let mut shifted = z.to_vec();
     let mut jacobian = DMatrix::zeros(dim, dim);

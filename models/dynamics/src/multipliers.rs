@@ -33,10 +33,7 @@ pub fn multipliers(jacobian: &DMatrix<f64>) -> Result<Vec<Complex<f64>>, Multipl
     };
     values.sort_by(|a, b| {
         // Conjugates have one modulus: compare squares, which are symmetric in the sign of the imaginary part.
-        b.norm_sqr()
-            .total_cmp(&a.norm_sqr())
-            .then(b.re.total_cmp(&a.re))
-            .then(b.im.total_cmp(&a.im))
+        b.norm_sqr().total_cmp(&a.norm_sqr()).then(b.re.total_cmp(&a.re)).then(b.im.total_cmp(&a.im))
     });
     Ok(values)
 }
@@ -79,10 +76,7 @@ fn schur_eigenvalues(matrix: &DMatrix<f64>) -> Result<Vec<Complex<f64>>, Multipl
             let (_, triangular) = schur.unpack();
             let values = quasi_triangular_eigenvalues(&triangular);
             if values.iter().all(|value| value.is_finite()) {
-                return Ok(values
-                    .into_iter()
-                    .map(|value| (value - shift) * scale)
-                    .collect());
+                return Ok(values.into_iter().map(|value| (value - shift) * scale).collect());
             }
         }
     }
@@ -126,10 +120,7 @@ mod tests {
     fn assert_same_set(found: &[Complex<f64>], expected: &[Complex<f64>], tolerance: f64) {
         assert_eq!(found.len(), expected.len());
         for value in expected {
-            let nearest = found
-                .iter()
-                .map(|f| (f - value).norm())
-                .fold(f64::INFINITY, f64::min);
+            let nearest = found.iter().map(|f| (f - value).norm()).fold(f64::INFINITY, f64::min);
             assert!(nearest <= tolerance, "{value} is missing from {found:?}");
         }
     }
@@ -139,9 +130,8 @@ mod tests {
     fn cyclic_permutations_have_the_roots_of_one() {
         for n in 2..14 {
             let cycle = DMatrix::from_fn(n, n, |i, j| if (i + 1) % n == j { 1.0 } else { 0.0 });
-            let roots: Vec<_> = (0..n)
-                .map(|k| Complex::from_polar(1.0, std::f64::consts::TAU * k as f64 / n as f64))
-                .collect();
+            let roots: Vec<_> =
+                (0..n).map(|k| Complex::from_polar(1.0, std::f64::consts::TAU * k as f64 / n as f64)).collect();
             assert_same_set(&multipliers(&cycle).unwrap(), &roots, 1e-10);
         }
     }
@@ -159,9 +149,7 @@ mod tests {
     #[test]
     fn time_constants_and_frequencies_follow_the_formula() {
         assert_eq!(time_constant_steps(Complex::new(0.0, 0.0)), Some(0.0));
-        assert!(
-            (time_constant_steps(Complex::new((-0.1f64).exp(), 0.0)).unwrap() - 10.0).abs() < 1e-9
-        );
+        assert!((time_constant_steps(Complex::new((-0.1f64).exp(), 0.0)).unwrap() - 10.0).abs() < 1e-9);
         assert_eq!(time_constant_steps(Complex::new(1.0, 0.0)), None);
         assert!((frequency_per_step(Complex::new(0.0, -2.0)) - 0.25).abs() < 1e-15);
         assert!((frequency_per_step(Complex::new(-2.0, 0.0)) - 0.5).abs() < 1e-15);

@@ -51,20 +51,13 @@ pub struct NewtonPlan {
 /// Costs `O(M³)` per step.
 ///
 /// Source: Sussillo & Barak (2013), Neural Comput. 25, 626–649 (the speed); Newton with Armijo's rule.
-pub fn find_fixed_points_smooth(
-    map: &dyn Map,
-    starts: &[Vec<f64>],
-    plan: &NewtonPlan,
-) -> Search<FixedPoint> {
+pub fn find_fixed_points_smooth(map: &dyn Map, starts: &[Vec<f64>], plan: &NewtonPlan) -> Search<FixedPoint> {
     let mut found: Vec<FixedPoint> = Vec::new();
     let attempts = starts
         .iter()
         .map(|start| match descend(map, start, plan) {
             Ok(location) => {
-                if !found
-                    .iter()
-                    .any(|other| coincide(&other.location, &location, plan.merge_distance, 1.0))
-                {
+                if !found.iter().any(|other| coincide(&other.location, &location, plan.merge_distance, 1.0)) {
                     found.push(describe(map, location, plan.marginal_tolerance));
                 }
                 StopReason::Converged
@@ -90,16 +83,10 @@ fn descend(map: &dyn Map, start: &[f64], plan: &NewtonPlan) -> Result<Vec<f64>, 
         if !speed.is_finite() {
             return Err(StopReason::Diverged);
         }
-        let full_step = (map.jacobian(&z) - DMatrix::identity(dim, dim))
-            .lu()
-            .solve(&-&deviation);
+        let full_step = (map.jacobian(&z) - DMatrix::identity(dim, dim)).lu().solve(&-&deviation);
         let Some(full_step) = full_step.filter(|step| step.iter().all(|x| x.is_finite())) else {
             // At a fixed point with a neutral direction there is nothing left to solve for.
-            return if speed <= plan.speed_tolerance {
-                Ok(z)
-            } else {
-                Err(StopReason::SingularJacobian)
-            };
+            return if speed <= plan.speed_tolerance { Ok(z) } else { Err(StopReason::SingularJacobian) };
         };
         match shorten(map, &z, &full_step, speed) {
             Some((next, next_deviation)) => (z, deviation) = (next, next_deviation),
@@ -112,27 +99,14 @@ fn descend(map: &dyn Map, start: &[f64], plan: &NewtonPlan) -> Result<Vec<f64>, 
             return Ok(z);
         }
     }
-    if deviation.norm_squared() / 2.0 <= plan.speed_tolerance {
-        Ok(z)
-    } else {
-        Err(StopReason::StepLimit)
-    }
+    if deviation.norm_squared() / 2.0 <= plan.speed_tolerance { Ok(z) } else { Err(StopReason::StepLimit) }
 }
 
 /// The longest of the steps 1, ½, ¼, … that makes the map slower.
-fn shorten(
-    map: &dyn Map,
-    z: &[f64],
-    full_step: &DVector<f64>,
-    speed: f64,
-) -> Option<(Vec<f64>, DVector<f64>)> {
+fn shorten(map: &dyn Map, z: &[f64], full_step: &DVector<f64>, speed: f64) -> Option<(Vec<f64>, DVector<f64>)> {
     let mut fraction = 1.0;
     while fraction > SHORTEST_STEP {
-        let next: Vec<f64> = z
-            .iter()
-            .zip(full_step.iter())
-            .map(|(z, d)| z + fraction * d)
-            .collect();
+        let next: Vec<f64> = z.iter().zip(full_step.iter()).map(|(z, d)| z + fraction * d).collect();
         let next_deviation = deviation(map, &next);
         if next_deviation.norm_squared() / 2.0 < speed * (1.0 - 1e-4 * fraction) {
             return Some((next, next_deviation));
@@ -157,10 +131,5 @@ fn describe(map: &dyn Map, location: Vec<f64>, marginal_tolerance: f64) -> Fixed
         Stability::from_multipliers(&multipliers, marginal_tolerance)
     };
     let residual = deviation(map, &location).norm() / norm(&location).max(1.0);
-    FixedPoint {
-        location,
-        multipliers,
-        stability,
-        residual,
-    }
+    FixedPoint { location, multipliers, stability, residual }
 }

@@ -47,9 +47,8 @@ impl Orbit {
         for nearly in [1e-8, 1e-6, 1e-4, 1e-2].map(|fraction| negligible.max(fraction * extent)) {
             let shortest = (1..=max_period).find(|&period| {
                 end >= 2 * period
-                    && (0..period).all(|back| {
-                        distance(self.state(end - back), self.state(end - back - period)) <= nearly
-                    })
+                    && (0..period)
+                        .all(|back| distance(self.state(end - back), self.state(end - back - period)) <= nearly)
             });
             periods.extend(shortest.filter(|period| !periods.contains(period)));
         }
@@ -75,14 +74,11 @@ pub(crate) struct Cloud {
 
 impl Cloud {
     pub fn of(orbit: &Orbit, range: std::ops::Range<usize>) -> Self {
-        let points: Vec<Vec<f64>> = strided_indices(range.len(), CLOUD_POINTS)
-            .map(|t| orbit.state(range.start + t).to_vec())
-            .collect();
+        let points: Vec<Vec<f64>> =
+            strided_indices(range.len(), CLOUD_POINTS).map(|t| orbit.state(range.start + t).to_vec()).collect();
         let nearest = strided_indices(points.len(), PROBE_POINTS).map(|i| {
             let others = points[..i].iter().chain(&points[i + 1..]);
-            others
-                .map(|other| distance(&points[i], other))
-                .fold(f64::INFINITY, f64::min)
+            others.map(|other| distance(&points[i], other)).fold(f64::INFINITY, f64::min)
         });
         let gaps = percentiles(nearest.collect(), [0.5, 0.95]);
         Self { points, gaps }
@@ -91,22 +87,10 @@ impl Cloud {
     /// Whether the points of `other` are no further from this cloud than its own are from each other, by the half
     /// and by the four fifths of them: two samples of one attractor differ by more in a few points.
     pub fn covers(&self, other: &Self, negligible: f64) -> bool {
-        let gap = |i: usize| {
-            self.points
-                .iter()
-                .map(|point| distance(point, &other.points[i]))
-                .fold(f64::INFINITY, f64::min)
-        };
-        let found = percentiles(
-            strided_indices(other.points.len(), PROBE_POINTS)
-                .map(gap)
-                .collect(),
-            [0.5, 0.8],
-        );
-        found
-            .iter()
-            .zip(self.gaps)
-            .all(|(&found, own)| found <= negligible.max(SAMPLING_SLACK * own))
+        let gap =
+            |i: usize| self.points.iter().map(|point| distance(point, &other.points[i])).fold(f64::INFINITY, f64::min);
+        let found = percentiles(strided_indices(other.points.len(), PROBE_POINTS).map(gap).collect(), [0.5, 0.8]);
+        found.iter().zip(self.gaps).all(|(&found, own)| found <= negligible.max(SAMPLING_SLACK * own))
     }
 }
 
@@ -114,26 +98,20 @@ impl Cloud {
 const SAMPLING_SLACK: f64 = 2.0;
 
 /// Mean of the points and their root mean square distance from it.
-pub(crate) fn center_and_extent<'a>(
-    points: impl Iterator<Item = &'a [f64]> + Clone,
-) -> (Vec<f64>, f64) {
+pub(crate) fn center_and_extent<'a>(points: impl Iterator<Item = &'a [f64]> + Clone) -> (Vec<f64>, f64) {
     let n = points.clone().count().max(1) as f64;
     let dim = points.clone().next().map_or(0, <[f64]>::len);
     let mut center = vec![0.0; dim];
     for point in points.clone() {
         center.iter_mut().zip(point).for_each(|(c, x)| *c += x / n);
     }
-    let mean_square = points
-        .map(|point| distance(point, &center).powi(2) / n)
-        .sum::<f64>();
+    let mean_square = points.map(|point| distance(point, &center).powi(2) / n).sum::<f64>();
     (center, mean_square.sqrt())
 }
 
 /// Up to `points` of all, evenly spread.
 pub(crate) fn strided(all: &[Vec<f64>], points: usize) -> Vec<Vec<f64>> {
-    strided_indices(all.len(), points)
-        .map(|i| all[i].clone())
-        .collect()
+    strided_indices(all.len(), points).map(|i| all[i].clone()).collect()
 }
 
 fn strided_indices(len: usize, points: usize) -> impl Iterator<Item = usize> {

@@ -11,10 +11,7 @@ pub struct ActivationPattern {
 impl ActivationPattern {
     /// All `len` hinges off.
     pub fn inactive(len: usize) -> Self {
-        Self {
-            words: vec![0; len.div_ceil(64)].into_boxed_slice(),
-            len,
-        }
+        Self { words: vec![0; len.div_ceil(64)].into_boxed_slice(), len }
     }
 
     pub fn len(&self) -> usize {
@@ -92,18 +89,8 @@ mod tests {
             pattern.set(index, true);
         }
         assert_eq!(pattern.active().collect::<Vec<_>>(), [0, 63, 64, 129]);
-        assert_eq!(
-            pattern.resized(65).active().collect::<Vec<_>>(),
-            [0, 63, 64]
-        );
-        assert_eq!(
-            pattern
-                .resized(64)
-                .resized(300)
-                .active()
-                .collect::<Vec<_>>(),
-            [0, 63]
-        );
+        assert_eq!(pattern.resized(65).active().collect::<Vec<_>>(), [0, 63, 64]);
+        assert_eq!(pattern.resized(64).resized(300).active().collect::<Vec<_>>(), [0, 63]);
         let other = pattern.with_flipped(64);
         assert!(pattern.agrees_before(64, &other) && !pattern.agrees_before(65, &other));
         assert!(!other.is_active(64) && !other.is_active(500));

@@ -11,11 +11,7 @@ pub enum MapError {
     #[error("a map needs at least one latent dimension, found A of length 0")]
     NoDimensions,
     #[error("{weights} must be {expected}, found {found}")]
-    Shape {
-        weights: &'static str,
-        expected: String,
-        found: String,
-    },
+    Shape { weights: &'static str, expected: String, found: String },
     #[error("{weights} holds a value that is not finite")]
     NotFinite { weights: &'static str },
     #[error("at most all {dim} latent units can be rectified, found P = {n_relu}")]
@@ -56,19 +52,9 @@ impl PiecewiseLinearMap {
     /// A low-rank network `a z + V relu(U z + b)` is the same with `a` repeated and `h₁ = 0`.
     ///
     /// Source: Hess et al. (2023), ICML.
-    pub fn shallow(
-        a: &[f64],
-        w1: &DMatrix<f64>,
-        w2: &DMatrix<f64>,
-        h1: &[f64],
-        h2: &[f64],
-    ) -> Result<Self, MapError> {
+    pub fn shallow(a: &[f64], w1: &DMatrix<f64>, w2: &DMatrix<f64>, h1: &[f64], h2: &[f64]) -> Result<Self, MapError> {
         check_shallow(a, w1, w2, h1, h2)?;
-        let hinges = (0..h2.len()).map(|k| Hinge {
-            normal: row(w2, k),
-            bias: h2[k],
-            column: column(w1, k),
-        });
+        let hinges = (0..h2.len()).map(|k| Hinge { normal: row(w2, k), bias: h2[k], column: column(w1, k) });
         Ok(Self::from_hinges(diagonal(a), h1.to_vec(), hinges))
     }
 
@@ -88,16 +74,8 @@ impl PiecewiseLinearMap {
             let column = column(w1, k);
             let negated = column.iter().map(|c| -c).collect();
             [
-                Hinge {
-                    normal: row(w2, k),
-                    bias: h2[k],
-                    column,
-                },
-                Hinge {
-                    normal: row(w2, k),
-                    bias: 0.0,
-                    column: negated,
-                },
+                Hinge { normal: row(w2, k), bias: h2[k], column },
+                Hinge { normal: row(w2, k), bias: 0.0, column: negated },
             ]
         });
         Ok(Self::from_hinges(diagonal(a), h1.to_vec(), hinges))
@@ -106,12 +84,7 @@ impl PiecewiseLinearMap {
     /// ALRNN: `a⊙z + W φ(z) + h`, where `φ` rectifies the last `n_relu` units and passes the others; `W: [M × M]`.
     ///
     /// Source: Brenner et al. (2024), NeurIPS.
-    pub fn almost_linear(
-        a: &[f64],
-        w: &DMatrix<f64>,
-        h: &[f64],
-        n_relu: usize,
-    ) -> Result<Self, MapError> {
+    pub fn almost_linear(a: &[f64], w: &DMatrix<f64>, h: &[f64], n_relu: usize) -> Result<Self, MapError> {
         check_square(a, w, h)?;
         let dim = a.len();
         if n_relu > dim {
@@ -126,11 +99,7 @@ impl PiecewiseLinearMap {
         let hinges = (n_linear..dim).map(|unit| {
             let mut normal = vec![0.0; dim];
             normal[unit] = 1.0;
-            Hinge {
-                normal,
-                bias: 0.0,
-                column: column(w, unit),
-            }
+            Hinge { normal, bias: 0.0, column: column(w, unit) }
         });
         Ok(Self::from_hinges(linear, h.to_vec(), hinges))
     }
@@ -167,11 +136,7 @@ impl PiecewiseLinearMap {
         let mut jacobian = self.linear.clone();
         let mut offset = DVector::from_column_slice(&self.offset);
         for index in pattern.active() {
-            let Hinge {
-                normal,
-                bias,
-                column,
-            } = &self.hinges[index];
+            let Hinge { normal, bias, column } = &self.hinges[index];
             for (j, &weight) in normal.iter().enumerate() {
                 if weight != 0.0 {
                     add_scaled(jacobian.column_mut(j).as_mut_slice(), weight, column);
@@ -186,11 +151,7 @@ impl PiecewiseLinearMap {
         &self.hinges
     }
 
-    fn from_hinges(
-        linear: DMatrix<f64>,
-        mut offset: Vec<f64>,
-        hinges: impl IntoIterator<Item = Hinge>,
-    ) -> Self {
+    fn from_hinges(linear: DMatrix<f64>, mut offset: Vec<f64>, hinges: impl IntoIterator<Item = Hinge>) -> Self {
         let mut kept: Vec<Hinge> = Vec::new();
         for hinge in hinges {
             if !hinge.folds() {
@@ -200,12 +161,7 @@ impl PiecewiseLinearMap {
             }
         }
         let normals_by_lane = by_lane(&kept, offset.len());
-        Self {
-            linear,
-            offset,
-            hinges: kept,
-            normals_by_lane,
-        }
+        Self { linear, offset, hinges: kept, normals_by_lane }
     }
 
     /// Calls `visit(k, wₖ·z + bₖ)` for every hinge that is on.
@@ -240,9 +196,7 @@ impl Map for PiecewiseLinearMap {
         for (j, &x) in z.iter().enumerate() {
             add_scaled(next, x, self.linear.column(j).as_slice());
         }
-        self.visit_active(z, |index, activation| {
-            add_scaled(next, activation, &self.hinges[index].column)
-        });
+        self.visit_active(z, |index, activation| add_scaled(next, activation, &self.hinges[index].column));
     }
 
     fn jacobian(&self, z: &[f64]) -> DMatrix<f64> {
@@ -303,13 +257,7 @@ fn column(matrix: &DMatrix<f64>, index: usize) -> Vec<f64> {
     matrix.column(index).iter().copied().collect()
 }
 
-fn check_shallow(
-    a: &[f64],
-    w1: &DMatrix<f64>,
-    w2: &DMatrix<f64>,
-    h1: &[f64],
-    h2: &[f64],
-) -> Result<(), MapError> {
+fn check_shallow(a: &[f64], w1: &DMatrix<f64>, w2: &DMatrix<f64>, h1: &[f64], h2: &[f64]) -> Result<(), MapError> {
     let (dim, hidden) = (check_decay(a)?, h2.len());
     check_matrix("W1", w1, (dim, hidden))?;
     check_matrix("W2", w2, (hidden, dim))?;
@@ -342,29 +290,14 @@ fn check_vector(weights: &'static str, vector: &[f64], expected: usize) -> Resul
     check_finite(weights, vector.iter())
 }
 
-fn check_matrix(
-    weights: &'static str,
-    matrix: &DMatrix<f64>,
-    expected: (usize, usize),
-) -> Result<(), MapError> {
+fn check_matrix(weights: &'static str, matrix: &DMatrix<f64>, expected: (usize, usize)) -> Result<(), MapError> {
     if matrix.shape() != expected {
         let written = |(rows, columns): (usize, usize)| format!("{rows} × {columns}");
-        return Err(MapError::Shape {
-            weights,
-            expected: written(expected),
-            found: written(matrix.shape()),
-        });
+        return Err(MapError::Shape { weights, expected: written(expected), found: written(matrix.shape()) });
     }
     check_finite(weights, matrix.iter())
 }
 
-fn check_finite<'a>(
-    weights: &'static str,
-    mut values: impl Iterator<Item = &'a f64>,
-) -> Result<(), MapError> {
-    if values.all(|x| x.is_finite()) {
-        Ok(())
-    } else {
-        Err(MapError::NotFinite { weights })
-    }
+fn check_finite<'a>(weights: &'static str, mut values: impl Iterator<Item = &'a f64>) -> Result<(), MapError> {
+    if values.all(|x| x.is_finite()) { Ok(()) } else { Err(MapError::NotFinite { weights }) }
 }

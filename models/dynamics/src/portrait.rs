@@ -25,23 +25,9 @@ pub struct Portrait {
 }
 
 /// Fixed points, cycles, attractors and basins of a piecewise-linear map: the same for the same state of `rng`.
-pub fn portrait(
-    rng: &mut impl Rng,
-    map: &PiecewiseLinearMap,
-    starts: &[Vec<f64>],
-    plan: &PortraitPlan,
-) -> Portrait {
+pub fn portrait(rng: &mut impl Rng, map: &PiecewiseLinearMap, starts: &[Vec<f64>], plan: &PortraitPlan) -> Portrait {
     let fixed_points = find_fixed_points(rng, map, starts, &plan.fixed_points);
     let attractors = find_attractors(rng, map, &fixed_points.found, starts, &plan.attractors);
-    let cycles = attractors
-        .attractors
-        .iter()
-        .filter_map(|attractor| attractor.cycle.clone())
-        .collect();
-    Portrait {
-        dim: map.dim(),
-        fixed_points,
-        cycles,
-        attractors,
-    }
+    let cycles = attractors.attractors.iter().filter_map(|attractor| attractor.cycle.clone()).collect();
+    Portrait { dim: map.dim(), fixed_points, cycles, attractors }
 }

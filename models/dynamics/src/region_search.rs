@@ -25,13 +25,7 @@ pub(crate) fn search_regions(
     // Every region is solved once; where few are left to discover, most seeds lead nowhere.
     let max_seeds = plan.max_solves.saturating_mul(8);
     for _ in 0..max_seeds {
-        jump_between_regions(
-            seeds.next(rng),
-            plan.max_solves,
-            &mut visited,
-            &mut seeds,
-            solver,
-        );
+        jump_between_regions(seeds.next(rng), plan.max_solves, &mut visited, &mut seeds, solver);
         // Jumps are quick where they work, paths are sure where jumps go in circles: equal shares.
         if solver.path_regions < solver.solves / 2 {
             let start = seeds.distant_point(rng);
@@ -76,63 +70,37 @@ const SEED_ORBIT_STEPS: usize = 20;
 
 impl<'a> Seeds<'a> {
     fn new(map: &'a PiecewiseLinearMap, starts: &[Vec<f64>]) -> Self {
-        let usable: Vec<&Vec<f64>> = starts
-            .iter()
-            .filter(|z| z.len() == map.dim() && is_finite(z))
-            .collect();
+        let usable: Vec<&Vec<f64>> = starts.iter().filter(|z| z.len() == map.dim() && is_finite(z)).collect();
         let mut center = vec![0.0; map.dim()];
         for start in &usable {
-            center
-                .iter_mut()
-                .zip(start.iter())
-                .for_each(|(c, x)| *c += x / usable.len() as f64);
+            center.iter_mut().zip(start.iter()).for_each(|(c, x)| *c += x / usable.len() as f64);
         }
         let widest = |widest: f64, start: &&Vec<f64>| {
-            start
-                .iter()
-                .zip(&center)
-                .fold(widest, |widest, (x, c)| widest.max((x - c).abs()))
+            start.iter().zip(&center).fold(widest, |widest, (x, c)| widest.max((x - c).abs()))
         };
         let spread = usable.iter().fold(0.0, widest);
         let mut queue = VecDeque::new();
         let mut known = HashSet::new();
         for start in &usable {
-            for point in map
-                .orbit(start, SEED_ORBIT_STEPS)
-                .iter()
-                .take_while(|z| is_finite(z))
-            {
+            for point in map.orbit(start, SEED_ORBIT_STEPS).iter().take_while(|z| is_finite(z)) {
                 let pattern = map.pattern_at(point);
                 if known.insert(pattern.clone()) {
                     queue.push_back(pattern);
                 }
             }
         }
-        let spread = if spread > 0.0 {
-            spread
-        } else {
-            norm(&center).max(1.0)
-        };
-        Self {
-            map,
-            queue,
-            center,
-            spread,
-        }
+        let spread = if spread > 0.0 { spread } else { norm(&center).max(1.0) };
+        Self { map, queue, center, spread }
     }
 
     fn push_neighbours(&mut self, pattern: &ActivationPattern) {
-        self.queue
-            .extend((0..pattern.len()).map(|k| pattern.with_flipped(k)));
+        self.queue.extend((0..pattern.len()).map(|k| pattern.with_flipped(k)));
     }
 
     /// A point well outside the starts, from which a path comes in to them.
     fn distant_point(&self, rng: &mut impl Rng) -> Vec<f64> {
         let reach = 100.0 * self.spread;
-        self.center
-            .iter()
-            .map(|c| c + reach * rng.random_range(-1.0..1.0))
-            .collect()
+        self.center.iter().map(|c| c + reach * rng.random_range(-1.0..1.0)).collect()
     }
 
     fn next(&mut self, rng: &mut impl Rng) -> ActivationPattern {
@@ -142,11 +110,7 @@ impl<'a> Seeds<'a> {
         if rng.random_bool(0.5) {
             // Regions that exist, near the starts and up to thirty times further out.
             let reach = self.spread * 30.0_f64.powf(rng.random_range(-0.3..1.0));
-            let point: Vec<f64> = self
-                .center
-                .iter()
-                .map(|c| c + reach * rng.random_range(-1.0..1.0))
-                .collect();
+            let point: Vec<f64> = self.center.iter().map(|c| c + reach * rng.random_range(-1.0..1.0)).collect();
             return self.map.pattern_at(&point);
         }
         // Any pattern, though its region may be empty: its solution points somewhere new.

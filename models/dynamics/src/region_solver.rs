@@ -92,17 +92,8 @@ impl<'a> RegionSolver<'a> {
     }
 
     /// Follows one path and records the fixed points in the regions that it passes.
-    pub fn follow_path(
-        &mut self,
-        start: &[f64],
-        direction: Direction,
-        visited: &mut HashSet<ActivationPattern>,
-    ) {
-        let effort = self
-            .plan
-            .max_solves
-            .saturating_sub(self.solves)
-            .min(LONGEST_PATH);
+    pub fn follow_path(&mut self, start: &[f64], direction: Direction, visited: &mut HashSet<ActivationPattern>) {
+        let effort = self.plan.max_solves.saturating_sub(self.solves).min(LONGEST_PATH);
         let map = self.map;
         homotopy::follow(map, start, direction, effort, |pattern, point| {
             self.solves += 1;
@@ -123,11 +114,7 @@ impl<'a> RegionSolver<'a> {
             if (activation > 0.0) != region.is_active(k) {
                 let terms = norm(&hinge.normal) * length + hinge.bias.abs();
                 // Zero over zero is a point on its fold.
-                worst = worst.max(if activation == 0.0 {
-                    0.0
-                } else {
-                    activation.abs() / terms
-                });
+                worst = worst.max(if activation == 0.0 { 0.0 } else { activation.abs() / terms });
             }
         }
         worst
@@ -153,11 +140,7 @@ impl<'a> RegionSolver<'a> {
         }
         let smallest_scale = self.smallest_scale();
         let merge = self.plan.merge_distance;
-        if !self
-            .found
-            .iter()
-            .any(|other| coincide(&other.location, &best, merge, smallest_scale))
-        {
+        if !self.found.iter().any(|other| coincide(&other.location, &best, merge, smallest_scale)) {
             let point = self.describe(best, residual);
             self.found.push(point);
         }
@@ -171,35 +154,17 @@ impl<'a> RegionSolver<'a> {
         let mut image = vec![0.0; dim];
         self.map.step(z, &mut image);
         let deviation = DVector::from_iterator(dim, z.iter().zip(&image).map(|(z, f)| z - f));
-        let correction = solve_regular(
-            &(DMatrix::identity(dim, dim) - self.map.jacobian(z)),
-            &deviation,
-        )?;
-        Some(
-            z.iter()
-                .zip(correction.iter())
-                .map(|(z, d)| z - d)
-                .collect(),
-        )
+        let correction = solve_regular(&(DMatrix::identity(dim, dim) - self.map.jacobian(z)), &deviation)?;
+        Some(z.iter().zip(correction.iter()).map(|(z, d)| z - d).collect())
     }
 
     fn relative_residual(&self, z: &[f64]) -> f64 {
         let mut image = vec![0.0; z.len()];
         self.map.step(z, &mut image);
         let deviation = distance(z, &image);
-        let terms = norm(z).max(norm(
-            self.map.affine_in(&self.map.pattern_at(z)).1.as_slice(),
-        ));
-        let relative = if deviation == 0.0 {
-            0.0
-        } else {
-            deviation / terms
-        };
-        if relative.is_nan() {
-            f64::INFINITY
-        } else {
-            relative
-        }
+        let terms = norm(z).max(norm(self.map.affine_in(&self.map.pattern_at(z)).1.as_slice()));
+        let relative = if deviation == 0.0 { 0.0 } else { deviation / terms };
+        if relative.is_nan() { f64::INFINITY } else { relative }
     }
 
     fn describe(&self, location: Vec<f64>, residual: f64) -> FixedPoint {
@@ -209,46 +174,26 @@ impl<'a> RegionSolver<'a> {
         } else {
             Stability::from_multipliers(&multipliers, self.plan.marginal_tolerance)
         };
-        FixedPoint {
-            location,
-            multipliers,
-            stability,
-            residual,
-        }
+        FixedPoint { location, multipliers, stability, residual }
     }
 
     fn lies_on_a_border(&self, z: &[f64]) -> bool {
         let length = norm(z);
-        self.map.hinges().iter().any(|hinge| {
-            hinge.activation(z).abs()
-                <= ON_BORDER * (norm(&hinge.normal) * length + hinge.bias.abs())
-        })
+        self.map
+            .hinges()
+            .iter()
+            .any(|hinge| hinge.activation(z).abs() <= ON_BORDER * (norm(&hinge.normal) * length + hinge.bias.abs()))
     }
 
     /// Below this length, a coordinate of this map is rounding.
     fn smallest_scale(&self) -> f64 {
-        let folds = self
-            .map
-            .hinges()
-            .iter()
-            .map(|hinge| hinge.bias.abs() / norm(&hinge.normal));
-        let nearest_fold = folds
-            .filter(|&distance| distance > 0.0)
-            .fold(f64::INFINITY, f64::min);
-        if nearest_fold.is_finite() {
-            nearest_fold
-        } else {
-            f64::MIN_POSITIVE
-        }
+        let folds = self.map.hinges().iter().map(|hinge| hinge.bias.abs() / norm(&hinge.normal));
+        let nearest_fold = folds.filter(|&distance| distance > 0.0).fold(f64::INFINITY, f64::min);
+        if nearest_fold.is_finite() { nearest_fold } else { f64::MIN_POSITIVE }
     }
 
     /// Tells a region without fixed points from one that holds a line or plane of them.
-    fn examine_degenerate(
-        &mut self,
-        region: &ActivationPattern,
-        balance: &DMatrix<f64>,
-        offset: &DVector<f64>,
-    ) {
+    fn examine_degenerate(&mut self, region: &ActivationPattern, balance: &DMatrix<f64>, offset: &DVector<f64>) {
         let Some(solutions) = solve_singular(balance, offset) else {
             self.unanswered += 1;
             return;
@@ -260,10 +205,7 @@ impl<'a> RegionSolver<'a> {
             Some(inside) => {
                 self.unanswered += 1;
                 let directions = directions.iter().map(|d| d.as_slice().to_vec()).collect();
-                self.continua.push(Continuum {
-                    location: inside,
-                    directions,
-                });
+                self.continua.push(Continuum { location: inside, directions });
             }
             // On a line the answer is exact; in a plane, only a point inside is proof.
             None if directions.len() > 1 => self.unanswered += 1,
@@ -272,12 +214,7 @@ impl<'a> RegionSolver<'a> {
     }
 
     /// A point of `point + span(directions)` inside `region`.
-    fn meets(
-        &self,
-        region: &ActivationPattern,
-        point: &DVector<f64>,
-        directions: &[DVector<f64>],
-    ) -> Option<Vec<f64>> {
+    fn meets(&self, region: &ActivationPattern, point: &DVector<f64>, directions: &[DVector<f64>]) -> Option<Vec<f64>> {
         let mut at = point.clone();
         // Along each direction in turn, move to the middle of the stretch that the region leaves free.
         for direction in directions {
@@ -307,8 +244,7 @@ impl<'a> RegionSolver<'a> {
 
     /// The findings, in an order that does not depend on how they were found.
     pub fn report(mut self, regions_visited: usize, every_region: bool) -> FixedPointSearch {
-        self.found
-            .sort_by(|a, b| lexicographic(&a.location, &b.location));
+        self.found.sort_by(|a, b| lexicographic(&a.location, &b.location));
         FixedPointSearch {
             found: self.found,
             continua: self.continua,
@@ -327,9 +263,5 @@ const POLISH_ROUNDS: usize = 4;
 const LONGEST_PATH: usize = 5_000;
 
 fn lexicographic(a: &[f64], b: &[f64]) -> std::cmp::Ordering {
-    a.iter()
-        .zip(b)
-        .map(|(x, y)| x.total_cmp(y))
-        .find(|order| order.is_ne())
-        .unwrap_or(std::cmp::Ordering::Equal)
+    a.iter().zip(b).map(|(x, y)| x.total_cmp(y)).find(|order| order.is_ne()).unwrap_or(std::cmp::Ordering::Equal)
 }

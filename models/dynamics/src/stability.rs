@@ -36,9 +36,7 @@ impl Stability {
             (0, 0) => Self::Stable,
             (0, _) => Self::Marginal,
             _ if expanding == multipliers.len() => Self::Unstable,
-            _ => Self::Saddle {
-                unstable_dims: expanding,
-            },
+            _ => Self::Saddle { unstable_dims: expanding },
         }
     }
 }
@@ -60,11 +58,7 @@ mod tests {
 
     fn check(moduli: &[f64], expected: Stability) {
         let multipliers: Vec<_> = moduli.iter().map(|&re| Complex::new(re, 0.0)).collect();
-        assert_eq!(
-            Stability::from_multipliers(&multipliers, 1e-6),
-            expected,
-            "{moduli:?}"
-        );
+        assert_eq!(Stability::from_multipliers(&multipliers, 1e-6), expected, "{moduli:?}");
     }
 
     #[test]

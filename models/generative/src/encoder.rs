@@ -128,8 +128,7 @@ impl Convolution {
 
     fn encode(&self, counts: &Tensor) -> Result<Posterior> {
         let windows = self.windows(counts)?;
-        let features =
-            data_times_matrix(&windows, &self.kernel_weight)?.broadcast_add(&self.kernel_bias)?.tanh()?;
+        let features = data_times_matrix(&windows, &self.kernel_weight)?.broadcast_add(&self.kernel_bias)?.tanh()?;
         let head = times_matrix(&features, &self.head_weight)?.broadcast_add(&self.head_bias)?;
         let mean = head.narrow(D::Minus1, 0, self.latent)?.contiguous()?;
         let log_std = head.narrow(D::Minus1, self.latent, self.latent)?.contiguous()?;

@@ -48,8 +48,8 @@ impl Observation {
                 let rows: Vec<f32> = training.transpose().iter().map(|&v| v as f32).collect();
                 let principal = crate::Projection::principal(&rows, observed_dim, latent_dim);
                 let scores = principal.apply(&rows);
-                let mut weight = crate::random::normal_tensor(rng, &[observed_dim, latent_dim], 0.01)?
-                    .to_vec2::<f32>()?;
+                let mut weight =
+                    crate::random::normal_tensor(rng, &[observed_dim, latent_dim], 0.01)?.to_vec2::<f32>()?;
                 for component in 0..principal.n_components() {
                     let std = scores.column(component).variance().sqrt();
                     for (channel, row) in weight.iter_mut().enumerate() {
@@ -59,7 +59,11 @@ impl Observation {
                 Ok(Self {
                     kind,
                     weight: Var::from_tensor(&tensor(weight.concat(), (observed_dim, latent_dim))?)?,
-                    bias: Var::from_vec(mean.iter().map(|&m| m as f32).collect::<Vec<_>>(), observed_dim, &Device::Cpu)?,
+                    bias: Var::from_vec(
+                        mean.iter().map(|&m| m as f32).collect::<Vec<_>>(),
+                        observed_dim,
+                        &Device::Cpu,
+                    )?,
                     log_std: Some(Var::from_tensor(&Tensor::full(-0.5f32, observed_dim, &Device::Cpu)?)?),
                 })
             }

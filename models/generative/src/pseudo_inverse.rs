@@ -23,8 +23,7 @@ impl CustomOp1 for PseudoInverse {
 
     fn cpu_fwd(&self, storage: &CpuStorage, layout: &Layout) -> Result<(CpuStorage, Shape)> {
         let (n, m) = layout.shape().dims2()?;
-        let (CpuStorage::F32(values), Some((start, end))) = (storage, layout.contiguous_offsets())
-        else {
+        let (CpuStorage::F32(values), Some((start, end))) = (storage, layout.contiguous_offsets()) else {
             bail!("need a contiguous f32 matrix");
         };
         let b = DMatrix::from_row_iterator(n, m, values[start..end].iter().map(|&v| f64::from(v)));

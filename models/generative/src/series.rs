@@ -19,21 +19,20 @@ pub struct Series {
 pub enum SeriesError {
     #[error("need finite observations, found {value} at time {time}, channel {channel}")]
     NotFinite { value: f32, time: usize, channel: usize },
-    #[error("need whole rows of {n_channels} channels and {n_inputs} inputs, found {observed} observations and {inputs} inputs")]
+    #[error(
+        "need whole rows of {n_channels} channels and {n_inputs} inputs, found {observed} observations and {inputs} inputs"
+    )]
     Ragged { n_channels: usize, n_inputs: usize, observed: usize, inputs: usize },
     #[error("need at least {needed} time steps to fit and judge, found {found}")]
     TooShort { needed: usize, found: usize },
-    #[error("need fractions in (0, 1), with validation inside the training part, found train {train} and validation {validation}")]
+    #[error(
+        "need fractions in (0, 1), with validation inside the training part, found train {train} and validation {validation}"
+    )]
     BadSplit { train: f64, validation: f64 },
 }
 
 impl Series {
-    pub fn new(
-        observed: Vec<f32>,
-        n_channels: usize,
-        inputs: Vec<f32>,
-        n_inputs: usize,
-    ) -> Result<Self, SeriesError> {
+    pub fn new(observed: Vec<f32>, n_channels: usize, inputs: Vec<f32>, n_inputs: usize) -> Result<Self, SeriesError> {
         let whole = n_channels > 0
             && observed.len() % n_channels == 0
             && inputs.len() == observed.len() / n_channels.max(1) * n_inputs;

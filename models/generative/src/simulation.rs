@@ -95,9 +95,8 @@ impl FrozenModel {
     pub fn observe(&self, z: &[f64]) -> Vec<f64> {
         (0..self.weight.nrows())
             .map(|channel| {
-                let linear = z.iter().enumerate().fold(self.bias[channel], |sum, (i, z)| {
-                    sum + self.weight[(channel, i)] * z
-                });
+                let linear =
+                    z.iter().enumerate().fold(self.bias[channel], |sum, (i, z)| sum + self.weight[(channel, i)] * z);
                 match self.observation {
                     ObservationKind::Gaussian => linear,
                     ObservationKind::Poisson => rate(linear),

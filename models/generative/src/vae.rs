@@ -35,7 +35,9 @@ pub enum ModelError {
     EmptyModel { latent: usize, hidden: usize, observed: usize },
     #[error("need a convolutional encoder for Poisson observations, found the pseudo-inverse")]
     PseudoInverseOfCounts,
-    #[error("need at most as many latent dimensions as observed ones for the pseudo-inverse, found {latent} of {observed}")]
+    #[error(
+        "need at most as many latent dimensions as observed ones for the pseudo-inverse, found {latent} of {observed}"
+    )]
     MoreLatentThanObserved { latent: usize, observed: usize },
     #[error("need a tensor {name:?} of shape {needed:?}, found {found}")]
     Weights { name: String, needed: Vec<usize>, found: String },
@@ -123,9 +125,7 @@ impl SequenceVae {
         let shape = LatentShape { latent_dim: latent, hidden_dim: hidden, input_dim: series.n_inputs };
         let process_log_std = match plan.encoder {
             EncoderPlan::PseudoInverse => None,
-            EncoderPlan::Convolutional { .. } => {
-                Some(Var::from_tensor(&Tensor::full(-1.0f32, latent, &Device::Cpu)?)?)
-            }
+            EncoderPlan::Convolutional { .. } => Some(Var::from_tensor(&Tensor::full(-1.0f32, latent, &Device::Cpu)?)?),
         };
         Ok(Self {
             latent: LatentParameters::init(rng, plan.family, shape)?,
@@ -156,9 +156,8 @@ impl SequenceVae {
         let reconstruction = self.observation.log_prob(&targets, &reached)?.mean_all()?.neg()?;
         let half_log_tau = 0.5 * TAU.ln();
         let scaled = (reached - states)?.broadcast_mul(&process_log_std.neg()?.exp()?)?;
-        let consistency = ((scaled.sqr()? * 0.5)?.broadcast_add(process_log_std)? + half_log_tau)?
-            .sum(D::Minus1)?
-            .mean_all()?;
+        let consistency =
+            ((scaled.sqr()? * 0.5)?.broadcast_add(process_log_std)? + half_log_tau)?.sum(D::Minus1)?.mean_all()?;
         let entropy = (log_std.narrow(1, 1, n_steps)? + (0.5 + half_log_tau))?.sum(D::Minus1)?.mean_all()?;
         Ok(ElboTerms {
             prediction,
@@ -234,8 +233,7 @@ impl SequenceVae {
 
     fn named(&self) -> Vec<(String, &Var)> {
         let prefixed = |part: &'static str| move |(name, var)| (format!("{part}.{name}"), var);
-        let mut named: Vec<(String, &Var)> =
-            self.latent.named().into_iter().map(prefixed("latent")).collect();
+        let mut named: Vec<(String, &Var)> = self.latent.named().into_iter().map(prefixed("latent")).collect();
         named.extend(self.encoder.named().into_iter().map(prefixed("encoder")));
         named.extend(self.observation.named().into_iter().map(prefixed("observation")));
         named.extend(self.process_log_std.as_ref().map(|var| ("prior.log_std".to_string(), var)));
@@ -253,7 +251,8 @@ impl SequenceVae {
         tensors.insert("projection.axes".into(), Tensor::from_vec(axes_rows, axes.shape(), &Device::Cpu)?);
         tensors.insert("projection.mean".into(), Tensor::from_vec(mean.clone(), mean.len(), &Device::Cpu)?);
         let noise_rows: Vec<f64> = self.noise.cholesky.transpose().iter().copied().collect();
-        tensors.insert("noise.cholesky".into(), Tensor::from_vec(noise_rows, self.noise.cholesky.shape(), &Device::Cpu)?);
+        tensors
+            .insert("noise.cholesky".into(), Tensor::from_vec(noise_rows, self.noise.cholesky.shape(), &Device::Cpu)?);
         tensors.insert("noise.used".into(), Tensor::new(&[f64::from(u8::from(self.noise.used))], &Device::Cpu)?);
         tensors.insert("projection.scale".into(), Tensor::new(&[*scale, *explained], &Device::Cpu)?);
         Ok(tensors)
@@ -297,11 +296,9 @@ impl SequenceVae {
             observation: Observation::init(&mut rng, plan.observation, &blank, plan.latent_dim)?,
             process_log_std: match plan.encoder {
                 EncoderPlan::PseudoInverse => None,
-                EncoderPlan::Convolutional { .. } => Some(Var::zeros(
-                    plan.latent_dim,
-                    candle_core::DType::F32,
-                    &Device::Cpu,
-                )?),
+                EncoderPlan::Convolutional { .. } => {
+                    Some(Var::zeros(plan.latent_dim, candle_core::DType::F32, &Device::Cpu)?)
+                }
             },
             projection,
             noise,

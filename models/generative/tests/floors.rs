@@ -10,10 +10,8 @@ use rand::SeedableRng;
 use rand_chacha::ChaCha8Rng;
 
 fn benchmark(name: &str) -> Option<DMatrix<f64>> {
-    let root = std::env::var_os("NULLCLINE_DATA").map_or_else(
-        || PathBuf::from(concat!(env!("CARGO_MANIFEST_DIR"), "/../../../shared/data")),
-        PathBuf::from,
-    );
+    let root = std::env::var_os("NULLCLINE_DATA")
+        .map_or_else(|| PathBuf::from(concat!(env!("CARGO_MANIFEST_DIR"), "/../../../shared/data")), PathBuf::from);
     let path = root.join("benchmarks").join(name);
     if !path.exists() {
         println!("skipped: {} is not here", path.display());

@@ -63,7 +63,12 @@ fn split(series: &Series) -> Split {
     Split::new(series.n_times(), &SplitPlan::default()).unwrap()
 }
 
-fn fit(series: &Series, model: &ModelPlan, plan: &TrainPlan, resume: Option<Checkpoint>) -> Result<Trained, TrainError> {
+fn fit(
+    series: &Series,
+    model: &ModelPlan,
+    plan: &TrainPlan,
+    resume: Option<Checkpoint>,
+) -> Result<Trained, TrainError> {
     let judge_plan = JudgePlan::default();
     train(5, series, &split(series), model, plan, &judge_plan, resume, &mut |_, _| ControlFlow::Continue(()))
 }
@@ -107,10 +112,11 @@ fn check_resume(series: &Series, model: &ModelPlan) {
     let plan = TrainPlan { epochs: 8, batches_per_epoch: 5, validate_every: 2, ..TrainPlan::default() };
     let whole = fit(series, model, &plan, None).unwrap();
     let mut saved: Option<Checkpoint> = None;
-    let stopped = train(5, series, &split(series), model, &plan, &JudgePlan::default(), None, &mut |record, checkpoint| {
-        saved = checkpoint.cloned().or(saved.take());
-        if record.epoch == 5 { ControlFlow::Break(()) } else { ControlFlow::Continue(()) }
-    });
+    let stopped =
+        train(5, series, &split(series), model, &plan, &JudgePlan::default(), None, &mut |record, checkpoint| {
+            saved = checkpoint.cloned().or(saved.take());
+            if record.epoch == 5 { ControlFlow::Break(()) } else { ControlFlow::Continue(()) }
+        });
     assert!(matches!(stopped, Err(TrainError::Stopped { epoch: 5 })));
     let saved = saved.unwrap();
     assert_eq!(saved.history.len(), 4);
@@ -118,7 +124,10 @@ fn check_resume(series: &Series, model: &ModelPlan) {
     assert_eq!(whole.history, resumed.history);
     let weights = |trained: &Trained| {
         let tensors = trained.model.to_tensors().unwrap();
-        tensors.iter().map(|(name, tensor)| format!("{name} {tensor:?} {}", tensor.flatten_all().unwrap())).collect::<Vec<_>>()
+        tensors
+            .iter()
+            .map(|(name, tensor)| format!("{name} {tensor:?} {}", tensor.flatten_all().unwrap()))
+            .collect::<Vec<_>>()
     };
     assert_eq!(weights(&whole), weights(&resumed));
 }

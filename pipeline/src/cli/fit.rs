@@ -166,12 +166,17 @@ fn load(arguments: &FitArguments, plan: &RunPlan) -> Result<(Series, Split, Vec<
     let array = read_array(&arguments.series)?;
     let n_channels = array.names.len();
     let mut values = array.values;
-    let mut split = Split::new(array.n_times, &plan.split)
-        .with_context(|| format!("{}", arguments.series.display()))?;
+    let mut split =
+        Split::new(array.n_times, &plan.split).with_context(|| format!("{}", arguments.series.display()))?;
     if let Some(path) = &arguments.test {
         let test = read_array(path)?;
         if test.names.len() != n_channels {
-            bail!("need {n_channels} channels as in {}, found {} in {}", arguments.series.display(), test.names.len(), path.display());
+            bail!(
+                "need {n_channels} channels as in {}, found {} in {}",
+                arguments.series.display(),
+                test.names.len(),
+                path.display()
+            );
         }
         let n_fit = ((1.0 - plan.split.validation_fraction) * array.n_times as f64).round() as usize;
         split = Split {
@@ -187,8 +192,8 @@ fn load(arguments: &FitArguments, plan: &RunPlan) -> Result<(Series, Split, Vec<
         bail!("need whole counts for Poisson observations, found {bad} in {}", arguments.series.display());
     }
     let observed = values.iter().map(|&value| value as f32).collect();
-    let series = Series::new(observed, n_channels, Vec::new(), 0)
-        .with_context(|| format!("{}", arguments.series.display()))?;
+    let series =
+        Series::new(observed, n_channels, Vec::new(), 0).with_context(|| format!("{}", arguments.series.display()))?;
     Ok((series, split, array.names))
 }
 
@@ -231,7 +236,14 @@ fn model_plan(arguments: &FitArguments, plan: &RunPlan, n_channels: usize) -> Mo
 
 fn print(answer: &Answer) -> Result<()> {
     let number = |value: Option<f64>| value.map_or("–".to_string(), |value| format!("{value:.4}"));
-    say!("{} with {} parameters, trained in {:.1} s, chosen at epoch {} of {}", answer.model, answer.parameters, answer.seconds, answer.chosen_epoch, answer.epochs)?;
+    say!(
+        "{} with {} parameters, trained in {:.1} s, chosen at epoch {} of {}",
+        answer.model,
+        answer.parameters,
+        answer.seconds,
+        answer.chosen_epoch,
+        answer.epochs
+    )?;
     say!("{:<26}{:>10}{:>10}{:>10}{:>12}", "", "D_stsp", "D_H", format!("PE({})", answer.pe.n), "bits/spike")?;
     let row = |name: &str, d_stsp, d_h, pe, bits| {
         say!("{name:<26}{:>10}{:>10}{:>10}{:>12}", number(d_stsp), number(d_h), number(pe), number(bits))

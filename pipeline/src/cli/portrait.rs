@@ -63,7 +63,12 @@ fn read_map(path: &std::path::Path) -> Result<PiecewiseLinearMap> {
 
 fn print(found: &PortraitJson) -> Result<()> {
     let how = if found.fixed_points_complete { "all of them" } else { "those a search found" };
-    say!("{} dimensions, {} fixed points ({how}; {} linear regions visited)", found.dim, found.fixed_points.len(), found.regions_visited)?;
+    say!(
+        "{} dimensions, {} fixed points ({how}; {} linear regions visited)",
+        found.dim,
+        found.fixed_points.len(),
+        found.regions_visited
+    )?;
     for (n, point) in (1..).zip(&found.fixed_points) {
         let radius = point.multipliers.first().map_or(f64::NAN, |[re, im]| re.hypot(*im));
         let z: Vec<String> = point.z.iter().map(|z| format!("{z:.4}")).collect();
@@ -71,12 +76,21 @@ fn print(found: &PortraitJson) -> Result<()> {
     }
     say!("{}", describe_attractors(found))?;
     for (n, attractor) in (1..).zip(&found.attractors) {
-        let exponent = attractor.lyapunov.first().copied().flatten().map_or("−∞".to_string(), |l| format!("{l:.5}"));
+        let exponent =
+            attractor.lyapunov.first().copied().flatten().map_or("−∞".to_string(), |l| format!("{l:.5}"));
         let [low, high] = attractor.basin_ci;
         say!(
             "  A{n}  {:<14} exponent {exponent} nats/step  basin {:.1} % ({:.1}–{:.1} %)",
-            attractor.kind, 100.0 * attractor.basin_fraction, 100.0 * low, 100.0 * high
+            attractor.kind,
+            100.0 * attractor.basin_fraction,
+            100.0 * low,
+            100.0 * high
         )?;
     }
-    say!("{:.1} % diverged, {:.1} % undecided of {} starts", 100.0 * found.diverged, 100.0 * found.undecided, found.n_starts)
+    say!(
+        "{:.1} % diverged, {:.1} % undecided of {} starts",
+        100.0 * found.diverged,
+        100.0 * found.undecided,
+        found.n_starts
+    )
 }

@@ -115,27 +115,45 @@ pub fn run(arguments: &RunArguments) -> Result<Outcome> {
     }
 }
 
+/// A finished OUT_DIR, and how to look at it.
+#[derive(Args)]
+struct FinishedRun {
+    /// Folder that participant level wrote
+    out_dir: PathBuf,
+    /// Run file (TOML) instead of the settings that OUT_DIR was made with
+    #[arg(long, value_name = "FILE")]
+    config: Option<PathBuf>,
+    #[command(flatten)]
+    groups: GroupArguments,
+    /// Answer in JSON
+    #[arg(long)]
+    json: bool,
+}
+
+impl FinishedRun {
+    fn plan(&self) -> Result<RunPlan> {
+        let mut plan = match &self.config {
+            Some(path) => RunPlan::read(path)?,
+            None => plan_of(&self.out_dir)?,
+        };
+        self.groups.apply(&mut plan);
+        plan.checked()
+    }
+}
+
 /// Compare the groups of a finished OUT_DIR again
 #[derive(Args)]
 #[command(after_help = "Example:
   nullcline compare out/ --group-column sex --control F --covariates age")]
 pub struct CompareArguments {
-    out_dir: PathBuf,
-    #[arg(long, value_name = "FILE")]
-    config: Option<PathBuf>,
     #[command(flatten)]
-    groups: GroupArguments,
-    /// Print the comparison as JSON
-    #[arg(long)]
-    json: bool,
+    finished: FinishedRun,
 }
 
-pub fn compare(arguments: &CompareArguments) -> Result<Outcome> {
-    let mut plan = settings(&arguments.config, &arguments.out_dir)?;
-    arguments.groups.apply(&mut plan);
-    let result = group_level(&arguments.out_dir, None, &plan.checked()?)?;
-    if arguments.json {
-        let path = arguments.out_dir.join("group/group_desc-comparison_statistics.json");
+pub fn compare(CompareArguments { finished }: &CompareArguments) -> Result<Outcome> {
+    let result = group_level(&finished.out_dir, None, &finished.plan()?)?;
+    if finished.json {
+        let path = finished.out_dir.join("group/group_desc-comparison_statistics.json");
         super::print_json(&crate::outputs::read_json::<serde_json::Value>(&path)?)?;
         return Ok(result.outcome);
     }
@@ -147,32 +165,17 @@ pub fn compare(arguments: &CompareArguments) -> Result<Outcome> {
 #[command(after_help = "Example:
   nullcline report out/")]
 pub struct ReportArguments {
-    out_dir: PathBuf,
-    #[arg(long, value_name = "FILE")]
-    config: Option<PathBuf>,
     #[command(flatten)]
-    groups: GroupArguments,
-    /// Print the paths of the pages as JSON
-    #[arg(long)]
-    json: bool,
+    finished: FinishedRun,
 }
 
-pub fn report(arguments: &ReportArguments) -> Result<Outcome> {
-    let mut plan = settings(&arguments.config, &arguments.out_dir)?;
-    arguments.groups.apply(&mut plan);
-    let pages = report_level(&arguments.out_dir, None, &plan.checked()?)?;
-    match arguments.json {
+pub fn report(ReportArguments { finished }: &ReportArguments) -> Result<Outcome> {
+    let pages = report_level(&finished.out_dir, None, &finished.plan()?)?;
+    match finished.json {
         true => super::print_json(&serde_json::json!({ "pages": pages }))?,
         false => pages.iter().try_for_each(|page| say!("{}", page.display()))?,
     }
     Ok(Outcome::Complete)
-}
-
-fn settings(config: &Option<PathBuf>, out_dir: &std::path::Path) -> Result<RunPlan> {
-    match config {
-        Some(path) => RunPlan::read(path),
-        None => plan_of(out_dir),
-    }
 }
 
 pub fn tell(result: GroupResult) -> Result<Outcome> {

@@ -30,7 +30,8 @@ struct Weights {
 /// The map whose weights `path` holds: shPLRNN, clippedShPLRNN, ALRNN or PLRNN.
 pub fn read_weights(path: &Path) -> Result<PiecewiseLinearMap> {
     let text = std::fs::read_to_string(path).with_context(|| format!("need weights in {}", path.display()))?;
-    let weights: Weights = serde_json::from_str(&text).with_context(|| format!("need weights in JSON in {}", path.display()))?;
+    let weights: Weights =
+        serde_json::from_str(&text).with_context(|| format!("need weights in JSON in {}", path.display()))?;
     let map = || -> Result<PiecewiseLinearMap> {
         let m = weights.a.len();
         Ok(match weights.family.as_str() {
@@ -45,9 +46,16 @@ pub fn read_weights(path: &Path) -> Result<PiecewiseLinearMap> {
             }
             "ALRNN" => {
                 let n_relu = *weights.p.as_ref().context("need the number of relu units \"P\"")?;
-                PiecewiseLinearMap::almost_linear(&weights.a, &matrix(&weights.w, "W")?, field(&weights.h, "h")?, n_relu)?
+                PiecewiseLinearMap::almost_linear(
+                    &weights.a,
+                    &matrix(&weights.w, "W")?,
+                    field(&weights.h, "h")?,
+                    n_relu,
+                )?
             }
-            "PLRNN" => PiecewiseLinearMap::piecewise_linear(&weights.a, &matrix(&weights.w, "W")?, field(&weights.h, "h")?)?,
+            "PLRNN" => {
+                PiecewiseLinearMap::piecewise_linear(&weights.a, &matrix(&weights.w, "W")?, field(&weights.h, "h")?)?
+            }
             other => bail!("need the type shPLRNN, clippedShPLRNN, ALRNN or PLRNN, found {other:?} of {m} dimensions"),
         })
     };

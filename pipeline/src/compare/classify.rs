@@ -60,22 +60,10 @@ pub(super) fn cross_validate(
     let mut order: Vec<usize> = (0..is_other.len()).collect();
     let sets: Vec<(&str, Vec<&[f64]>)> = sets
         .iter()
-        .map(|set| {
-            (
-                set.name,
-                set.columns
-                    .iter()
-                    .map(Vec::as_slice)
-                    .filter(|c| varies(c))
-                    .collect(),
-            )
-        })
+        .map(|set| (set.name, set.columns.iter().map(Vec::as_slice).filter(|c| varies(c)).collect()))
         .filter(|(_, columns): &(_, Vec<&[f64]>)| !columns.is_empty())
         .collect();
-    let observed: Vec<Score> = sets
-        .iter()
-        .map(|(_, columns)| trials.score(columns, &order))
-        .collect();
+    let observed: Vec<Score> = sets.iter().map(|(_, columns)| trials.score(columns, &order)).collect();
 
     let n_permutations = n_permutations.min(MAX_PERMUTATIONS);
     let mut n_as_good = vec![0; sets.len()];
@@ -121,8 +109,7 @@ struct Split {
 impl<'a> Trials<'a> {
     /// Deals each group in turn over the folds, so that every fold holds some of both.
     fn deal(rng: &mut ChaCha8Rng, is_other: &'a [bool]) -> Self {
-        let (mut other, mut control): (Vec<usize>, Vec<usize>) =
-            (0..is_other.len()).partition(|&i| is_other[i]);
+        let (mut other, mut control): (Vec<usize>, Vec<usize>) = (0..is_other.len()).partition(|&i| is_other[i]);
         let n_folds = other.len().min(control.len()).min(MAX_FOLDS);
         let mut splits = Vec::new();
         for _ in 0..N_REPEATS {
@@ -145,21 +132,13 @@ impl<'a> Trials<'a> {
     fn score(&self, columns: &[&[f64]], order: &[usize]) -> Score {
         let mut tally = Tally::default();
         for split in &self.splits {
-            let scales: Vec<Scale> = columns
-                .iter()
-                .map(|column| Scale::of(column, &split.training, order))
-                .collect();
+            let scales: Vec<Scale> = columns.iter().map(|column| Scale::of(column, &split.training, order)).collect();
             let table = |subjects: &[usize]| {
                 DMatrix::from_fn(subjects.len(), columns.len(), |row, j| {
                     scales[j].apply(columns[j][order[subjects[row]]])
                 })
             };
-            let labels = |subjects: &[usize]| {
-                subjects
-                    .iter()
-                    .map(|&i| self.is_other[i])
-                    .collect::<Vec<_>>()
-            };
+            let labels = |subjects: &[usize]| subjects.iter().map(|&i| self.is_other[i]).collect::<Vec<_>>();
             let model = Logistic::fit(&table(&split.training), &labels(&split.training), PENALTY);
             let log_odds = model.log_odds(&table(&split.held_out));
             tally.add(log_odds.as_slice(), &labels(&split.held_out));
@@ -176,31 +155,17 @@ struct Scale {
 
 impl Scale {
     fn of(column: &[f64], training: &[usize], order: &[usize]) -> Self {
-        let known: Vec<f64> = training
-            .iter()
-            .map(|&i| column[order[i]])
-            .filter(|v| v.is_finite())
-            .collect();
+        let known: Vec<f64> = training.iter().map(|&i| column[order[i]]).filter(|v| v.is_finite()).collect();
         if known.len() < 2 || is_constant(&known) {
-            return Self {
-                mean: 0.0,
-                sd: f64::INFINITY,
-            };
+            return Self { mean: 0.0, sd: f64::INFINITY };
         }
-        Self {
-            mean: mean(&known),
-            sd: standard_deviation(&known),
-        }
+        Self { mean: mean(&known), sd: standard_deviation(&known) }
     }
 
     /// In training standard deviations; a missing value becomes the training mean, which is 0, and
     /// so does everything when the training subjects did not vary.
     fn apply(&self, value: f64) -> f64 {
-        if value.is_finite() && self.sd.is_finite() {
-            (value - self.mean) / self.sd
-        } else {
-            0.0
-        }
+        if value.is_finite() && self.sd.is_finite() { (value - self.mean) / self.sd } else { 0.0 }
     }
 }
 
@@ -219,9 +184,7 @@ impl Tally {
     fn add(&mut self, log_odds: &[f64], is_other: &[bool]) {
         let of_group = |wanted: bool| {
             let rows = log_odds.iter().zip(is_other);
-            rows.filter(move |&(_, &other)| other == wanted)
-                .map(|(&odds, _)| odds)
-                .collect::<Vec<f64>>()
+            rows.filter(move |&(_, &other)| other == wanted).map(|(&odds, _)| odds).collect::<Vec<f64>>()
         };
         let (control, other) = (of_group(false), of_group(true));
         self.n_control += control.len() as f64;
@@ -230,17 +193,13 @@ impl Tally {
         self.right_control += control.iter().map(|&odds| win(0.0, odds)).sum::<f64>();
         self.right_other += other.iter().map(|&odds| win(odds, 0.0)).sum::<f64>();
         for &of_other in &other {
-            self.pairs_won += control
-                .iter()
-                .map(|&of_control| win(of_other, of_control))
-                .sum::<f64>();
+            self.pairs_won += control.iter().map(|&of_control| win(of_other, of_control)).sum::<f64>();
         }
     }
 
     fn score(&self) -> Score {
         Score {
-            balanced_accuracy: 0.5
-                * (self.right_control / self.n_control + self.right_other / self.n_other),
+            balanced_accuracy: 0.5 * (self.right_control / self.n_control + self.right_other / self.n_other),
             auc: self.pairs_won / self.n_pairs,
         }
     }
@@ -259,24 +218,10 @@ mod tests {
     use super::*;
     use crate::compare::tests::{assert_close, noise};
 
-    fn scores(
-        seed: u64,
-        is_other: &[bool],
-        columns: Vec<Vec<f64>>,
-        n: usize,
-    ) -> Vec<ClassifierScore> {
-        let set = Predictors {
-            name: "dynamics",
-            columns,
-        };
+    fn scores(seed: u64, is_other: &[bool], columns: Vec<Vec<f64>>, n: usize) -> Vec<ClassifierScore> {
+        let set = Predictors { name: "dynamics", columns };
         let mut chance = ChaCha8Rng::seed_from_u64(seed);
-        cross_validate(
-            &mut ChaCha8Rng::seed_from_u64(seed),
-            &mut chance,
-            is_other,
-            &[set],
-            n,
-        )
+        cross_validate(&mut ChaCha8Rng::seed_from_u64(seed), &mut chance, is_other, &[set], n)
     }
 
     fn unequal_groups(n: usize) -> Vec<bool> {
@@ -289,17 +234,12 @@ mod tests {
         let trials = Trials::deal(&mut ChaCha8Rng::seed_from_u64(1), &is_other);
         assert_eq!(trials.splits.len(), N_REPEATS * MAX_FOLDS);
         for repeat in trials.splits.chunks(MAX_FOLDS) {
-            let mut held_out: Vec<usize> = repeat
-                .iter()
-                .flat_map(|split| split.held_out.clone())
-                .collect();
+            let mut held_out: Vec<usize> = repeat.iter().flat_map(|split| split.held_out.clone()).collect();
             held_out.sort_unstable();
             assert_eq!(held_out, (0..23).collect::<Vec<_>>());
             for split in repeat {
                 for part in [&split.held_out, &split.training] {
-                    assert!(
-                        part.iter().any(|&i| is_other[i]) && part.iter().any(|&i| !is_other[i])
-                    );
+                    assert!(part.iter().any(|&i| is_other[i]) && part.iter().any(|&i| !is_other[i]));
                 }
                 assert!(matches!(split.held_out.len(), 4 | 5));
             }
@@ -315,9 +255,7 @@ mod tests {
         let n_studies = 60;
         for seed in 0..n_studies {
             let mut rng = ChaCha8Rng::seed_from_u64(seed);
-            let columns = (0..4)
-                .map(|_| (0..30).map(|_| noise(&mut rng)).collect())
-                .collect();
+            let columns = (0..4).map(|_| (0..30).map(|_| noise(&mut rng)).collect()).collect();
             let score = &scores(seed, &is_other, columns, 0)[0];
             accuracy += score.balanced_accuracy / n_studies as f64;
             area += score.auc / n_studies as f64;
@@ -330,10 +268,7 @@ mod tests {
     fn separated_groups_are_told_apart() {
         let mut rng = ChaCha8Rng::seed_from_u64(7);
         let is_other = unequal_groups(30);
-        let telling = is_other
-            .iter()
-            .map(|&other| noise(&mut rng) + if other { 8.0 } else { 0.0 })
-            .collect();
+        let telling = is_other.iter().map(|&other| noise(&mut rng) + if other { 8.0 } else { 0.0 }).collect();
         let useless = (0..30).map(|_| noise(&mut rng)).collect();
         let score = &scores(1, &is_other, vec![telling, useless], 99)[0];
         assert!(score.balanced_accuracy > 0.98 && score.auc > 0.999);
@@ -343,22 +278,10 @@ mod tests {
     #[test]
     fn missing_values_are_filled_and_empty_predictors_ignored() {
         let is_other = unequal_groups(30);
-        let column: Vec<f64> = (0..30)
-            .map(|i| {
-                if i % 7 == 0 {
-                    f64::NAN
-                } else {
-                    f64::from(u8::from(is_other[i]))
-                }
-            })
-            .collect();
+        let column: Vec<f64> =
+            (0..30).map(|i| if i % 7 == 0 { f64::NAN } else { f64::from(u8::from(is_other[i])) }).collect();
         let infinite = vec![f64::INFINITY; 30];
-        let score = &scores(
-            1,
-            &is_other,
-            vec![column, vec![f64::NAN; 30], vec![2.0; 30], infinite],
-            19,
-        )[0];
+        let score = &scores(1, &is_other, vec![column, vec![f64::NAN; 30], vec![2.0; 30], infinite], 19)[0];
         assert_eq!(score.n_predictors, 1);
         assert!(score.balanced_accuracy > 0.85);
     }
@@ -371,12 +294,7 @@ mod tests {
 
     #[test]
     fn two_subjects_a_group_are_enough_to_run() {
-        let score = &scores(
-            1,
-            &[true, false, true, false],
-            vec![vec![1.0, 0.0, 1.1, 0.1]],
-            9,
-        )[0];
+        let score = &scores(1, &[true, false, true, false], vec![vec![1.0, 0.0, 1.1, 0.1]], 9)[0];
         assert_close(score.balanced_accuracy, 1.0, 1e-12);
         // Any regrouping is the same one or splits the pairs; chance cannot be excluded.
         assert!(score.p_permutation >= 0.1);
@@ -387,10 +305,7 @@ mod tests {
         let mut rng = ChaCha8Rng::seed_from_u64(3);
         let is_other = unequal_groups(24);
         let column: Vec<f64> = (0..24).map(|_| noise(&mut rng)).collect();
-        let twice = ["dynamics", "simple statistics"].map(|name| Predictors {
-            name,
-            columns: vec![column.clone()],
-        });
+        let twice = ["dynamics", "simple statistics"].map(|name| Predictors { name, columns: vec![column.clone()] });
         let mut other_rng = ChaCha8Rng::seed_from_u64(4);
         let scores = cross_validate(&mut rng, &mut other_rng, &is_other, &twice, 49);
         assert_eq!(scores[0].balanced_accuracy, scores[1].balanced_accuracy);

@@ -26,24 +26,12 @@ impl<'a> Cohort<'a> {
     ) -> Result<Self, ComparisonError> {
         let mut sorted: Vec<&SubjectFeatures> = subjects.iter().collect();
         sorted.sort_by(|a, b| a.subject.cmp(&b.subject));
-        if let Some(pair) = sorted
-            .windows(2)
-            .find(|pair| pair[0].subject == pair[1].subject)
-        {
-            return Err(ComparisonError::RepeatedSubject {
-                subject: pair[0].subject.clone(),
-            });
+        if let Some(pair) = sorted.windows(2).find(|pair| pair[0].subject == pair[1].subject) {
+            return Err(ComparisonError::RepeatedSubject { subject: pair[0].subject.clone() });
         }
 
-        let levels: BTreeSet<&str> = sorted
-            .iter()
-            .map(|subject| subject.group.as_str())
-            .collect();
-        let others: Vec<&str> = levels
-            .iter()
-            .copied()
-            .filter(|level| *level != plan.control)
-            .collect();
+        let levels: BTreeSet<&str> = sorted.iter().map(|subject| subject.group.as_str()).collect();
+        let others: Vec<&str> = levels.iter().copied().filter(|level| *level != plan.control).collect();
         let [other] = others[..] else {
             return Err(not_two_groups(plan, &levels));
         };
@@ -51,22 +39,13 @@ impl<'a> Cohort<'a> {
             return Err(not_two_groups(plan, &levels));
         }
 
-        let (fitted, unfitted): (Vec<_>, Vec<_>) = sorted
-            .into_iter()
-            .partition(|subject| !subject.refits.is_empty());
-        notes.extend(
-            unfitted
-                .iter()
-                .map(|s| format!("{}: no faithful model; not compared", s.subject)),
-        );
+        let (fitted, unfitted): (Vec<_>, Vec<_>) = sorted.into_iter().partition(|subject| !subject.refits.is_empty());
+        notes.extend(unfitted.iter().map(|s| format!("{}: no faithful model; not compared", s.subject)));
 
         let cohort = Self {
             control: plan.control.clone(),
             other: other.to_string(),
-            is_other: fitted
-                .iter()
-                .map(|subject| subject.group == other)
-                .collect(),
+            is_other: fitted.iter().map(|subject| subject.group == other).collect(),
             subjects: fitted,
             // A standard deviation needs two.
             min_per_group: plan.min_per_group.max(2),
@@ -75,11 +54,7 @@ impl<'a> Cohort<'a> {
         for (group, found) in [(&cohort.control, n_control), (&cohort.other, n_other)] {
             if found < cohort.min_per_group {
                 let (needed, group) = (cohort.min_per_group, group.clone());
-                return Err(ComparisonError::GroupTooSmall {
-                    needed,
-                    found,
-                    group,
-                });
+                return Err(ComparisonError::GroupTooSmall { needed, found, group });
             }
         }
         Ok(cohort)
@@ -87,13 +62,12 @@ impl<'a> Cohort<'a> {
 
     /// How many of `rows` are controls, and how many are of the other group.
     pub(super) fn sizes(&self, rows: impl IntoIterator<Item = usize>) -> (usize, usize) {
-        rows.into_iter().fold((0, 0), |(control, other), row| {
-            if self.is_other[row] {
-                (control, other + 1)
-            } else {
-                (control + 1, other)
-            }
-        })
+        rows.into_iter().fold(
+            (0, 0),
+            |(control, other), row| {
+                if self.is_other[row] { (control, other + 1) } else { (control + 1, other) }
+            },
+        )
     }
 
     /// What `rows` lack for a comparison, in words; `None` when both groups are large enough.
@@ -116,9 +90,7 @@ impl<'a> Cohort<'a> {
         let refits = self.subjects.iter().flat_map(|subject| &subject.refits);
         // The mean of no refits is not a number, which is how a missing value is written.
         let subject_means = |name| self.over_refits(name).iter().map(|v| mean(v)).collect();
-        names(refits)
-            .map(|name| (name, subject_means(name)))
-            .collect()
+        names(refits).map(|name| (name, subject_means(name))).collect()
     }
 
     /// Finite values of one feature, one row per subject and one value per refit that has it.
@@ -134,10 +106,7 @@ impl<'a> Cohort<'a> {
     pub(super) fn not_finite(&self) -> BTreeMap<&'a str, usize> {
         let mut counts = BTreeMap::new();
         for subject in &self.subjects {
-            let maps = subject
-                .refits
-                .iter()
-                .chain([&subject.simple, &subject.covariates]);
+            let maps = subject.refits.iter().chain([&subject.simple, &subject.covariates]);
             for (name, _) in maps.flatten().filter(|(_, value)| !value.is_finite()) {
                 *counts.entry(name.as_str()).or_default() += 1;
             }
@@ -155,20 +124,14 @@ impl<'a> Cohort<'a> {
         self.column(name, |subject| &subject.covariates)
     }
 
-    fn column(
-        &self,
-        name: &str,
-        of: impl Fn(&SubjectFeatures) -> &BTreeMap<String, f64>,
-    ) -> Vec<f64> {
+    fn column(&self, name: &str, of: impl Fn(&SubjectFeatures) -> &BTreeMap<String, f64>) -> Vec<f64> {
         let value = |subject: &&SubjectFeatures| of(subject).get(name).copied().unwrap_or(f64::NAN);
         self.subjects.iter().map(value).collect()
     }
 }
 
 /// Every name once.
-fn names<'a>(
-    maps: impl Iterator<Item = &'a BTreeMap<String, f64>>,
-) -> impl Iterator<Item = &'a str> {
+fn names<'a>(maps: impl Iterator<Item = &'a BTreeMap<String, f64>>) -> impl Iterator<Item = &'a str> {
     let names: BTreeSet<&str> = maps.flat_map(BTreeMap::keys).map(String::as_str).collect();
     names.into_iter()
 }

@@ -32,9 +32,7 @@ impl fmt::Display for Unusable {
         out.write_str(match self {
             Self::Constant => "is the same for all subjects",
             Self::Collinear => "is a combination of the covariates before it",
-            Self::DeterminesGroup => {
-                "determines the group, so a difference between the groups cannot be told from it"
-            }
+            Self::DeterminesGroup => "determines the group, so a difference between the groups cannot be told from it",
         })
     }
 }
@@ -52,14 +50,8 @@ impl Design {
     ///
     /// Covariates enter in the given order; one that adds nothing, or with which the group could no
     /// longer be told apart, is left out. Costs `O(n q²)` for `q` covariates.
-    pub(super) fn new(
-        is_other: &[bool],
-        covariates: &[Vec<f64>],
-    ) -> Option<(Self, Vec<(usize, Unusable)>)> {
-        let indicator: Vec<f64> = is_other
-            .iter()
-            .map(|&other| f64::from(u8::from(other)))
-            .collect();
+    pub(super) fn new(is_other: &[bool], covariates: &[Vec<f64>]) -> Option<(Self, Vec<(usize, Unusable)>)> {
+        let indicator: Vec<f64> = is_other.iter().map(|&other| f64::from(u8::from(other))).collect();
         if indicator.is_empty() || is_constant(&indicator) {
             return None;
         }
@@ -84,11 +76,7 @@ impl Design {
                 }
             }
         }
-        let design = Self {
-            is_other: is_other.to_vec(),
-            covariates: basis,
-            group,
-        };
+        let design = Self { is_other: is_other.to_vec(), covariates: basis, group };
         (design.n_subjects() > design.n_parameters()).then_some((design, unusable))
     }
 
@@ -106,11 +94,7 @@ impl Design {
     }
 
     pub(super) fn exchange(&self) -> Exchange {
-        if self.covariates.is_empty() {
-            Exchange::Groups
-        } else {
-            Exchange::Everything
-        }
+        if self.covariates.is_empty() { Exchange::Groups } else { Exchange::Everything }
     }
 
     /// `y` less what the constant and the covariates explain; `None` when nothing is left.
@@ -125,15 +109,8 @@ impl Design {
     /// Fitting `Zγ̂ + e*` gives the same answer for any `γ̂`, so the fitted part is never added back.
     /// A reordered `e*` correlates with the covariates again, and that part leaves the total.
     pub(super) fn explained(&self, residuals: &[f64], sum_of_squares: f64) -> Explained {
-        let by_covariates: f64 = self
-            .covariates
-            .iter()
-            .map(|z| dot(z, residuals).powi(2))
-            .sum();
-        Explained {
-            by_group: dot(&self.group, residuals).powi(2),
-            total: (sum_of_squares - by_covariates).max(0.0),
-        }
+        let by_covariates: f64 = self.covariates.iter().map(|z| dot(z, residuals).powi(2)).sum();
+        Explained { by_group: dot(&self.group, residuals).powi(2), total: (sum_of_squares - by_covariates).max(0.0) }
     }
 
     /// The constant, the covariates, the group.
@@ -156,9 +133,7 @@ fn residuals(basis: &[Vec<f64>], centered_values: &[f64]) -> Vec<f64> {
     let mut left = centered_values.to_vec();
     for direction in basis.iter().chain(basis) {
         let along = dot(direction, &left);
-        left.iter_mut()
-            .zip(direction)
-            .for_each(|(v, d)| *v -= along * d);
+        left.iter_mut().zip(direction).for_each(|(v, d)| *v -= along * d);
     }
     left
 }
@@ -200,23 +175,13 @@ mod tests {
         assert!(Design::new(&[], &[]).is_none());
         assert!(Design::new(&[true, true], &[]).is_none());
         assert!(Design::new(&[true, false], &[]).is_none());
-        assert_eq!(
-            Design::new(&[true, false, false], &[])
-                .unwrap()
-                .0
-                .residual_dof(),
-            1
-        );
+        assert_eq!(Design::new(&[true, false, false], &[]).unwrap().0.residual_dof(), 1);
     }
 
     #[test]
     fn nothing_is_left_of_a_response_made_of_covariates() {
         let (design, _) = Design::new(&GROUP, &[AGE.to_vec()]).unwrap();
-        assert!(
-            design
-                .residuals(&AGE.map(|years| 3.0 - 0.2 * years))
-                .is_none()
-        );
+        assert!(design.residuals(&AGE.map(|years| 3.0 - 0.2 * years)).is_none());
         assert!(design.residuals(&[4.0; 6]).is_none());
     }
 }

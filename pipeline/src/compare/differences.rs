@@ -28,20 +28,11 @@ pub(super) fn differences(
     let mut by_rows: BTreeMap<Vec<usize>, Vec<&str>> = BTreeMap::new();
     for (&name, column) in family {
         let known: Vec<usize> = known_rows(column).collect();
-        let tested: Vec<usize> = adjustment
-            .rows
-            .iter()
-            .copied()
-            .filter(|&row| column[row].is_finite())
-            .collect();
+        let tested: Vec<usize> = adjustment.rows.iter().copied().filter(|&row| column[row].is_finite()).collect();
         if let Some(shortage) = cohort.shortage(&tested) {
-            notes.push(format!(
-                "{name}: {shortage} with the feature and every covariate; not compared"
-            ));
+            notes.push(format!("{name}: {shortage} with the feature and every covariate; not compared"));
         } else if is_constant(&at_rows(column, &known)) || is_constant(&at_rows(column, &tested)) {
-            notes.push(format!(
-                "{name}: no variation between subjects; not compared"
-            ));
+            notes.push(format!("{name}: no variation between subjects; not compared"));
         } else {
             by_rows.entry(tested).or_default().push(name);
         }
@@ -50,25 +41,17 @@ pub(super) fn differences(
     let mut p_of: BTreeMap<&str, f64> = BTreeMap::new();
     for (rows, names) in &by_rows {
         let Some(design) = adjustment.design(cohort, rows, &names.join(", "), notes) else {
-            notes.push(format!(
-                "{}: no degree of freedom left; not compared",
-                names.join(", ")
-            ));
+            notes.push(format!("{}: no degree of freedom left; not compared", names.join(", ")));
             continue;
         };
-        let columns: Vec<Vec<f64>> = names
-            .iter()
-            .map(|name| at_rows(&family[name], rows))
-            .collect();
+        let columns: Vec<Vec<f64>> = names.iter().map(|name| at_rows(&family[name], rows)).collect();
         let responses: Vec<&[Vec<f64>]> = columns.chunks(1).collect();
         let tests = freedman_lane(&mut rng(), &design, &responses, plan.n_permutations);
         for (&name, test) in names.iter().zip(tests) {
             if let Some(test) = test {
                 p_of.insert(name, test.p);
             } else {
-                notes.push(format!(
-                    "{name}: the covariates explain all of it; not compared"
-                ));
+                notes.push(format!("{name}: the covariates explain all of it; not compared"));
             }
         }
     }
@@ -80,15 +63,9 @@ pub(super) fn differences(
         .map(|((name, p), q)| {
             let described = describe(cohort, plan.alpha, name, &family[name]);
             if described.hedges_g.is_nan() {
-                notes.push(format!(
-                    "{name}: does not vary within either group, so it has no effect size"
-                ));
+                notes.push(format!("{name}: does not vary within either group, so it has no effect size"));
             }
-            FeatureDifference {
-                p_permutation: p,
-                q_fdr: q,
-                ..described
-            }
+            FeatureDifference { p_permutation: p, q_fdr: q, ..described }
         })
         .collect()
 }
@@ -96,14 +73,9 @@ pub(super) fn differences(
 /// Everything but the test: means, spreads, effect, AUC and the values themselves.
 fn describe(cohort: &Cohort, alpha: f64, name: &str, column: &[f64]) -> FeatureDifference {
     let known: Vec<usize> = known_rows(column).collect();
-    let (of_other, of_control): (Vec<usize>, Vec<usize>) =
-        known.iter().partition(|&&row| cohort.is_other[row]);
+    let (of_other, of_control): (Vec<usize>, Vec<usize>) = known.iter().partition(|&&row| cohort.is_other[row]);
     let (control, other) = (at_rows(column, &of_control), at_rows(column, &of_other));
-    let undefined = StandardisedDifference {
-        g: f64::NAN,
-        low: f64::NAN,
-        high: f64::NAN,
-    };
+    let undefined = StandardisedDifference { g: f64::NAN, low: f64::NAN, high: f64::NAN };
     let effect = hedges_g(&control, &other, alpha).unwrap_or(undefined);
     let value = |&row: &usize| SubjectValue {
         subject: cohort.subjects[row].subject.clone(),

@@ -25,18 +25,10 @@ pub(super) struct StandardisedDifference {
 ///
 /// Source: Hedges (1981), J. Educ. Stat. 6, 107–128; the interval: Steiger & Fouladi (1997), in
 /// What If There Were No Significance Tests?, 221–257.
-pub(super) fn hedges_g(
-    control: &[f64],
-    other: &[f64],
-    alpha: f64,
-) -> Option<StandardisedDifference> {
+pub(super) fn hedges_g(control: &[f64], other: &[f64], alpha: f64) -> Option<StandardisedDifference> {
     let (n_control, n_other) = (control.len() as f64, other.len() as f64);
     let dof = n_control + n_other - 2.0;
-    if control.is_empty()
-        || other.is_empty()
-        || dof < 2.0
-        || (is_constant(control) && is_constant(other))
-    {
+    if control.is_empty() || other.is_empty() || dof < 2.0 || (is_constant(control) && is_constant(other)) {
         return None;
     }
     let pooled_sd = ((squared_deviations(control) + squared_deviations(other)) / dof).sqrt();
@@ -46,11 +38,7 @@ pub(super) fn hedges_g(
     let t = difference / standard_error;
     let low = noncentrality_at(t, dof, 1.0 - alpha / 2.0)? * standard_error;
     let high = noncentrality_at(t, dof, alpha / 2.0)? * standard_error;
-    Some(StandardisedDifference {
-        g: bias_correction(dof as usize) * difference,
-        low,
-        high,
-    })
+    Some(StandardisedDifference { g: bias_correction(dof as usize) * difference, low, high })
 }
 
 /// Probability that a subject of the other group has the larger value; ties count half.
@@ -62,10 +50,7 @@ pub(super) fn hedges_g(
 /// Source: Mann & Whitney (1947), Ann. Math. Stat. 18, 50–60; as an area: Hanley & McNeil (1982),
 /// Radiology 143, 29–36.
 pub(super) fn auc(control: &[f64], other: &[f64]) -> f64 {
-    let wins: f64 = other
-        .iter()
-        .flat_map(|larger| control.iter().map(move |smaller| win(*larger, *smaller)))
-        .sum();
+    let wins: f64 = other.iter().flat_map(|larger| control.iter().map(move |smaller| win(*larger, *smaller))).sum();
     wins / (control.len() * other.len()) as f64
 }
 
@@ -86,14 +71,8 @@ pub(super) fn win(first: f64, second: f64) -> f64 {
 /// `r(2) = 1/√π` and `r(3) = √π/2`.
 fn bias_correction(dof: usize) -> f64 {
     let root_pi = std::f64::consts::PI.sqrt();
-    let (first, start) = if dof.is_multiple_of(2) {
-        (2, root_pi.recip())
-    } else {
-        (3, root_pi / 2.0)
-    };
-    let ratio = (first..dof)
-        .step_by(2)
-        .fold(start, |ratio, nu| ratio * nu as f64 / (nu as f64 - 1.0));
+    let (first, start) = if dof.is_multiple_of(2) { (2, root_pi.recip()) } else { (3, root_pi / 2.0) };
+    let ratio = (first..dof).step_by(2).fold(start, |ratio, nu| ratio * nu as f64 / (nu as f64 - 1.0));
     ratio / (dof as f64 / 2.0).sqrt()
 }
 
@@ -142,10 +121,7 @@ mod tests {
 
     #[test]
     fn swapping_the_groups_mirrors_everything() {
-        let (there, back) = (
-            hedges_g(&CONTROL, &OTHER, 0.05).unwrap(),
-            hedges_g(&OTHER, &CONTROL, 0.05).unwrap(),
-        );
+        let (there, back) = (hedges_g(&CONTROL, &OTHER, 0.05).unwrap(), hedges_g(&OTHER, &CONTROL, 0.05).unwrap());
         assert_close(there.g, -back.g, 1e-12);
         assert_close(there.low, -back.high, 1e-8);
         assert_close(there.high, -back.low, 1e-8);

@@ -45,31 +45,16 @@ pub(super) fn freedman_lane(
     responses: &[&[Vec<f64>]],
     n_permutations: usize,
 ) -> Vec<Option<GroupTest>> {
-    let mut tallies: Vec<Option<Tally>> = responses
-        .iter()
-        .map(|columns| Tally::of_observed(design, columns))
-        .collect();
-    let n_relabellings = for_each_relabelling(
-        rng,
-        design.is_other(),
-        design.exchange(),
-        n_permutations,
-        |order| {
-            tallies
-                .iter_mut()
-                .flatten()
-                .for_each(|tally| tally.count(design, order))
-        },
-    );
+    let mut tallies: Vec<Option<Tally>> = responses.iter().map(|columns| Tally::of_observed(design, columns)).collect();
+    let n_relabellings = for_each_relabelling(rng, design.is_other(), design.exchange(), n_permutations, |order| {
+        tallies.iter_mut().flatten().for_each(|tally| tally.count(design, order))
+    });
     let floor = smallest_p(design.is_other());
     let outcome = |tally: Tally| GroupTest {
         partial_r_squared: tally.observed,
         p: p_value(tally.n_as_extreme, n_relabellings).max(floor),
     };
-    tallies
-        .into_iter()
-        .map(|tally| tally.map(outcome))
-        .collect()
+    tallies.into_iter().map(|tally| tally.map(outcome)).collect()
 }
 
 /// One response while the relabellings pass.
@@ -90,32 +75,19 @@ impl Tally {
         let columns: Vec<Residuals> = columns
             .iter()
             .filter_map(|y| design.residuals(y))
-            .map(|values| Residuals {
-                sum_of_squares: dot(&values, &values),
-                values,
-            })
+            .map(|values| Residuals { sum_of_squares: dot(&values, &values), values })
             .collect();
         let observed = partial_r_squared(
-            columns
-                .iter()
-                .map(|residuals| design.explained(&residuals.values, residuals.sum_of_squares)),
+            columns.iter().map(|residuals| design.explained(&residuals.values, residuals.sum_of_squares)),
         );
         let computable = !columns.is_empty() && observed.is_finite();
-        computable.then(|| Self {
-            columns,
-            observed,
-            n_as_extreme: 0,
-            reordered: vec![0.0; design.n_subjects()],
-        })
+        computable.then(|| Self { columns, observed, n_as_extreme: 0, reordered: vec![0.0; design.n_subjects()] })
     }
 
     fn count(&mut self, design: &Design, order: &[usize]) {
         let reordered = &mut self.reordered;
         let by_chance = partial_r_squared(self.columns.iter().map(|residuals| {
-            reordered
-                .iter_mut()
-                .zip(order)
-                .for_each(|(to, &from)| *to = residuals.values[from]);
+            reordered.iter_mut().zip(order).for_each(|(to, &from)| *to = residuals.values[from]);
             design.explained(reordered, residuals.sum_of_squares)
         }));
         if by_chance >= self.observed - TIE {
@@ -130,11 +102,7 @@ fn partial_r_squared(columns: impl Iterator<Item = Explained>) -> f64 {
         by_group: sum.by_group + column.by_group,
         total: sum.total + column.total,
     });
-    if sum.total == 0.0 {
-        0.0
-    } else {
-        (sum.by_group / sum.total).min(1.0)
-    }
+    if sum.total == 0.0 { 0.0 } else { (sum.by_group / sum.total).min(1.0) }
 }
 
 #[cfg(test)]
@@ -205,14 +173,8 @@ mod tests {
         let n_studies = 600;
         let (mut adjusted, mut unadjusted) = (0.0, 0.0);
         for _ in 0..n_studies {
-            let age: Vec<f64> = is_other
-                .iter()
-                .map(|&other| noise(&mut rng) + if other { 1.5 } else { 0.0 })
-                .collect();
-            let columns = [age
-                .iter()
-                .map(|age| age + 0.5 * noise(&mut rng))
-                .collect::<Vec<f64>>()];
+            let age: Vec<f64> = is_other.iter().map(|&other| noise(&mut rng) + if other { 1.5 } else { 0.0 }).collect();
+            let columns = [age.iter().map(|age| age + 0.5 * noise(&mut rng)).collect::<Vec<f64>>()];
             let mut found = |covariates: &[Vec<f64>]| {
                 let (design, _) = Design::new(&is_other, covariates).unwrap();
                 let test = freedman_lane(&mut rng, &design, &[&columns], 199)[0].unwrap();

@@ -20,35 +20,20 @@ use super::moments::{mean, squared_deviations};
 /// Source: Shrout & Fleiss (1979), Psychol. Bull. 86, 420–428; `k₀`: Donner (1986), Int. Stat.
 /// Rev. 54, 67–82.
 pub(super) fn icc_1_1(subjects: &[Vec<f64>]) -> Option<f64> {
-    let subjects: Vec<&Vec<f64>> = subjects
-        .iter()
-        .filter(|refits| !refits.is_empty())
-        .collect();
+    let subjects: Vec<&Vec<f64>> = subjects.iter().filter(|refits| !refits.is_empty()).collect();
     let n_subjects = subjects.len() as f64;
     let n_values = subjects.iter().map(|refits| refits.len()).sum::<usize>() as f64;
     if n_subjects < 2.0 || n_values <= n_subjects {
         return None;
     }
 
-    let grand_mean = subjects
-        .iter()
-        .flat_map(|refits| refits.iter())
-        .sum::<f64>()
-        / n_values;
-    let mean_square_between = subjects
-        .iter()
-        .map(|refits| refits.len() as f64 * (mean(refits) - grand_mean).powi(2))
-        .sum::<f64>()
-        / (n_subjects - 1.0);
-    let mean_square_within = subjects
-        .iter()
-        .map(|refits| squared_deviations(refits))
-        .sum::<f64>()
-        / (n_values - n_subjects);
-    let squared_sizes: f64 = subjects
-        .iter()
-        .map(|refits| (refits.len() as f64).powi(2))
-        .sum();
+    let grand_mean = subjects.iter().flat_map(|refits| refits.iter()).sum::<f64>() / n_values;
+    let mean_square_between =
+        subjects.iter().map(|refits| refits.len() as f64 * (mean(refits) - grand_mean).powi(2)).sum::<f64>()
+            / (n_subjects - 1.0);
+    let mean_square_within =
+        subjects.iter().map(|refits| squared_deviations(refits)).sum::<f64>() / (n_values - n_subjects);
+    let squared_sizes: f64 = subjects.iter().map(|refits| (refits.len() as f64).powi(2)).sum();
     let refits_per_subject = (n_values - squared_sizes / n_values) / (n_subjects - 1.0);
 
     let total = mean_square_between + (refits_per_subject - 1.0) * mean_square_within;
@@ -80,13 +65,7 @@ mod tests {
     /// Mean squares of the one-way analysis of variance in statsmodels 0.15: 1.29083 and 0.03702.
     #[test]
     fn unequal_numbers_of_refits() {
-        let subjects = [
-            vec![1.0, 1.2, 0.9],
-            vec![2.1, 2.4],
-            vec![3.0],
-            vec![1.5, 1.1, 1.3, 1.4],
-            vec![2.6, 2.2],
-        ];
+        let subjects = [vec![1.0, 1.2, 0.9], vec![2.1, 2.4], vec![3.0], vec![1.5, 1.1, 1.3, 1.4], vec![2.6, 2.2]];
         assert_close(icc_1_1(&subjects).unwrap(), 0.9366183352910442, 1e-12);
     }
 

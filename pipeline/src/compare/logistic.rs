@@ -24,12 +24,8 @@ impl Logistic {
         if x.ncols() > x.nrows() {
             // The best weights lie in the span of the subjects: `Xᵀ = QR`, `w = Q v`, `|w| = |v|`.
             let (span, coordinates) = x.transpose().qr().unpack();
-            let Self { intercept, weights } =
-                Self::fit(&coordinates.transpose(), is_other, penalty);
-            return Self {
-                intercept,
-                weights: span * weights,
-            };
+            let Self { intercept, weights } = Self::fit(&coordinates.transpose(), is_other, penalty);
+            return Self { intercept, weights: span * weights };
         }
         let problem = Problem::new(x, is_other, penalty);
         let mut beta = DVector::zeros(x.ncols() + 1);
@@ -47,10 +43,7 @@ impl Logistic {
                 break;
             }
         }
-        Self {
-            intercept: beta[0],
-            weights: beta.rows(1, x.ncols()).into_owned(),
-        }
+        Self { intercept: beta[0], weights: beta.rows(1, x.ncols()).into_owned() }
     }
 
     /// Log-odds of belonging to the other group, `b + wᵀ x` for each row of `x`.
@@ -79,10 +72,7 @@ impl Problem {
         let weight_of = |other: bool| n / (2.0 * if other { n_other } else { n - n_other });
         Self {
             regressors: x.clone().insert_column(0, 1.0),
-            target: is_other
-                .iter()
-                .map(|&other| f64::from(u8::from(other)))
-                .collect(),
+            target: is_other.iter().map(|&other| f64::from(u8::from(other))).collect(),
             weight: is_other.iter().map(|&other| weight_of(other)).collect(),
             penalty,
         }
@@ -99,9 +89,7 @@ impl Problem {
     /// `−H⁻¹ ∇`, with `∇ = Xᵀ c (P − target) + λ w` and `H = Xᵀ diag(c P (1 − P)) X + λ I`.
     fn newton_step(&self, beta: &DVector<f64>) -> Option<DVector<f64>> {
         let probability = (&self.regressors * beta).map(sigmoid);
-        let pull = DVector::from_fn(probability.len(), |i, _| {
-            self.weight[i] * (self.target[i] - probability[i])
-        });
+        let pull = DVector::from_fn(probability.len(), |i, _| self.weight[i] * (self.target[i] - probability[i]));
         let mut curved = self.regressors.clone();
         for (i, mut row) in curved.row_iter_mut().enumerate() {
             row *= self.weight[i] * probability[i] * (1.0 - probability[i]);
@@ -116,18 +104,11 @@ impl Problem {
     }
 
     /// The longest of the halved steps that does not raise the loss; `None` when none does.
-    fn descend(
-        &self,
-        beta: &DVector<f64>,
-        step: &DVector<f64>,
-        loss: f64,
-    ) -> Option<(DVector<f64>, f64)> {
-        (0..30)
-            .map(|halvings| beta + step * 0.5_f64.powi(halvings))
-            .find_map(|next| {
-                let next_loss = self.loss(&next);
-                (next_loss <= loss).then_some((next, next_loss))
-            })
+    fn descend(&self, beta: &DVector<f64>, step: &DVector<f64>, loss: f64) -> Option<(DVector<f64>, f64)> {
+        (0..30).map(|halvings| beta + step * 0.5_f64.powi(halvings)).find_map(|next| {
+            let next_loss = self.loss(&next);
+            (next_loss <= loss).then_some((next, next_loss))
+        })
     }
 }
 
@@ -168,16 +149,8 @@ mod tests {
     #[test]
     fn agrees_with_scikit_learn() {
         let x = DMatrix::from_fn(8, 3, |i, j| FEATURES[i][j]);
-        let expected = [
-            -0.43689992,
-            -0.18334487,
-            -0.63339902,
-            -0.43274834,
-            0.46258634,
-            0.23505053,
-            0.44400436,
-            0.04772049,
-        ];
+        let expected =
+            [-0.43689992, -0.18334487, -0.63339902, -0.43274834, 0.46258634, 0.23505053, 0.44400436, 0.04772049];
         check(&x, expected, 1e-6);
     }
 
@@ -194,16 +167,8 @@ mod tests {
                 _ => (3.0 * f[j - 10]).cos(),
             }
         });
-        let expected = [
-            -1.49975031,
-            -0.98990782,
-            -1.81024308,
-            -1.57262347,
-            0.62175741,
-            1.05806166,
-            1.08780828,
-            0.66255309,
-        ];
+        let expected =
+            [-1.49975031, -0.98990782, -1.81024308, -1.57262347, 0.62175741, 1.05806166, 1.08780828, 0.66255309];
         check(&x, expected, 1e-6);
     }
 
@@ -212,17 +177,13 @@ mod tests {
         let x = DMatrix::from_fn(8, 1, |i, _| if FIVE_AND_THREE[i] { 1e3 } else { -1e3 });
         let log_odds = Logistic::fit(&x, &FIVE_AND_THREE, 1.0).log_odds(&x);
         assert!(
-            log_odds
-                .iter()
-                .zip(FIVE_AND_THREE)
-                .all(|(odds, other)| { odds.is_finite() && (*odds > 0.0) == other })
+            log_odds.iter().zip(FIVE_AND_THREE).all(|(odds, other)| { odds.is_finite() && (*odds > 0.0) == other })
         );
     }
 
     #[test]
     fn without_information_the_odds_are_even() {
-        let log_odds = Logistic::fit(&DMatrix::zeros(8, 2), &FIVE_AND_THREE, 1.0)
-            .log_odds(&DMatrix::zeros(1, 2));
+        let log_odds = Logistic::fit(&DMatrix::zeros(8, 2), &FIVE_AND_THREE, 1.0).log_odds(&DMatrix::zeros(1, 2));
         assert_close(log_odds[0], 0.0, 1e-9);
     }
 }

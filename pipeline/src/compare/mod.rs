@@ -36,11 +36,7 @@ use moments::is_constant;
 /// The subject is the unit; its refits are averaged. The result depends on the seed and on the
 /// subjects, not on their order. What could not be compared is named in the notes. `Err` means that
 /// the question could not be asked.
-pub fn compare(
-    seed: u64,
-    subjects: &[SubjectFeatures],
-    plan: &ComparisonPlan,
-) -> Result<Comparison, ComparisonError> {
+pub fn compare(seed: u64, subjects: &[SubjectFeatures], plan: &ComparisonPlan) -> Result<Comparison, ComparisonError> {
     plan.check()?;
     let mut notes = Vec::new();
     let cohort = Cohort::new(subjects, plan, &mut notes)?;
@@ -81,14 +77,8 @@ pub fn compare(
 pub enum ComparisonError {
     #[error("need the control group `{control}` and exactly one other, found groups: {found}")]
     NotTwoGroups { control: String, found: String },
-    #[error(
-        "need {needed} subjects with a faithful model in each group, found {found} in `{group}`"
-    )]
-    GroupTooSmall {
-        needed: usize,
-        found: usize,
-        group: String,
-    },
+    #[error("need {needed} subjects with a faithful model in each group, found {found} in `{group}`")]
+    GroupTooSmall { needed: usize, found: usize, group: String },
     #[error("need each subject once, found `{subject}` more than once")]
     RepeatedSubject { subject: String },
     #[error("need {needed}, found {found}")]
@@ -212,10 +202,7 @@ impl ComparisonPlan {
             });
         }
         if self.n_permutations == 0 {
-            return Err(ComparisonError::Plan {
-                needed: "at least 1 permutation",
-                found: "0".to_string(),
-            });
+            return Err(ComparisonError::Plan { needed: "at least 1 permutation", found: "0".to_string() });
         }
         Ok(())
     }
@@ -226,9 +213,7 @@ fn remarks(cohort: &Cohort, adjustment: &Adjustment, plan: &ComparisonPlan) -> V
     let mut remarks: Vec<String> = cohort
         .not_finite()
         .iter()
-        .map(|(name, count)| {
-            format!("{name}: values that are not finite count as missing ({count})")
-        })
+        .map(|(name, count)| format!("{name}: values that are not finite count as missing ({count})"))
         .collect();
     let groups = cohort.groups_of(&adjustment.rows);
     if let Some(groupings) = relabelling::distinct_relabellings(&groups, plan.n_permutations) {
@@ -258,14 +243,10 @@ fn distance(
 ) -> Option<DistanceTest> {
     let rows = &adjustment.rows;
     if let Some(shortage) = cohort.shortage(rows) {
-        notes.push(format!(
-            "distance between portraits: {shortage} with every covariate; not tested"
-        ));
+        notes.push(format!("distance between portraits: {shortage} with every covariate; not tested"));
         return None;
     }
-    let columns = dynamics
-        .iter()
-        .map(|(&name, column)| (name, at_rows(column, rows)));
+    let columns = dynamics.iter().map(|(&name, column)| (name, at_rows(column, rows)));
     let (complete, incomplete): (Vec<_>, Vec<_>) =
         columns.partition(|(_, values)| values.iter().all(|value| value.is_finite()));
     if !incomplete.is_empty() {
@@ -275,16 +256,10 @@ fn distance(
             names.join(", ")
         ));
     }
-    let varying: Vec<Vec<f64>> = complete
-        .into_iter()
-        .map(|(_, values)| values)
-        .filter(|values| !is_constant(values))
-        .collect();
+    let varying: Vec<Vec<f64>> =
+        complete.into_iter().map(|(_, values)| values).filter(|values| !is_constant(values)).collect();
     if varying.is_empty() {
-        notes.push(
-            "distance between portraits: no feature that every subject has varies; not tested"
-                .to_string(),
-        );
+        notes.push("distance between portraits: no feature that every subject has varies; not tested".to_string());
         return None;
     }
     let mut rng = Chance::Distance.rng(seed);
@@ -306,39 +281,17 @@ fn classifiers(
     simple: Table,
     notes: &mut Vec<String>,
 ) -> Vec<ClassifierScore> {
-    let covariates = plan
-        .covariates
-        .iter()
-        .map(|name| cohort.covariate(name))
-        .collect();
+    let covariates = plan.covariates.iter().map(|name| cohort.covariate(name)).collect();
     let sets = [
-        Predictors {
-            name: "dynamics",
-            columns: dynamics.into_values().collect(),
-        },
-        Predictors {
-            name: "covariates",
-            columns: covariates,
-        },
-        Predictors {
-            name: "simple statistics",
-            columns: simple.into_values().collect(),
-        },
+        Predictors { name: "dynamics", columns: dynamics.into_values().collect() },
+        Predictors { name: "covariates", columns: covariates },
+        Predictors { name: "simple statistics", columns: simple.into_values().collect() },
     ];
     let (mut folds, mut chance) = (Chance::Folds.rng(seed), Chance::ShuffledSubjects.rng(seed));
-    let scores = classify::cross_validate(
-        &mut folds,
-        &mut chance,
-        &cohort.is_other,
-        &sets,
-        plan.n_permutations,
-    );
+    let scores = classify::cross_validate(&mut folds, &mut chance, &cohort.is_other, &sets, plan.n_permutations);
     for set in &sets {
         if scores.iter().all(|score| score.predictors != set.name) {
-            notes.push(format!(
-                "classifier from {}: nothing that varies to predict from; not scored",
-                set.name
-            ));
+            notes.push(format!("classifier from {}: nothing that varies to predict from; not scored", set.name));
         }
     }
     scores

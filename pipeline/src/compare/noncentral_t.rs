@@ -31,14 +31,8 @@ pub(super) fn cdf(t: f64, dof: f64, noncentrality: f64) -> f64 {
         log_density(y) > negligible
     };
     add(0.0);
-    (1..)
-        .map(|k| step * f64::from(k))
-        .take_while(|&y| add(y))
-        .for_each(drop);
-    (1..)
-        .map(|k| -step * f64::from(k))
-        .take_while(|&y| add(y))
-        .for_each(drop);
+    (1..).map(|k| step * f64::from(k)).take_while(|&y| add(y)).for_each(drop);
+    (1..).map(|k| -step * f64::from(k)).take_while(|&y| add(y)).for_each(drop);
     below / total
 }
 
@@ -61,11 +55,7 @@ pub(super) fn noncentrality_at(t: f64, dof: f64, probability: f64) -> Option<f64
     }
     while high - low > 1e-10 * (1.0 + t.abs()) {
         let middle = 0.5 * (low + high);
-        if excess(middle) > 0.0 {
-            low = middle
-        } else {
-            high = middle
-        }
+        if excess(middle) > 0.0 { low = middle } else { high = middle }
     }
     Some(0.5 * (low + high))
 }

@@ -33,9 +33,7 @@ pub(super) fn permanova(
     n_permutations: usize,
 ) -> Option<DistanceTest> {
     let standardised: Vec<Vec<f64>> = columns.iter().map(|values| standardised(values)).collect();
-    let test = freedman_lane(rng, design, &[&standardised], n_permutations)
-        .pop()
-        .flatten()?;
+    let test = freedman_lane(rng, design, &[&standardised], n_permutations).pop().flatten()?;
     let explained = test.partial_r_squared;
     Some(DistanceTest {
         pseudo_f: explained / (1.0 - explained) * design.residual_dof() as f64,

@@ -90,16 +90,7 @@ fn visit_all_groupings(is_other: &[bool], mut visit: impl FnMut(&[usize])) -> us
 fn order_of_grouping(is_other: &[bool], chosen: &[usize]) -> Vec<usize> {
     let mut to_other = chosen.iter().copied();
     let mut to_control = (0..is_other.len()).filter(|i| chosen.binary_search(i).is_err());
-    is_other
-        .iter()
-        .filter_map(|&other| {
-            if other {
-                to_other.next()
-            } else {
-                to_control.next()
-            }
-        })
-        .collect()
+    is_other.iter().filter_map(|&other| if other { to_other.next() } else { to_control.next() }).collect()
 }
 
 /// The next choice of as many out of `n`, or false after the last.
@@ -126,20 +117,11 @@ mod tests {
     fn groupings(is_other: &[bool], n_permutations: usize) -> Vec<Vec<usize>> {
         let mut rng = ChaCha8Rng::seed_from_u64(1);
         let mut seen = Vec::new();
-        let n = for_each_relabelling(
-            &mut rng,
-            is_other,
-            Exchange::Groups,
-            n_permutations,
-            |order| {
-                let mut other: Vec<usize> = (0..order.len())
-                    .filter(|&i| is_other[i])
-                    .map(|i| order[i])
-                    .collect();
-                other.sort_unstable();
-                seen.push(other);
-            },
-        );
+        let n = for_each_relabelling(&mut rng, is_other, Exchange::Groups, n_permutations, |order| {
+            let mut other: Vec<usize> = (0..order.len()).filter(|&i| is_other[i]).map(|i| order[i]).collect();
+            other.sort_unstable();
+            seen.push(other);
+        });
         assert_eq!(n, seen.len());
         seen
     }
@@ -156,14 +138,8 @@ mod tests {
 
     #[test]
     fn drawn_when_there_are_too_many() {
-        assert_eq!(
-            groupings(&[false, true, false, true, false, false, true], 34).len(),
-            34
-        );
-        assert_eq!(
-            distinct_relabellings(&[true, false, true, false], 6),
-            Some(6)
-        );
+        assert_eq!(groupings(&[false, true, false, true, false, false, true], 34).len(), 34);
+        assert_eq!(distinct_relabellings(&[true, false, true, false], 6), Some(6));
         assert_eq!(distinct_relabellings(&[true, false, true, false], 5), None);
         let large: Vec<bool> = (0..2_000).map(|i| i % 2 == 0).collect();
         assert_eq!(distinct_relabellings(&large, usize::MAX), None);

@@ -28,10 +28,7 @@ pub(super) fn noise(rng: &mut ChaCha8Rng) -> f64 {
 }
 
 fn named(values: &[(&str, f64)]) -> BTreeMap<String, f64> {
-    values
-        .iter()
-        .map(|&(name, value)| (name.to_string(), value))
-        .collect()
+    values.iter().map(|&(name, value)| (name.to_string(), value)).collect()
 }
 
 /// Sixty subjects, half of them patients; `exponent` differs by `shift` standard deviations.
@@ -43,9 +40,8 @@ fn cohort(seed: u64, shift: f64) -> Vec<SubjectFeatures> {
             let trait_ = noise(&mut rng) + if patient { shift } else { 0.0 };
             let others: Vec<f64> = (0..19).map(|_| noise(&mut rng)).collect();
             let refits = (0..5).map(|_| {
-                let mut features: BTreeMap<String, f64> = (0..19)
-                    .map(|j| (format!("f{j:02}"), others[j] + 0.3 * noise(&mut rng)))
-                    .collect();
+                let mut features: BTreeMap<String, f64> =
+                    (0..19).map(|j| (format!("f{j:02}"), others[j] + 0.3 * noise(&mut rng))).collect();
                 features.insert("exponent".to_string(), trait_ + 0.3 * noise(&mut rng));
                 features
             });
@@ -53,14 +49,8 @@ fn cohort(seed: u64, shift: f64) -> Vec<SubjectFeatures> {
                 subject: format!("sub-{i:02}"),
                 group: if patient { "patient" } else { "control" }.to_string(),
                 refits: refits.collect(),
-                covariates: named(&[
-                    ("age", 40.0 + 10.0 * noise(&mut rng)),
-                    ("sex", f64::from(i / 2 % 2)),
-                ]),
-                simple: named(&[
-                    ("variance", noise(&mut rng)),
-                    ("correlation", noise(&mut rng)),
-                ]),
+                covariates: named(&[("age", 40.0 + 10.0 * noise(&mut rng)), ("sex", f64::from(i / 2 % 2))]),
+                simple: named(&[("variance", noise(&mut rng)), ("correlation", noise(&mut rng))]),
             }
         })
         .collect()
@@ -75,11 +65,7 @@ fn has_note(comparison: &Comparison, start: &str) -> bool {
 }
 
 fn feature<'a>(comparison: &'a Comparison, name: &str) -> &'a FeatureDifference {
-    comparison
-        .features
-        .iter()
-        .find(|feature| feature.feature == name)
-        .unwrap()
+    comparison.features.iter().find(|feature| feature.feature == name).unwrap()
 }
 
 #[test]
@@ -91,26 +77,12 @@ fn a_true_difference_is_found_among_twenty_features() {
     // Variance 1 between subjects of a group, 0.09 between refits: about 0.92.
     assert_close(exponent.icc.unwrap(), 0.92, 0.06);
     // No other feature comes near, and none is called a difference.
-    assert!(
-        found
-            .features
-            .iter()
-            .all(|other| other.feature == "exponent" || other.q_fdr > 0.2)
-    );
+    assert!(found.features.iter().all(|other| other.feature == "exponent" || other.q_fdr > 0.2));
     assert!(found.distance.unwrap().p_permutation <= 0.05);
     let dynamics = &found.classifiers[0];
     assert!(dynamics.predictors == "dynamics" && dynamics.balanced_accuracy > 0.6);
-    assert!(
-        found.classifiers[1..]
-            .iter()
-            .all(|rival| rival.p_permutation > 0.05)
-    );
-    assert!(
-        found
-            .simple
-            .iter()
-            .all(|simple| simple.icc.is_none() && simple.q_fdr > 0.05)
-    );
+    assert!(found.classifiers[1..].iter().all(|rival| rival.p_permutation > 0.05));
+    assert!(found.simple.iter().all(|simple| simple.icc.is_none() && simple.q_fdr > 0.05));
 }
 
 #[test]
@@ -124,19 +96,8 @@ fn a_cohort_without_a_difference_gives_a_null_result() {
 fn swapping_the_groups_turns_the_sign_only() {
     let subjects = cohort(1, 1.0);
     let there = compare(4, &subjects, &plan(&[])).unwrap();
-    let back = compare(
-        4,
-        &subjects,
-        &ComparisonPlan {
-            control: "patient".to_string(),
-            ..plan(&[])
-        },
-    )
-    .unwrap();
-    assert_eq!(
-        (back.control.as_str(), back.other.as_str()),
-        ("patient", "control")
-    );
+    let back = compare(4, &subjects, &ComparisonPlan { control: "patient".to_string(), ..plan(&[]) }).unwrap();
+    assert_eq!((back.control.as_str(), back.other.as_str()), ("patient", "control"));
     let (there, back) = (feature(&there, "exponent"), feature(&back, "exponent"));
     assert_close(there.hedges_g, -back.hedges_g, 1e-9);
     assert_close(there.auc, 1.0 - back.auc, 1e-12);
@@ -162,8 +123,7 @@ fn other_features_leave_p_alone() {
     for refit in alone.iter_mut().flat_map(|subject| &mut subject.refits) {
         refit.retain(|name, _| name == "f05");
     }
-    let p =
-        |subjects| feature(&compare(9, subjects, &plan(&["age"])).unwrap(), "f05").p_permutation;
+    let p = |subjects| feature(&compare(9, subjects, &plan(&["age"])).unwrap(), "f05").p_permutation;
     assert_eq!(p(&subjects), p(&alone));
 }
 
@@ -189,33 +149,19 @@ fn a_covariate_that_carries_the_difference_takes_it_away() {
 #[test]
 fn a_question_that_cannot_be_asked_says_what_was_needed() {
     let check = |subjects: &[SubjectFeatures], plan: &ComparisonPlan, expected: &str| {
-        assert_eq!(
-            compare(1, subjects, plan).unwrap_err().to_string(),
-            expected
-        );
+        assert_eq!(compare(1, subjects, plan).unwrap_err().to_string(), expected);
     };
     let subjects = cohort(1, 0.0);
     let plan = plan(&[]);
 
     let needed = "need the control group `control` and exactly one other, found groups: ";
     check(&[], &plan, needed);
-    let controls: Vec<_> = subjects
-        .iter()
-        .filter(|s| s.group == "control")
-        .cloned()
-        .collect();
+    let controls: Vec<_> = subjects.iter().filter(|s| s.group == "control").cloned().collect();
     check(&controls, &plan, &format!("{needed}control"));
     let mut three = subjects.clone();
     three[0].group = "relative".to_string();
-    check(
-        &three,
-        &plan,
-        &format!("{needed}control, patient, relative"),
-    );
-    let misnamed = ComparisonPlan {
-        control: "healthy".to_string(),
-        ..plan.clone()
-    };
+    check(&three, &plan, &format!("{needed}control, patient, relative"));
+    let misnamed = ComparisonPlan { control: "healthy".to_string(), ..plan.clone() };
     check(
         &subjects,
         &misnamed,
@@ -230,29 +176,11 @@ fn a_question_that_cannot_be_asked_says_what_was_needed() {
 
     let mut twice = subjects.clone();
     twice[7].subject = "sub-00".to_string();
-    check(
-        &twice,
-        &plan,
-        "need each subject once, found `sub-00` more than once",
-    );
+    check(&twice, &plan, "need each subject once, found `sub-00` more than once");
     let needed = "need a level alpha between 0 and 1, found NaN";
-    check(
-        &subjects,
-        &ComparisonPlan {
-            alpha: f64::NAN,
-            ..plan.clone()
-        },
-        needed,
-    );
+    check(&subjects, &ComparisonPlan { alpha: f64::NAN, ..plan.clone() }, needed);
     let needed = "need at least 1 permutation, found 0";
-    check(
-        &subjects,
-        &ComparisonPlan {
-            n_permutations: 0,
-            ..plan.clone()
-        },
-        needed,
-    );
+    check(&subjects, &ComparisonPlan { n_permutations: 0, ..plan.clone() }, needed);
 }
 
 #[test]
@@ -264,19 +192,12 @@ fn whoever_and_whatever_is_left_out_is_named() {
     for (i, subject) in subjects.iter_mut().enumerate() {
         let age_in_months = 12.0 * subject.covariates.get("age").copied().unwrap_or(40.0);
         let site = f64::from(u8::from(subject.group == "patient"));
-        subject.covariates.extend(named(&[
-            ("months", age_in_months),
-            ("site", site),
-            ("scanner", 3.0),
-        ]));
+        subject.covariates.extend(named(&[("months", age_in_months), ("site", site), ("scanner", 3.0)]));
         if i == 3 {
             subject.covariates.remove("months");
         }
         for refit in &mut subject.refits {
-            refit.extend(named(&[
-                ("n_attractors", 1.0),
-                ("diverging", f64::INFINITY),
-            ]));
+            refit.extend(named(&[("n_attractors", 1.0), ("diverging", f64::INFINITY)]));
             if i < 4 {
                 refit.insert("period".to_string(), 20.0 + i as f64);
             }
@@ -285,10 +206,7 @@ fn whoever_and_whatever_is_left_out_is_named() {
     let wanted = ["age", "sex", "months", "site", "scanner", "handedness"];
     let found = compare(1, &subjects, &plan(&wanted)).unwrap();
     assert_eq!(found.covariates, ["age", "sex"]);
-    assert!(
-        !has_note(&found, "sub-03"),
-        "left out for want of an unusable covariate"
-    );
+    assert!(!has_note(&found, "sub-03"), "left out for want of an unusable covariate");
     assert_eq!((found.n_control, found.n_other), (29, 30));
     assert_eq!(found.features.len(), 20);
     let starts = [
@@ -306,11 +224,7 @@ fn whoever_and_whatever_is_left_out_is_named() {
         "distance between portraits: not every subject has diverging, period;",
     ];
     for start in starts {
-        assert!(
-            has_note(&found, start),
-            "{start} is not among {:#?}",
-            found.notes
-        );
+        assert!(has_note(&found, start), "{start} is not among {:#?}", found.notes);
     }
 }
 
@@ -318,10 +232,7 @@ fn whoever_and_whatever_is_left_out_is_named() {
 fn few_subjects_are_grouped_in_every_way() {
     let subjects = &cohort(1, 0.0)[..8];
     let found = compare(1, subjects, &plan(&[])).unwrap();
-    assert!(has_note(
-        &found,
-        "8 subjects can be grouped in only 70 ways"
-    ));
+    assert!(has_note(&found, "8 subjects can be grouped in only 70 ways"));
     for feature in &found.features {
         let ways = feature.p_permutation * 70.0;
         assert_close(ways, ways.round(), 1e-9);
@@ -341,10 +252,7 @@ fn groups_without_any_spread_differ_without_an_effect_size() {
     let difference = &found.features[0];
     assert!(difference.hedges_g.is_nan() && difference.g_low.is_nan());
     assert_eq!((difference.auc, difference.p_permutation), (1.0, 0.005));
-    assert!(has_note(
-        &found,
-        "n_attractors: does not vary within either group"
-    ));
+    assert!(has_note(&found, "n_attractors: does not vary within either group"));
     assert_close(found.classifiers[0].balanced_accuracy, 1.0, 1e-12);
 
     let read: Comparison = serde_json::from_str(&bytes(&found)).unwrap();

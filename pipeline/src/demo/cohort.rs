@@ -67,12 +67,8 @@ pub fn write_cohort(root: &Path, plan: &CohortPlan) -> Result<()> {
 fn write_subject(root: &Path, name: &str, control: bool, plan: &CohortPlan, rng: &mut impl Rng) -> Result<()> {
     // People differ: recurrent excitation varies by a few percent within a group.
     let spread = 1.0 + 0.05 * rng.sample::<f64, _>(StandardNormal);
-    let circuit = Circuit {
-        w_self: if control { 4.4 } else { 0.8 } * spread,
-        w_cross: 2.0,
-        tau_secs: 0.2,
-        noise: 0.03,
-    };
+    let circuit =
+        Circuit { w_self: if control { 4.4 } else { 0.8 } * spread, w_cross: 2.0, tau_secs: 0.2, noise: 0.03 };
     let prefix = format!("sub-{name}_task-memory");
     let folder = root.join(format!("sub-{name}")).join(match plan.view {
         View::Spikes => "ecephys",
@@ -130,8 +126,7 @@ fn spikes(rng: &mut impl Rng, activity: &Activity, secs: f64) -> SpikeTrains {
             for (t, rates) in activity.rates.iter().enumerate() {
                 let expected = (base + gain * rates[population].max(0.0)) * DT_SECS;
                 let n = Poisson::new(expected).map_or(0.0, |poisson| rng.sample(poisson)) as usize;
-                let mut within: Vec<f64> =
-                    (0..n).map(|_| (t as f64 + rng.random_range(0.0..1.0)) * DT_SECS).collect();
+                let mut within: Vec<f64> = (0..n).map(|_| (t as f64 + rng.random_range(0.0..1.0)) * DT_SECS).collect();
                 within.sort_by(f64::total_cmp);
                 spike_secs.extend(within);
             }

@@ -47,7 +47,12 @@ pub fn demo(arguments: &DemoArguments) -> Result<Outcome> {
         secs: if arguments.view == View::Bold { 1200.0 } else { 300.0 },
         seed: arguments.random_seed,
     };
-    tracing::info!("simulating {} subjects seen through {:?} into {}", 2 * cohort.subjects_per_group, cohort.view, bids.display());
+    tracing::info!(
+        "simulating {} subjects seen through {:?} into {}",
+        2 * cohort.subjects_per_group,
+        cohort.view,
+        bids.display()
+    );
     if bids.exists() {
         std::fs::remove_dir_all(&bids)?;
     }

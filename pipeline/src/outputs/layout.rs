@@ -27,12 +27,15 @@ impl OutDir {
         }
         let description = out.root.join("dataset_description.json");
         if !description.exists() {
-            write_json(&description, &json!({
-                "Name": "nullcline: generative models and their dynamics",
-                "BIDSVersion": "1.10.0",
-                "DatasetType": "derivative",
-                "GeneratedBy": [{"Name": "nullcline", "Version": env!("CARGO_PKG_VERSION")}],
-            }))?;
+            write_json(
+                &description,
+                &json!({
+                    "Name": "nullcline: generative models and their dynamics",
+                    "BIDSVersion": "1.10.0",
+                    "DatasetType": "derivative",
+                    "GeneratedBy": [{"Name": "nullcline", "Version": env!("CARGO_PKG_VERSION")}],
+                }),
+            )?;
         }
         Ok(out)
     }

@@ -169,9 +169,8 @@ pub struct AttractorJson {
 
 impl PortraitJson {
     pub fn of(portrait: &Portrait) -> Self {
-        let pairs = |multipliers: &[nullcline_dynamics::Complex<f64>]| {
-            multipliers.iter().map(|m| [m.re, m.im]).collect()
-        };
+        let pairs =
+            |multipliers: &[nullcline_dynamics::Complex<f64>]| multipliers.iter().map(|m| [m.re, m.im]).collect();
         let share = |fraction: &Fraction| fraction.share();
         Self {
             dim: portrait.dim,

@@ -90,7 +90,9 @@ fn write(path: &Path, header: &impl Serialize, tensors: &BTreeMap<String, Tensor
     for (name, tensor) in tensors {
         let flat = tensor.flatten_all()?;
         let (dtype, bytes) = match tensor.dtype() {
-            DType::F64 => (Dtype::F64, flat.to_vec1::<f64>()?.iter().flat_map(|v| v.to_le_bytes()).collect::<Vec<u8>>()),
+            DType::F64 => {
+                (Dtype::F64, flat.to_vec1::<f64>()?.iter().flat_map(|v| v.to_le_bytes()).collect::<Vec<u8>>())
+            }
             _ => {
                 let values = flat.to_dtype(DType::F32)?.to_vec1::<f32>()?;
                 (Dtype::F32, values.iter().flat_map(|v| v.to_le_bytes()).collect())

@@ -51,34 +51,26 @@ impl Templates {
         template: &str,
         values: Value,
     ) -> Result<Section, Error> {
-        Ok(Section {
-            id,
-            title,
-            html: self.fragment(template, values)?,
-        })
+        Ok(Section { id, title, html: self.fragment(template, values)? })
     }
 
     /// A piece of a section, to be placed in its template.
     pub fn fragment(&self, template: &str, values: Value) -> Result<Value, Error> {
-        Ok(safe(
-            self.environment.get_template(template)?.render(values)?,
-        ))
+        Ok(safe(self.environment.get_template(template)?.render(values)?))
     }
 
     pub fn page(&self, head: &Head, sections: &[Section]) -> Result<String, Error> {
         let scripts: Vec<Value> = SCRIPTS.iter().map(|source| safe(*source)).collect();
-        self.environment
-            .get_template("layout.html")?
-            .render(context! {
-                head => serialised(head),
-                sections => sections.iter().map(|section| context! {
-                    id => section.id,
-                    title => section.title,
-                    html => section.html.clone(),
-                }).collect::<Vec<_>>(),
-                style => safe(include_str!("style.css")),
-                scripts,
-            })
+        self.environment.get_template("layout.html")?.render(context! {
+            head => serialised(head),
+            sections => sections.iter().map(|section| context! {
+                id => section.id,
+                title => section.title,
+                html => section.html.clone(),
+            }).collect::<Vec<_>>(),
+            style => safe(include_str!("style.css")),
+            scripts,
+        })
     }
 }
 
@@ -115,66 +107,21 @@ const SOURCES: [(&str, &str); 18] = [
     ("layout.html", include_str!("templates/layout.html")),
     ("terms.html", include_str!("templates/terms.html")),
     ("colophon.html", include_str!("templates/colophon.html")),
-    (
-        "subject/recording.html",
-        include_str!("templates/subject/recording.html"),
-    ),
-    (
-        "subject/scores.html",
-        include_str!("templates/subject/scores.html"),
-    ),
-    (
-        "subject/portrait.html",
-        include_str!("templates/subject/portrait.html"),
-    ),
-    (
-        "subject/fixed_points.html",
-        include_str!("templates/subject/fixed_points.html"),
-    ),
-    (
-        "subject/attractors.html",
-        include_str!("templates/subject/attractors.html"),
-    ),
-    (
-        "subject/training.html",
-        include_str!("templates/subject/training.html"),
-    ),
-    (
-        "group/findings.html",
-        include_str!("templates/group/findings.html"),
-    ),
-    (
-        "group/subjects.html",
-        include_str!("templates/group/subjects.html"),
-    ),
-    (
-        "group/reproduction.html",
-        include_str!("templates/group/reproduction.html"),
-    ),
-    (
-        "group/differences.html",
-        include_str!("templates/group/differences.html"),
-    ),
-    (
-        "group/table.html",
-        include_str!("templates/group/table.html"),
-    ),
-    (
-        "group/strips.html",
-        include_str!("templates/group/strips.html"),
-    ),
-    (
-        "group/rivals.html",
-        include_str!("templates/group/rivals.html"),
-    ),
-    (
-        "group/caveats.html",
-        include_str!("templates/group/caveats.html"),
-    ),
-    (
-        "group/methods.html",
-        include_str!("templates/group/methods.html"),
-    ),
+    ("subject/recording.html", include_str!("templates/subject/recording.html")),
+    ("subject/scores.html", include_str!("templates/subject/scores.html")),
+    ("subject/portrait.html", include_str!("templates/subject/portrait.html")),
+    ("subject/fixed_points.html", include_str!("templates/subject/fixed_points.html")),
+    ("subject/attractors.html", include_str!("templates/subject/attractors.html")),
+    ("subject/training.html", include_str!("templates/subject/training.html")),
+    ("group/findings.html", include_str!("templates/group/findings.html")),
+    ("group/subjects.html", include_str!("templates/group/subjects.html")),
+    ("group/reproduction.html", include_str!("templates/group/reproduction.html")),
+    ("group/differences.html", include_str!("templates/group/differences.html")),
+    ("group/table.html", include_str!("templates/group/table.html")),
+    ("group/strips.html", include_str!("templates/group/strips.html")),
+    ("group/rivals.html", include_str!("templates/group/rivals.html")),
+    ("group/caveats.html", include_str!("templates/group/caveats.html")),
+    ("group/methods.html", include_str!("templates/group/methods.html")),
 ];
 
 const SCRIPTS: [&str; 4] = [
@@ -189,13 +136,9 @@ fn add_filters(environment: &mut Environment<'static>) {
     environment.add_filter("pct", |value: Value| shown(&value, number::percent));
     environment.add_filter("prob", |value: Value| shown(&value, number::probability));
     environment.add_filter("dur", |value: Value| shown(&value, number::duration));
-    environment.add_filter("fix", |value: Value, decimals: usize| {
-        shown(&value, |x| number::fixed(x, decimals))
-    });
+    environment.add_filter("fix", |value: Value, decimals: usize| shown(&value, |x| number::fixed(x, decimals)));
     environment.add_filter("count", number::count);
-    environment.add_filter("sortkey", |value: Value| {
-        finite(&value).map_or(String::new(), |x| format!("{x:e}"))
-    });
+    environment.add_filter("sortkey", |value: Value| finite(&value).map_or(String::new(), |x| format!("{x:e}")));
     environment.add_filter("marker", |stability: &str| safe(marker_key(stability)));
     environment.add_filter("cited", |citation: &str| safe(cited(citation)));
     environment.add_filter("term", abbreviation);
@@ -213,8 +156,8 @@ fn finite(value: &Value) -> Option<f64> {
 
 /// A term with its meaning on hover; `shown` replaces its usual label.
 fn abbreviation(key: &str, shown: Option<&str>) -> Result<Value, Error> {
-    let term = glossary::term(key)
-        .ok_or_else(|| Error::new(ErrorKind::InvalidOperation, format!("no term `{key}`")))?;
+    let term =
+        glossary::term(key).ok_or_else(|| Error::new(ErrorKind::InvalidOperation, format!("no term `{key}`")))?;
     let label = shown.map_or(term.label.to_string(), escape);
     let title = escape(term.meaning);
     Ok(safe(format!("<abbr title=\"{title}\">{label}</abbr>")))

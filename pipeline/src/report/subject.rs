@@ -16,10 +16,7 @@ const MOST_SPECTRA: usize = 12;
 
 pub fn render(page: &SubjectPage) -> Result<String, ReportError> {
     let templates = Templates::new()?;
-    let mut sections = vec![
-        recording(&templates, page)?,
-        reproduction(&templates, page)?,
-    ];
+    let mut sections = vec![recording(&templates, page)?, reproduction(&templates, page)?];
     if let Some(best) = &page.best {
         sections.push(portrait(&templates, best)?);
         sections.push(fixed_points(&templates, best)?);
@@ -29,21 +26,13 @@ pub fn render(page: &SubjectPage) -> Result<String, ReportError> {
     let glossary = context! { terms => terms(&[SUBJECT_TERMS]) };
     sections.push(templates.section("terms", "Terms", "terms.html", glossary)?);
     let colophon = serialised(&page.colophon);
-    sections.push(templates.section(
-        "colophon",
-        "Settings and sources",
-        "colophon.html",
-        colophon,
-    )?);
+    sections.push(templates.section("colophon", "Settings and sources", "colophon.html", colophon)?);
     Ok(templates.page(&head(page), &sections)?)
 }
 
 fn head(page: &SubjectPage) -> Head {
     let (tone, sentence) = verdict(page);
-    let group = page
-        .group
-        .iter()
-        .map(|group| ("group".to_string(), group.clone()));
+    let group = page.group.iter().map(|group| ("group".to_string(), group.clone()));
     Head {
         kind: "Subject report",
         title: page.subject.clone(),
@@ -55,20 +44,10 @@ fn head(page: &SubjectPage) -> Head {
 
 fn recording(templates: &Templates, page: &SubjectPage) -> Result<Section, Error> {
     let facts = page.recording.as_ref();
-    let n_held_out = facts.map(|facts| {
-        facts
-            .n_times
-            .saturating_sub(facts.n_fit + facts.n_validation)
-    });
+    let n_held_out = facts.map(|facts| facts.n_times.saturating_sub(facts.n_fit + facts.n_validation));
     let secs = |n: usize| facts.map(|facts| n as f64 / facts.sampling_rate_hz);
     let parts: Vec<Value> = facts
-        .map(|facts| {
-            [
-                ("fit", facts.n_fit),
-                ("validation", facts.n_validation),
-                ("held-out", n_held_out.unwrap_or(0)),
-            ]
-        })
+        .map(|facts| [("fit", facts.n_fit), ("validation", facts.n_validation), ("held-out", n_held_out.unwrap_or(0))])
         .into_iter()
         .flatten()
         .map(|(name, n)| context! { name, n, secs => secs(n) })
@@ -79,12 +58,7 @@ fn recording(templates: &Templates, page: &SubjectPage) -> Result<Section, Error
         parts,
         excluded => &page.excluded,
     };
-    templates.section(
-        "recording",
-        "What was read",
-        "subject/recording.html",
-        values,
-    )
+    templates.section("recording", "What was read", "subject/recording.html", values)
 }
 
 fn reproduction(templates: &Templates, page: &SubjectPage) -> Result<Section, Error> {
@@ -113,12 +87,7 @@ fn reproduction(templates: &Templates, page: &SubjectPage) -> Result<Section, Er
         n_spectra => best.map_or(0, |best| best.spectra.len()),
         spectra,
     };
-    templates.section(
-        "reproduction",
-        "Does the model reproduce the recording?",
-        "subject/scores.html",
-        values,
-    )
+    templates.section("reproduction", "Does the model reproduce the recording?", "subject/scores.html", values)
 }
 
 /// Scores as the table shows them: refits first, the best value of each column marked.
@@ -127,10 +96,7 @@ fn score_rows(page: &SubjectPage) -> Vec<Value> {
     let metrics = metrics(0);
     let best_of = metrics.each_ref().map(|(metric, of)| {
         let honest = page.scores.iter().filter(|row| can_win(metric, row));
-        honest
-            .filter_map(of)
-            .filter(|value| value.is_finite())
-            .min_by(f64::total_cmp)
+        honest.filter_map(of).filter(|value| value.is_finite()).min_by(f64::total_cmp)
     });
     let most_bits = page
         .scores
@@ -140,13 +106,10 @@ fn score_rows(page: &SubjectPage) -> Vec<Value> {
         .filter(|value| value.is_finite())
         .max_by(f64::total_cmp);
     let cell = |value: Option<f64>, best: Option<f64>, given: bool| {
-        let reads_best = value
-            .zip(best)
-            .is_some_and(|(value, best)| number(value) == number(best));
+        let reads_best = value.zip(best).is_some_and(|(value, best)| number(value) == number(best));
         context! { value, best => reads_best && !given, given }
     };
-    let (refits, rivals): (Vec<&ScoreRow>, Vec<&ScoreRow>) =
-        page.scores.iter().partition(|row| !row.is_rival);
+    let (refits, rivals): (Vec<&ScoreRow>, Vec<&ScoreRow>) = page.scores.iter().partition(|row| !row.is_rival);
     let ordered = refits.into_iter().chain(rivals);
     ordered
         .map(|row| {
@@ -180,12 +143,7 @@ fn portrait(templates: &Templates, best: &BestModel) -> Result<Section, ReportEr
         }
     });
     let values = context! { name => &best.name, summary => &best.summary, figure };
-    Ok(templates.section(
-        "portrait",
-        "Phase portrait",
-        "subject/portrait.html",
-        values,
-    )?)
+    Ok(templates.section("portrait", "Phase portrait", "subject/portrait.html", values)?)
 }
 
 fn fixed_points(templates: &Templates, best: &BestModel) -> Result<Section, Error> {
@@ -193,22 +151,12 @@ fn fixed_points(templates: &Templates, best: &BestModel) -> Result<Section, Erro
         completeness => completeness(best),
         rows => serialised(&best.fixed_points),
     };
-    templates.section(
-        "fixed-points",
-        "Fixed points",
-        "subject/fixed_points.html",
-        values,
-    )
+    templates.section("fixed-points", "Fixed points", "subject/fixed_points.html", values)
 }
 
 fn attractors(templates: &Templates, best: &BestModel) -> Result<Section, Error> {
     let row = |attractor: &AttractorRow| {
-        let AttractorRow {
-            basin_fraction: share,
-            basin_low: low,
-            basin_high: high,
-            ..
-        } = *attractor;
+        let AttractorRow { basin_fraction: share, basin_low: low, basin_high: high, .. } = *attractor;
         context! {
             row => serialised(attractor),
             bar => safe(basin_bar(share, low, high)),
@@ -219,12 +167,7 @@ fn attractors(templates: &Templates, best: &BestModel) -> Result<Section, Error>
         diverged => best.diverged_fraction,
         undecided => best.undecided_fraction,
     };
-    templates.section(
-        "attractors",
-        "Attractors and basins",
-        "subject/attractors.html",
-        values,
-    )
+    templates.section("attractors", "Attractors and basins", "subject/attractors.html", values)
 }
 
 fn training(templates: &Templates, best: &BestModel) -> Result<Section, Error> {

@@ -22,21 +22,13 @@ fn pages() -> Vec<(&'static str, String)> {
 fn hostile_names_stay_text() {
     for (name, html) in pages() {
         let scripts = html.matches("<script").count();
-        let own = 4 + html
-            .matches("<script type=\"application/json\" class=\"points\">")
-            .count();
+        let own = 4 + html.matches("<script type=\"application/json\" class=\"points\">").count();
         assert_eq!(scripts, own, "{name}: a script that is not ours");
         assert_eq!(html.matches("</script").count(), own, "{name}");
         assert!(!html.contains("<img"), "{name}: markup from data");
-        assert!(
-            !html.contains("\" onload="),
-            "{name}: an attribute from data"
-        );
+        assert!(!html.contains("\" onload="), "{name}: an attribute from data");
         assert!(!html.contains(HOSTILE), "{name}: an unescaped name");
-        assert!(
-            !html.contains("href=\"javascript:"),
-            "{name}: a link that runs"
-        );
+        assert!(!html.contains("href=\"javascript:"), "{name}: a link that runs");
     }
 }
 
@@ -48,28 +40,14 @@ fn nothing_is_fetched() {
         let outside: Vec<&str> = html
             .match_indices("http")
             .map(|(at, _)| &html[at..])
-            .filter(|rest| {
-                !rest.starts_with("http-equiv") && !rest.starts_with("https://doi.org/10.")
-            })
+            .filter(|rest| !rest.starts_with("http-equiv") && !rest.starts_with("https://doi.org/10."))
             .map(|rest| rest.split(['"', '\'', '<', ' ']).next().unwrap_or(""))
             .collect();
         assert!(outside.is_empty(), "{name}: {outside:?}");
-        for loader in [
-            "url(",
-            "@import",
-            "<link",
-            " src=",
-            "srcset",
-            "fetch(",
-            "XMLHttpRequest",
-        ] {
-            let from_data =
-                html.matches("&lt;img src=x").count() + html.matches("<img src=x").count();
+        for loader in ["url(", "@import", "<link", " src=", "srcset", "fetch(", "XMLHttpRequest"] {
+            let from_data = html.matches("&lt;img src=x").count() + html.matches("<img src=x").count();
             let found = html.matches(loader).count();
-            assert!(
-                found == 0 || (loader == " src=" && found == from_data),
-                "{name}: {loader}"
-            );
+            assert!(found == 0 || (loader == " src=" && found == from_data), "{name}: {loader}");
         }
     }
 }
@@ -84,17 +62,11 @@ fn no_number_is_printed_raw() {
     for (name, html) in pages() {
         let text = visible_text(&html);
         for word in ["NaN", "inf", "none", "undefined"] {
-            let stray = text
-                .split(|c: char| !c.is_alphanumeric())
-                .any(|found| found == word);
+            let stray = text.split(|c: char| !c.is_alphanumeric()).any(|found| found == word);
             assert!(!stray, "{name}: `{word}` reached the reader");
         }
         let digits = text.split(|c: char| !(c.is_ascii_digit() || c == '.'));
-        let longest = digits
-            .filter(|run| run.contains('.'))
-            .map(str::len)
-            .max()
-            .unwrap_or(0);
+        let longest = digits.filter(|run| run.contains('.')).map(str::len).max().unwrap_or(0);
         assert!(longest <= 9, "{name}: a number with {longest} digits");
     }
 }
@@ -105,10 +77,7 @@ fn figures_hold_finite_pixels() {
         for attribute in ["x1", "y1", "x2", "y2", "cx", "cy", "d", "width", "height"] {
             for value in html.split(&format!(" {attribute}=\"")).skip(1) {
                 let value = value.split('"').next().unwrap_or("");
-                assert!(
-                    !value.contains("NaN") && !value.contains("inf"),
-                    "{name}: {attribute}={value}"
-                );
+                assert!(!value.contains("NaN") && !value.contains("inf"), "{name}: {attribute}={value}");
             }
         }
     }
@@ -123,10 +92,7 @@ fn a_null_result_is_called_one() {
 #[test]
 fn a_rival_that_is_as_good_is_named() {
     let html = render_subject(&samples::subject()).expect("renders");
-    assert!(
-        html.contains("VAR(5) (0.0512)"),
-        "the linear model has the better spectrum"
-    );
+    assert!(html.contains("VAR(5) (0.0512)"), "the linear model has the better spectrum");
     assert!(html.contains("2 of 3 refits reproduce the held-out recording"));
     assert!(html.contains("On D<sub>H</sub> a linear model does as well or better."));
 }

@@ -31,11 +31,8 @@ pub fn analyse(
     let Ingested { subject, modality, summary, series, split, .. } = &ingested.value;
     let dir = out.subject(subject);
     let file = |name: &str| dir.recording_file(*modality, &summary.prefix, name);
-    let (json, table, arrays) = (
-        file("desc-portrait_dynamics.json"),
-        file("desc-features_dynamics"),
-        file("desc-simulation_arrays.h5"),
-    );
+    let (json, table, arrays) =
+        (file("desc-portrait_dynamics.json"), file("desc-features_dynamics"), file("desc-simulation_arrays.h5"));
     let key = Fingerprint::of("analyse").upstream(&judged.key).settings(&(&plan.analyse, plan.seed))?.key();
     let stamp = dir.stamp("analyse");
     if Stamp::is_current(&stamp, &key) {
@@ -149,13 +146,16 @@ fn write_arrays(
         Some(run) => [&run.data, &run.simulated, &run.encoded, &run.latent],
         None => [&empty; 4],
     };
-    write_simulation(path, &SimulationArrays {
-        sampling_rate_hz: ingested.summary.sampling_rate_hz,
-        channel_names: ingested.recording.channels.iter().map(|channel| channel.name.as_str()).collect(),
-        data,
-        simulated,
-        encoded,
-        latent,
-        fixed_points: &fixed_points,
-    })
+    write_simulation(
+        path,
+        &SimulationArrays {
+            sampling_rate_hz: ingested.summary.sampling_rate_hz,
+            channel_names: ingested.recording.channels.iter().map(|channel| channel.name.as_str()).collect(),
+            data,
+            simulated,
+            encoded,
+            latent,
+            fixed_points: &fixed_points,
+        },
+    )
 }

@@ -19,8 +19,20 @@ pub struct Groups {
 }
 
 /// Names under which reference groups go, in lower case.
-const CONTROL_NAMES: &[&str] =
-    &["control", "controls", "con", "ctrl", "hc", "cn", "healthy", "healthy control", "td", "wt", "wild-type", "wildtype"];
+const CONTROL_NAMES: &[&str] = &[
+    "control",
+    "controls",
+    "con",
+    "ctrl",
+    "hc",
+    "cn",
+    "healthy",
+    "healthy control",
+    "td",
+    "wt",
+    "wild-type",
+    "wildtype",
+];
 /// Default covariates, by the names they commonly have.
 const AGE_NAMES: &[&str] = &["age", "age_years", "age_days"];
 const SEX_NAMES: &[&str] = &["sex", "gender"];
@@ -29,7 +41,8 @@ const SEX_NAMES: &[&str] = &["sex", "gender"];
 /// two values, the reference only by a common name; every guess is in [`Groups::guesses`].
 pub fn settle_groups(participants: &Participants, plan: &ComparePlan) -> Result<Groups> {
     let mut guesses = Vec::new();
-    let columns: Vec<&str> = participants.columns().iter().map(String::as_str).filter(|&c| c != "participant_id").collect();
+    let columns: Vec<&str> =
+        participants.columns().iter().map(String::as_str).filter(|&c| c != "participant_id").collect();
     let column = match &plan.group_column {
         Some(named) if columns.contains(&named.as_str()) => named.clone(),
         Some(named) => bail!("need a column {named:?} in participants.tsv, found {}", columns.join(", ")),
@@ -38,11 +51,18 @@ pub fn settle_groups(participants: &Participants, plan: &ComparePlan) -> Result<
                 columns.iter().copied().filter(|column| participants.levels(column).len() == 2).collect();
             match two_valued.as_slice() {
                 [only] => {
-                    guesses.push(format!("group column is {only:?}, the only column of participants.tsv with two values"));
+                    guesses
+                        .push(format!("group column is {only:?}, the only column of participants.tsv with two values"));
                     only.to_string()
                 }
-                [] => bail!("need a group column with two values in participants.tsv, found none; name one with --group-column"),
-                several => bail!("need one group column, found {} with two values ({}); choose with --group-column", several.len(), several.join(", ")),
+                [] => bail!(
+                    "need a group column with two values in participants.tsv, found none; name one with --group-column"
+                ),
+                several => bail!(
+                    "need one group column, found {} with two values ({}); choose with --group-column",
+                    several.len(),
+                    several.join(", ")
+                ),
             }
         }
     };
@@ -59,7 +79,9 @@ pub fn settle_groups(participants: &Participants, plan: &ComparePlan) -> Result<
                     guesses.push(format!("reference group is {only:?}, by its name"));
                     only.to_string()
                 }
-                _ => bail!("need to know which level of {column:?} is the reference ({listed}); name it with --control"),
+                _ => {
+                    bail!("need to know which level of {column:?} is the reference ({listed}); name it with --control")
+                }
             }
         }
     };
@@ -69,7 +91,9 @@ pub fn settle_groups(participants: &Participants, plan: &ComparePlan) -> Result<
         (Some(named), _) => bail!("need the level {named:?} beside {control:?} in column {column:?}, found {listed}"),
         (None, [only]) => only.to_string(),
         (None, []) => bail!("need two groups in column {column:?}, found only {control:?}"),
-        (None, _) => bail!("need two groups in column {column:?}, found {}: {listed}; choose with --versus", levels.len()),
+        (None, _) => {
+            bail!("need two groups in column {column:?}, found {}: {listed}; choose with --versus", levels.len())
+        }
     };
     let covariates = match &plan.covariates {
         Some(named) => {
@@ -98,7 +122,9 @@ impl Groups {
             let value = match (text.parse::<f64>(), levels.len()) {
                 (Ok(number), _) if number.is_finite() => number,
                 (_, 0..=2) => levels.keys().position(|level| level == text).unwrap_or(0) as f64,
-                (_, n) => bail!("need numbers or two values in covariate {name:?}, found {text:?} among {n} values, in participants.tsv"),
+                (_, n) => bail!(
+                    "need numbers or two values in covariate {name:?}, found {text:?} among {n} values, in participants.tsv"
+                ),
             };
             values.insert(name.clone(), value);
         }

@@ -25,7 +25,14 @@ pub struct Compared {
 /// Compares the groups from what participant level left in `out`.
 pub fn compare(out: &OutDir, participants: &Participants, groups: &Groups, plan: &RunPlan) -> Result<Staged<Compared>> {
     let finished = out.finished_subjects()?;
-    let mut fingerprint = Fingerprint::of("compare").settings(&(&plan.compare, plan.seed, &groups.column, &groups.control, &groups.other, &groups.covariates))?;
+    let mut fingerprint = Fingerprint::of("compare").settings(&(
+        &plan.compare,
+        plan.seed,
+        &groups.column,
+        &groups.control,
+        &groups.other,
+        &groups.covariates,
+    ))?;
     let mut subjects = Vec::new();
     for subject in &finished {
         let dir = out.subject(subject);
@@ -124,7 +131,8 @@ fn differences_table(comparison: &Comparison) -> Table {
         .map(|row| ("dynamics", row))
         .chain(comparison.simple.iter().map(|row| ("simple", row)))
         .collect();
-    let number = |value: fn(&FeatureDifference) -> f64| rows.iter().map(|(_, row)| Some(value(row))).collect::<Vec<_>>();
+    let number =
+        |value: fn(&FeatureDifference) -> f64| rows.iter().map(|(_, row)| Some(value(row))).collect::<Vec<_>>();
     Table::default()
         .text("kind", rows.iter().map(|(kind, _)| *kind))
         .text("feature", rows.iter().map(|(_, row)| row.feature.clone()))

@@ -9,17 +9,17 @@ use nullcline_dynamics::{Complex, frequency_per_step, time_constant_steps};
 use nullcline_models::judging::power_spectrum;
 use nullcline_models::{Projection, SequenceVae};
 
-use super::{Compared, FEATURES, FreeRun, SIMPLE_STATISTICS, Groups, Ingested, free_run, reopen};
+use super::{Compared, FEATURES, FreeRun, Groups, Ingested, SIMPLE_STATISTICS, free_run, reopen};
 use crate::outputs::{
     DynamicsSummary, Fingerprint, FixedPointJson, JudgeSummary, OutDir, PortraitJson, RefitDynamics, RefitSummary,
     Stamp, SubjectStatus, read_json, read_model, write_text,
 };
 use crate::plan::RunPlan;
-use crate::seed::RunSeed;
 use crate::report::{
     AttractorRow, BestModel, Colophon, FixedPointRow, GroupPage, LossCurve, PhasePoint, PhasePortrait, RecordingFacts,
     ScoreRow, SpectrumPair, SubjectPage, SubjectRow, TracePair, render_group, render_subject,
 };
+use crate::seed::RunSeed;
 
 /// Writes the page of one subject; `true` when it had to.
 pub fn report_subject(
@@ -37,7 +37,8 @@ pub fn report_subject(
         .filter(|column| *column != "participant_id" && Some(column.as_str()) != group_column)
         .map(|column| (column.clone(), participants.get(subject, column).unwrap_or("n/a").to_string()))
         .collect();
-    let mut fingerprint = Fingerprint::of("report-subject").settings(&(plan, &row, group_column))?.file(&dir.status())?;
+    let mut fingerprint =
+        Fingerprint::of("report-subject").settings(&(plan, &row, group_column))?.file(&dir.status())?;
     for stage in ["ingest", "judge", "analyse"] {
         fingerprint = fingerprint.file(&dir.stamp(stage))?;
     }
@@ -64,9 +65,10 @@ pub fn report_subject(
         if let Ok(judged) = read_json::<JudgeSummary>(&file("desc-judge_metrics.json")) {
             page.scores = score_rows(&judged);
             let dynamics = read_json::<DynamicsSummary>(&file("desc-portrait_dynamics.json")).ok();
-            let best = judged.best_refit.zip(dynamics).and_then(|(best, dynamics)| {
-                dynamics.refits.into_iter().find(|refit| refit.refit == best)
-            });
+            let best = judged
+                .best_refit
+                .zip(dynamics)
+                .and_then(|(best, dynamics)| dynamics.refits.into_iter().find(|refit| refit.refit == best));
             if let Some(dynamics) = best {
                 let refit = |name: &str| file(&format!("desc-refit{:02}_{name}", dynamics.refit));
                 let (_, model) = read_model(&refit("model.safetensors"))?;
@@ -101,8 +103,7 @@ fn score_rows(judged: &JudgeSummary) -> Vec<ScoreRow> {
     let models = judged.refits.iter().map(|refit| {
         (format!("refit {}", refit.refit), false, refit.verdict.clone(), refit.reason.clone(), refit.scores)
     });
-    let rivals =
-        judged.rivals.iter().map(|(name, scores)| (name.clone(), true, String::new(), String::new(), *scores));
+    let rivals = judged.rivals.iter().map(|(name, scores)| (name.clone(), true, String::new(), String::new(), *scores));
     models
         .chain(rivals)
         .map(|(name, is_rival, verdict, reason, scores)| ScoreRow {
@@ -297,7 +298,12 @@ fn attractor_rows(portrait: &PortraitJson, rate: f64) -> Vec<AttractorRow> {
             label: format!("A{n}"),
             kind: attractor.kind.clone(),
             period_secs: attractor.period.filter(|&period| period > 1).map(|period| period as f64 / rate),
-            largest_lyapunov_per_sec: attractor.lyapunov.first().copied().flatten().map_or(f64::NEG_INFINITY, |l| l * rate),
+            largest_lyapunov_per_sec: attractor
+                .lyapunov
+                .first()
+                .copied()
+                .flatten()
+                .map_or(f64::NEG_INFINITY, |l| l * rate),
             basin_fraction: attractor.basin_fraction,
             basin_low: attractor.basin_ci[0],
             basin_high: attractor.basin_ci[1],
@@ -400,7 +406,12 @@ fn findings(compared: &Compared, rows: &[SubjectRow], plan: &RunPlan) -> Vec<Str
     let alpha = plan.compare.alpha;
     let (control, other) = (&comparison.control, &comparison.other);
     let mut found: Vec<_> = comparison.features.iter().filter(|row| row.q_fdr < alpha).collect();
-    found.sort_by(|a, b| a.q_fdr.total_cmp(&b.q_fdr).then(a.p_permutation.total_cmp(&b.p_permutation)).then(b.hedges_g.abs().total_cmp(&a.hedges_g.abs())));
+    found.sort_by(|a, b| {
+        a.q_fdr
+            .total_cmp(&b.q_fdr)
+            .then(a.p_permutation.total_cmp(&b.p_permutation))
+            .then(b.hedges_g.abs().total_cmp(&a.hedges_g.abs()))
+    });
     match found.as_slice() {
         [] => findings.push(format!(
             "None of {} features of the dynamics differs between {other} and {control} after correction for multiple tests (q < {alpha}).",
@@ -435,7 +446,12 @@ fn findings(compared: &Compared, rows: &[SubjectRow], plan: &RunPlan) -> Vec<Str
     let either = if found.is_empty() { " either" } else { "" };
     findings.push(match simple.as_slice() {
         [] => format!("None of {} simple statistics of the raw signal differs{either}.", comparison.simple.len()),
-        simple => format!("{} of {} simple statistics of the raw signal differ: {}.", simple.len(), comparison.simple.len(), simple.join(", ")),
+        simple => format!(
+            "{} of {} simple statistics of the raw signal differ: {}.",
+            simple.len(),
+            comparison.simple.len(),
+            simple.join(", ")
+        ),
     });
     if let Some(dynamics) = comparison.classifiers.iter().find(|row| row.predictors == "dynamics") {
         let rivals: Vec<String> = comparison
@@ -476,17 +492,35 @@ fn colophon(plan: &RunPlan) -> Colophon {
 
 /// Method → source.
 const REFERENCES: &[(&str, &str)] = &[
-    ("Shallow PLRNN and generalised teacher forcing", "Hess, Monfared, Brenner, Durstewitz (2023). Generalized teacher forcing for learning chaotic dynamics. ICML."),
-    ("Variational training of a latent RNN", "Brenner, Hess, Koppe, Durstewitz (2024). Integrating multimodal data for joint generative modeling of complex dynamics. ICML. Kingma, Welling (2014). Auto-encoding variational Bayes. ICLR."),
+    (
+        "Shallow PLRNN and generalised teacher forcing",
+        "Hess, Monfared, Brenner, Durstewitz (2023). Generalized teacher forcing for learning chaotic dynamics. ICML.",
+    ),
+    (
+        "Variational training of a latent RNN",
+        "Brenner, Hess, Koppe, Durstewitz (2024). Integrating multimodal data for joint generative modeling of complex dynamics. ICML. Kingma, Welling (2014). Auto-encoding variational Bayes. ICLR.",
+    ),
     ("Optimiser (RAdam)", "Liu et al. (2020). On the variance of the adaptive learning rate and beyond. ICLR."),
-    ("State-space divergence", "Koppe et al. (2019). Identifying nonlinear dynamical systems via generative recurrent neural networks with applications to fMRI. PLoS Comput. Biol. 15, e1007263."),
-    ("Hellinger distance of power spectra", "Mikhaeil, Monfared, Durstewitz (2022). On the difficulty of learning chaotic dynamics with RNNs. NeurIPS."),
+    (
+        "State-space divergence",
+        "Koppe et al. (2019). Identifying nonlinear dynamical systems via generative recurrent neural networks with applications to fMRI. PLoS Comput. Biol. 15, e1007263.",
+    ),
+    (
+        "Hellinger distance of power spectra",
+        "Mikhaeil, Monfared, Durstewitz (2022). On the difficulty of learning chaotic dynamics with RNNs. NeurIPS.",
+    ),
     ("Bits per spike", "Pei et al. (2021). Neural Latents Benchmark '21. NeurIPS Datasets and Benchmarks."),
-    ("Phase surrogates", "Prichard, Theiler (1994). Generating surrogate data for time series with several simultaneously measured variables. Phys. Rev. Lett. 73, 951."),
+    (
+        "Phase surrogates",
+        "Prichard, Theiler (1994). Generating surrogate data for time series with several simultaneously measured variables. Phys. Rev. Lett. 73, 951.",
+    ),
     ("Vector autoregression", "Lütkepohl (2005). New introduction to multiple time series analysis. Springer."),
     ("Lyapunov exponents", "Benettin, Galgani, Giorgilli, Strelcyn (1980). Meccanica 15, 9–30."),
     ("Interval of basin shares", "Wilson (1927). J. Am. Stat. Assoc. 22, 209–212."),
-    ("Permutation test with covariates", "Freedman, Lane (1983). J. Bus. Econ. Stat. 1, 292–298. Winkler et al. (2014). NeuroImage 92, 381–397."),
+    (
+        "Permutation test with covariates",
+        "Freedman, Lane (1983). J. Bus. Econ. Stat. 1, 292–298. Winkler et al. (2014). NeuroImage 92, 381–397.",
+    ),
     ("Hedges' g", "Hedges, Olkin (1985). Statistical methods for meta-analysis. Academic Press."),
     ("False discovery rate", "Benjamini, Hochberg (1995). J. R. Stat. Soc. B 57, 289–300."),
     ("Agreement over refits, ICC(1,1)", "Shrout, Fleiss (1979). Psychol. Bull. 86, 420–428."),

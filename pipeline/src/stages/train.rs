@@ -46,10 +46,8 @@ pub fn train(
     let model_plan = plan.model.for_recording(*modality, recording.n_channels());
     let seed = RunSeed(plan.seed).derive(Stage::Train, &subject.to_string(), refit);
     let stage = format!("train-refit{refit:02}");
-    let key = Fingerprint::of(&stage)
-        .upstream(&ingested.key)
-        .settings(&(&model_plan, &plan.train, &plan.judge, seed))?
-        .key();
+    let key =
+        Fingerprint::of(&stage).upstream(&ingested.key).settings(&(&model_plan, &plan.train, &plan.judge, seed))?.key();
     let dir = out.subject(subject);
     let path = |name: &str| dir.recording_file(*modality, &summary.prefix, &format!("desc-refit{refit:02}_{name}"));
     let (model_path, summary_path) = (path("model.safetensors"), path("training.json"));
@@ -78,7 +76,8 @@ pub fn train(
         tracing::warn!("{subject} refit {refit}: {reason}; trying once more with a smaller learning rate");
         watch(TrainingEvent::Retrying { reason: &reason });
         notes.push(format!("{reason}; tried once more with a tenth of the learning rate"));
-        let gentler = TrainPlan { learning_rate: plan.train.learning_rate.map(|rate| 0.1 * rate), ..plan.train.clone() };
+        let gentler =
+            TrainPlan { learning_rate: plan.train.learning_rate.map(|rate| 0.1 * rate), ..plan.train.clone() };
         outcome = run.attempt(&gentler, &checkpoint, &format!("{key}-retry"));
     }
     watch(TrainingEvent::Finished);
@@ -142,14 +141,23 @@ impl Run<'_> {
         let done = resume.as_ref().map_or(0, |checkpoint| checkpoint.history.len());
         (self.watch)(TrainingEvent::Started { epochs: train_plan.epochs, done });
         let Ingested { series, split, .. } = self.ingested;
-        training::train(self.seed, series, split, self.model_plan, train_plan, &self.plan.judge, resume, &mut |record, state| {
-            (self.watch)(TrainingEvent::Epoch(record));
-            if let Some(Err(error)) = state.map(|state| write_checkpoint(checkpoint, key, state)) {
-                // Training itself is well; only an interruption now would cost the epochs since.
-                tracing::warn!("{error:#}");
-            }
-            ControlFlow::Continue(())
-        })
+        training::train(
+            self.seed,
+            series,
+            split,
+            self.model_plan,
+            train_plan,
+            &self.plan.judge,
+            resume,
+            &mut |record, state| {
+                (self.watch)(TrainingEvent::Epoch(record));
+                if let Some(Err(error)) = state.map(|state| write_checkpoint(checkpoint, key, state)) {
+                    // Training itself is well; only an interruption now would cost the epochs since.
+                    tracing::warn!("{error:#}");
+                }
+                ControlFlow::Continue(())
+            },
+        )
     }
 }
 

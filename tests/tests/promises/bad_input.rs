@@ -38,7 +38,8 @@ fn a_participants_table_from_a_spreadsheet_is_read() {
     let plain = lab.read("study/participants.tsv");
     let marked = format!("\u{feff}{}", plain.replace('\n', "\r\n")).into_bytes();
     // One letter of Latin-1, which is no UTF-8.
-    let latin: Vec<u8> = plain.replace("patient\t", "pati~nt\t").bytes().map(|byte| if byte == b'~' { 0xe9 } else { byte }).collect();
+    let latin: Vec<u8> =
+        plain.replace("patient\t", "pati~nt\t").bytes().map(|byte| if byte == b'~' { 0xe9 } else { byte }).collect();
     for table in [marked, latin] {
         lab.write("study/participants.tsv", table);
         lab.nullcline(PARTICIPANTS).succeeds();
@@ -86,7 +87,11 @@ fn groups_are_never_guessed_between_two_columns() {
     lab.nullcline("compare out --group-column sex --config free.toml").refuses(&["F, M", "--control"]);
     lab.nullcline("compare out --group-column sex --control F --versus X").refuses(&["\"X\"", "F, M"]);
     lab.nullcline("compare out --covariates height").refuses(&["\"height\"", "participants.tsv", "group"]);
-    lab.nullcline("compare out --group-column disease").refuses(&["\"disease\"", "participants.tsv", "group, age, sex"]);
+    lab.nullcline("compare out --group-column disease").refuses(&[
+        "\"disease\"",
+        "participants.tsv",
+        "group, age, sex",
+    ]);
 }
 
 #[test]

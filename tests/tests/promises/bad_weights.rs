@@ -4,7 +4,9 @@ use nullcline_tests::Lab;
 
 #[test]
 fn weights_in_json() {
-    let shallow = |w1: &str, h1: &str| format!(r#"{{"type": "shPLRNN", "A": [0.5, 0.5], "W1": {w1}, "W2": [[1, 0]], "h1": {h1}, "h2": [0]}}"#);
+    let shallow = |w1: &str, h1: &str| {
+        format!(r#"{{"type": "shPLRNN", "A": [0.5, 0.5], "W1": {w1}, "W2": [[1, 0]], "h1": {h1}, "h2": [0]}}"#)
+    };
     for (weights, words) in [
         (String::new(), vec!["JSON"]),
         ("[1, 2".to_string(), vec!["JSON"]),
@@ -14,7 +16,10 @@ fn weights_in_json() {
         (shallow("[[1], [NaN]]", "[0, 0]"), vec!["JSON"]),
         (shallow("[[1], [null]]", "[0, 0]"), vec!["JSON"]),
         (shallow("[[1], [1e999]]", "[0, 0]"), vec!["JSON"]),
-        (shallow("[[1], [0]]", "[0, 0]").replace("shPLRNN", "LSTM"), vec!["\"LSTM\"", "shPLRNN, clippedShPLRNN, ALRNN or PLRNN"]),
+        (
+            shallow("[[1], [0]]", "[0, 0]").replace("shPLRNN", "LSTM"),
+            vec!["\"LSTM\"", "shPLRNN, clippedShPLRNN, ALRNN or PLRNN"],
+        ),
         (r#"{"type": "shPLRNN", "A": [0.5]}"#.to_string(), vec!["\"W1\""]),
         (r#"{"type": "shPLRNN", "A": [], "W1": [], "W2": [], "h1": [], "h2": []}"#.to_string(), vec!["weights.json"]),
         (r#"{"type": "ALRNN", "A": [0.5], "W": [[0]], "h": [0]}"#.to_string(), vec!["\"P\""]),

@@ -28,7 +28,9 @@ fn check_chain(view: View, folder: &str, entities: &str, suffix: &str) {
 
     let files = Files::in_folder(&lab.path("out"));
     check_cohort_files(&lab, &files);
-    for subject in ["sub-control01", "sub-control02", "sub-control03", "sub-patient01", "sub-patient02", "sub-patient03"] {
+    for subject in
+        ["sub-control01", "sub-control02", "sub-control03", "sub-patient01", "sub-patient02", "sub-patient03"]
+    {
         check_subject(&lab, &files, subject, &format!("{subject}/{folder}/{subject}_{entities}"), suffix);
     }
     assert_eq!(Files::in_folder(&lab.path("study")).written_since(&study), [""; 0], "raw data is read, never written");
@@ -58,26 +60,56 @@ fn check_subject(lab: &Lab, files: &Files, subject: &str, prefix: &str, suffix: 
     check_fields(
         lab,
         &format!("{prefix}_desc-ingest_summary.json"),
-        &["files.0", "modality", "sampling_rate_hz", "n_times", "channels_kept.0", "channels_excluded", "steps", "warnings", "simple"],
+        &[
+            "files.0",
+            "modality",
+            "sampling_rate_hz",
+            "n_times",
+            "channels_kept.0",
+            "channels_excluded",
+            "steps",
+            "warnings",
+            "simple",
+        ],
     );
     for refit in ["refit01", "refit02"] {
         files.has(&format!("{prefix}_desc-{refit}_model.safetensors"));
         check_table(lab, files, &format!("{prefix}_desc-{refit}_training"));
-        check_fields(lab, &format!("{prefix}_desc-{refit}_training.json"), &["refit", "chosen_epoch", "validation", "n_parameters"]);
+        check_fields(
+            lab,
+            &format!("{prefix}_desc-{refit}_training.json"),
+            &["refit", "chosen_epoch", "validation", "n_parameters"],
+        );
     }
     check_table(lab, files, &format!("{prefix}_desc-judge_metrics"));
     check_fields(
         lab,
         &format!("{prefix}_desc-judge_metrics.json"),
-        &["best_refit", "refits.1.verdict", "refits.1.scores.d_stsp", "refits.1.scores.d_h", "refits.1.scores.pe", "rivals.0"],
+        &[
+            "best_refit",
+            "refits.1.verdict",
+            "refits.1.scores.d_stsp",
+            "refits.1.scores.d_h",
+            "refits.1.scores.pe",
+            "rivals.0",
+        ],
     );
     check_table(lab, files, &format!("{prefix}_desc-features_dynamics"));
     check_fields(
         lab,
         &format!("{prefix}_desc-portrait_dynamics.json"),
-        &["sampling_rate_hz", "refits.1.portrait.fixed_points", "refits.1.portrait.attractors", "refits.1.features.attractors"],
+        &[
+            "sampling_rate_hz",
+            "refits.1.portrait.fixed_points",
+            "refits.1.portrait.attractors",
+            "refits.1.features.attractors",
+        ],
     );
-    check_fields(lab, &format!("{subject}/{subject}_desc-status_summary.json"), &["subject", "recording", "n_refits", "n_faithful"]);
+    check_fields(
+        lab,
+        &format!("{subject}/{subject}_desc-status_summary.json"),
+        &["subject", "recording", "n_refits", "n_faithful"],
+    );
     check_page(lab, &format!("{subject}/{subject}_report.html"), &[subject]);
 }
 
@@ -106,7 +138,9 @@ fn check_page(lab: &Lab, name: &str, words: &[&str]) {
     for word in words {
         assert!(page.contains(word), "no {word:?} in {name}");
     }
-    for reference in ["<link", "src=\"http", "src='http", "src=\"//", "@import", "url(http", "url(//", "fetch(", "<iframe"] {
+    for reference in
+        ["<link", "src=\"http", "src='http", "src=\"//", "@import", "url(http", "url(//", "fetch(", "<iframe"]
+    {
         assert!(!page.contains(reference), "{reference:?} in {name}");
     }
 }

@@ -91,7 +91,10 @@ fn fit_reads_every_format_alike() {
         assert!(npy[field].is_number(), "{field}: {npy:#}");
     }
     assert_eq!((&npy["model"], &npy["pe"]["n"]), (&"clippedShPLRNN".into(), &5.into()));
-    assert!(npy["parameters"].as_u64() > Some(0) && npy["baselines"].as_object().is_some_and(|rivals| rivals.len() > 1), "{npy:#}");
+    assert!(
+        npy["parameters"].as_u64() > Some(0) && npy["baselines"].as_object().is_some_and(|rivals| rivals.len() > 1),
+        "{npy:#}"
+    );
     for file in ["wave.tsv", "wave.parquet", "wave.h5", "wave.h5:/wave"] {
         assert_eq!(fitted(file), npy, "{file}");
     }
@@ -104,7 +107,11 @@ fn fit_judges_on_a_test_series() {
     let answer = lab.nullcline("fit wave.npy --test wave.tsv --config tiny.toml --json").succeeds().json();
     assert_eq!((&answer["n_train"], &answer["n_test"]), (&400.into(), &400.into()));
     lab.write("narrow.tsv", "1\n2\n3\n");
-    lab.nullcline("fit wave.npy --test narrow.tsv --config tiny.toml").refuses(&["need 2 channels", "found 1", "narrow.tsv"]);
+    lab.nullcline("fit wave.npy --test narrow.tsv --config tiny.toml").refuses(&[
+        "need 2 channels",
+        "found 1",
+        "narrow.tsv",
+    ]);
 }
 
 #[test]
@@ -145,7 +152,9 @@ fn a_fitted_model_can_be_portrayed_and_run() {
         let rows = run[rows].as_array().unwrap();
         assert_eq!((rows.len(), rows[0].as_array().unwrap().len()), (30, 2));
     }
-    let printed = |seed: &str| lab.nullcline(&format!("simulate model.safetensors --steps 30 --random-seed {seed}")).succeeds().stdout;
+    let printed = |seed: &str| {
+        lab.nullcline(&format!("simulate model.safetensors --steps 30 --random-seed {seed}")).succeeds().stdout
+    };
     assert_eq!(printed("1").lines().count(), 31, "a header and a row for each step");
     assert_eq!(printed("1"), printed("1"));
     assert_ne!(printed("1"), printed("2"));
@@ -191,7 +200,12 @@ fn a_reader_may_leave_early() {
     let lab = Lab::with_cohort(View::Eeg, 1);
     lab.write("weights.json", r#"{"type": "ALRNN", "A": [0.5], "W": [[0]], "h": [1], "P": 0}"#);
     let edf = "study/sub-control01/eeg/sub-control01_task-memory_eeg.edf";
-    for line in [format!("inspect {edf}"), format!("inspect {edf} --json"), "portrait weights.json".into(), "portrait weights.json --json".into()] {
+    for line in [
+        format!("inspect {edf}"),
+        format!("inspect {edf} --json"),
+        "portrait weights.json".into(),
+        "portrait weights.json --json".into(),
+    ] {
         let (reader, writer) = std::io::pipe().unwrap();
         drop(reader);
         let output = lab.command(&line).stdout(writer).output().unwrap();

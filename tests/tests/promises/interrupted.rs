@@ -82,6 +82,7 @@ fn kill(child: &mut Child) {
 /// Shares of a run after which to kill it, drawn from `seed`.
 fn fractions(seed: u64) -> impl Iterator<Item = f64> {
     // Knuth's linear congruential generator: any spread of moments will do.
-    let next = |state: &u64| Some(state.wrapping_mul(6_364_136_223_846_793_005).wrapping_add(1_442_695_040_888_963_407));
+    let next =
+        |state: &u64| Some(state.wrapping_mul(6_364_136_223_846_793_005).wrapping_add(1_442_695_040_888_963_407));
     std::iter::successors(Some(seed), next).skip(1).map(|state| (state >> 11) as f64 / (1u64 << 53) as f64)
 }

@@ -57,7 +57,8 @@ fn what_diverges_is_not_undecided() {
     let weights = json!({"type": "shPLRNN", "A": [0.5], "W1": [[2]], "W2": [[1]], "h1": [-1], "h2": [0]});
     let found = portrait(&weights);
     assert_eq!(found["fixed_points"].as_array().unwrap().len(), 2, "{found:#}");
-    let (settled, diverged) = (found["attractors"][0]["basin_fraction"].as_f64().unwrap(), found["diverged"].as_f64().unwrap());
+    let (settled, diverged) =
+        (found["attractors"][0]["basin_fraction"].as_f64().unwrap(), found["diverged"].as_f64().unwrap());
     assert!(settled > 0.3 && diverged > 0.1, "{found:#}");
     assert!((settled + diverged - 1.0).abs() < 1e-9, "{found:#}");
     assert_eq!(found["undecided"], 0.0);

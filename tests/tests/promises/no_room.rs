@@ -10,8 +10,10 @@ fn a_file_in_the_place_of_the_folder() {
     let lab = Lab::with_cohort(View::Bold, 1);
     lab.write("out", "not a folder");
     lab.nullcline("run study out participant --config tiny.toml").refuses(&["need a writable folder", "out"]);
-    lab.nullcline("run study out/deeper participant --config tiny.toml").refuses(&["need a writable folder", "out/deeper"]);
-    lab.nullcline("run study fine participant --config tiny.toml -w out/work").refuses(&["need a writable folder", "out/work"]);
+    lab.nullcline("run study out/deeper participant --config tiny.toml")
+        .refuses(&["need a writable folder", "out/deeper"]);
+    lab.nullcline("run study fine participant --config tiny.toml -w out/work")
+        .refuses(&["need a writable folder", "out/work"]);
     assert_eq!(lab.read("out"), "not a folder");
 }
 
@@ -19,7 +21,8 @@ fn a_file_in_the_place_of_the_folder() {
 fn a_place_where_nobody_may_write() {
     let lab = Lab::with_cohort(View::Bold, 1);
     // Root may write wherever permissions forbid it, but nobody may make a folder among the processes.
-    lab.nullcline("run study /proc/results participant --config tiny.toml").refuses(&["need a writable folder", "/proc/results"]);
+    lab.nullcline("run study /proc/results participant --config tiny.toml")
+        .refuses(&["need a writable folder", "/proc/results"]);
 }
 
 /// The disk fills up in the middle of the run; with more room the next call ends where it would have ended.
@@ -32,7 +35,8 @@ fn a_disk_that_fills_up() {
             println!("skipped: need the right to mount a small disk");
             return;
         };
-        let answer = lab.nullcline("run study small/out participant --config tiny.toml").exits(1).says(&["No space left"]);
+        let answer =
+            lab.nullcline("run study small/out participant --config tiny.toml").exits(1).says(&["No space left"]);
         assert!(answer.stderr.contains("small/out"), "{}", answer.told());
         disk.grow();
         lab.nullcline("run study small/out participant --config tiny.toml").succeeds();

@@ -29,7 +29,8 @@ fn check_cohort(name: &str) {
     lab.write("run.toml", shrunk(name).to_toml());
     let labels: Vec<String> = two_of_each_group(&study).iter().map(SubjectId::to_string).collect();
     let study = study.display();
-    let participants = format!("run {study} out participant --config run.toml --participant-label {}", labels.join(" "));
+    let participants =
+        format!("run {study} out participant --config run.toml --participant-label {}", labels.join(" "));
     lab.nullcline(&participants).succeeds();
     // The others of the cohort were not asked for, so the page lists them as missing.
     let answer = lab.nullcline(&format!("run {study} out group")).exits(3);

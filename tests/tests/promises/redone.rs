@@ -26,13 +26,21 @@ fn a_finished_folder_may_be_moved() {
 #[test]
 fn settings_of_the_comparison_leave_the_models_alone() {
     let change = |lab: &Lab| lab.write("tiny.toml", changed(TINY, "permutations = 99", "permutations = 199"));
-    check_redone(change, &["group/group_desc-comparison"], &["_model.", "_training.", "_metrics.", "_dynamics.", "_arrays.", "desc-clean_"]);
+    check_redone(
+        change,
+        &["group/group_desc-comparison"],
+        &["_model.", "_training.", "_metrics.", "_dynamics.", "_arrays.", "desc-clean_"],
+    );
 }
 
 #[test]
 fn settings_of_the_analysis_leave_the_models_alone() {
     let change = |lab: &Lab| lab.write("tiny.toml", changed(TINY, "starts = 10", "starts = 20"));
-    check_redone(change, &["_dynamics.", "group/group_desc-features"], &["_model.", "_training.", "_metrics.", "desc-clean_"]);
+    check_redone(
+        change,
+        &["_dynamics.", "group/group_desc-features"],
+        &["_model.", "_training.", "_metrics.", "desc-clean_"],
+    );
 }
 
 #[test]
@@ -48,7 +56,11 @@ fn one_changed_recording_leaves_the_other_subjects_alone() {
         // The last volume again: the recording goes on a little longer.
         lab.edit(file, |table| format!("{table}{}\n", table.lines().last().unwrap()));
     };
-    check_redone(change, &["sub-patient01/func", "group/group_desc-features"], &["sub-control01/", "sub-control02/", "sub-patient02/"]);
+    check_redone(
+        change,
+        &["sub-patient01/func", "group/group_desc-features"],
+        &["sub-control01/", "sub-control02/", "sub-patient02/"],
+    );
 }
 
 #[test]
@@ -69,7 +81,8 @@ fn refits_can_be_added() {
     let before = Files::in_folder(&lab.path("out"));
     lab.nullcline(&format!("{PARTICIPANTS} --refits 3")).succeeds();
     let after = Files::in_folder(&lab.path("out"));
-    let models: Vec<&str> = after.written_since(&before).into_iter().filter(|path| path.ends_with("_model.safetensors")).collect();
+    let models: Vec<&str> =
+        after.written_since(&before).into_iter().filter(|path| path.ends_with("_model.safetensors")).collect();
     assert_eq!(models.len(), 4, "one new model for each subject: {models:?}");
     assert!(models.iter().all(|path| path.contains("refit03")), "{models:?}");
 }

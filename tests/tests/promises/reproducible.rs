@@ -36,7 +36,8 @@ fn a_subject_alone_is_fitted_as_in_the_cohort() {
 fn jobs_side_by_side_write_what_one_run_writes() {
     let lab = Lab::with_cohort(View::Bold, 2);
     let whole = run(&lab, "whole", "");
-    let job = |subject| lab.start(&format!("run study jobs participant --config tiny.toml --participant-label {subject}"));
+    let job =
+        |subject| lab.start(&format!("run study jobs participant --config tiny.toml --participant-label {subject}"));
     let jobs: Vec<_> = ["control01", "control02", "patient01", "patient02"].map(job).into();
     for mut job in jobs {
         assert!(job.wait().unwrap().success());

@@ -43,7 +43,8 @@ fn an_edf_that_is_none() {
 
 #[test]
 fn a_ragged_table() {
-    let ragged = |lab: &Lab| lab.edit(BOLD, |table| with_line(table, 7, |line| line.rsplit_once('\t').unwrap().0.to_string()));
+    let ragged =
+        |lab: &Lab| lab.edit(BOLD, |table| with_line(table, 7, |line| line.rsplit_once('\t').unwrap().0.to_string()));
     check_excluded(View::Bold, ragged, &["need 12 cells", "found 11", "line 7", "timeseries.tsv"]);
 }
 
@@ -111,7 +112,9 @@ fn a_mended_subject_is_no_longer_excluded() {
 #[test]
 fn a_subject_missing_from_the_table_is_in_no_group() {
     let lab = Lab::with_cohort(View::Bold, 3);
-    lab.edit("study/participants.tsv", |table| table.lines().filter(|line| !line.contains("patient03")).map(|line| format!("{line}\n")).collect());
+    lab.edit("study/participants.tsv", |table| {
+        table.lines().filter(|line| !line.contains("patient03")).map(|line| format!("{line}\n")).collect()
+    });
     lab.nullcline(PARTICIPANTS).succeeds().says(&["6 of 6 subjects"]);
     lab.nullcline("run study out group --config tiny.toml --covariates").succeeds();
     let compared = &lab.json("out/group/group_desc-comparison_statistics.json")["comparison"];
@@ -123,7 +126,9 @@ fn a_subject_missing_from_the_table_is_in_no_group() {
 fn what_a_lab_writes_into_its_tables_is_text_on_the_page() {
     let lab = Lab::with_cohort(View::Bold, 2);
     let evil = "<script>alert(1)</script>";
-    lab.edit("study/participants.tsv", |table| table.replace("\tpatient\t", &format!("\t{evil}\t")).replace("\tsex", "\t<b>sex"));
+    lab.edit("study/participants.tsv", |table| {
+        table.replace("\tpatient\t", &format!("\t{evil}\t")).replace("\tsex", "\t<b>sex")
+    });
     lab.edit(BOLD, |table| table.replacen("roi01", "<img src=x onerror=alert(2)>", 1));
     lab.edit("study/dataset_description.json", |json| json.replace("Simulated", "</title><script>alert(3)</script>"));
     lab.nullcline(PARTICIPANTS).succeeds();

@@ -1,41 +1,27 @@
 use nalgebra::DMatrix;
 use nullcline_dynamics::{
-    AttractorKind, AttractorPlan, AttractorSearch, Complex, Map, PiecewiseLinearMap, PortraitPlan,
-    Stability, find_attractors, find_fixed_points, portrait,
+    AttractorKind, AttractorPlan, AttractorSearch, Complex, Map, PiecewiseLinearMap, PortraitPlan, Stability,
+    find_attractors, find_fixed_points, portrait,
 };
 
 use crate::systems::*;
 
 fn attractors_of(map: &dyn Map, starts: &[Vec<f64>]) -> AttractorSearch {
     let search = find_attractors(&mut rng(1), map, &[], starts, &following());
-    let basins: usize = search
-        .attractors
-        .iter()
-        .map(|attractor| attractor.basin.count)
-        .sum();
-    assert_eq!(
-        basins + search.diverged.count + search.undecided.count,
-        starts.len()
-    );
+    let basins: usize = search.attractors.iter().map(|attractor| attractor.basin.count).sum();
+    assert_eq!(basins + search.diverged.count + search.undecided.count, starts.len());
     assert_eq!(search.n_starts, starts.len());
     search
 }
 
 fn kinds(search: &AttractorSearch) -> Vec<AttractorKind> {
-    search
-        .attractors
-        .iter()
-        .map(|attractor| attractor.kind)
-        .collect()
+    search.attractors.iter().map(|attractor| attractor.kind).collect()
 }
 
 /// The period-doubling cascade (May 1976): 1, 2, 4 and chaos.
 #[test]
 fn the_logistic_map_doubles_its_period() {
-    let starts = uniform_starts(&mut rng(3), 20, 1, 0.45)
-        .into_iter()
-        .map(|z| vec![z[0] + 0.5])
-        .collect::<Vec<_>>();
+    let starts = uniform_starts(&mut rng(3), 20, 1, 0.45).into_iter().map(|z| vec![z[0] + 0.5]).collect::<Vec<_>>();
     for (r, expected) in [
         (2.8, AttractorKind::FixedPoint),
         (3.2, AttractorKind::Cycle { period: 2 }),
@@ -51,11 +37,7 @@ fn the_logistic_map_doubles_its_period() {
     let search = attractors_of(&Logistic { r: 3.2 }, &starts);
     let cycle = search.attractors[0].cycle.as_ref().unwrap();
     assert_close(cycle.multipliers[0].re, 4.0 + 6.4 - 3.2 * 3.2, 1e-9);
-    assert_close(
-        search.attractors[0].lyapunov[0],
-        cycle.multipliers[0].norm().ln() / 2.0,
-        1e-12,
-    );
+    assert_close(search.attractors[0].lyapunov[0], cycle.multipliers[0].norm().ln() / 2.0, 1e-12);
 }
 
 /// Periods along `a` recomputed from 60 000 iterations; chaos at the classical value.
@@ -65,10 +47,7 @@ fn henon_windows_have_their_periods() {
         let search = attractors_of(&Henon { a, b: 0.3 }, &[vec![0.0, 0.0], vec![0.1, 0.1]]);
         assert_eq!(kinds(&search), [AttractorKind::Cycle { period }], "a = {a}");
     }
-    let search = attractors_of(
-        &Henon { a: 1.4, b: 0.3 },
-        &uniform_starts(&mut rng(2), 200, 2, 2.0),
-    );
+    let search = attractors_of(&Henon { a: 1.4, b: 0.3 }, &uniform_starts(&mut rng(2), 200, 2, 2.0));
     assert_eq!(kinds(&search), [AttractorKind::Chaotic]);
     assert_close(search.attractors[0].lyapunov[0], 0.419, 0.03);
     // 0.4335 of the square, from 400 000 starts.
@@ -84,13 +63,7 @@ fn coexisting_attractors_are_kept_apart() {
     let search = attractors_of(&Henon { a: 1.05, b: -0.9 }, &starts);
     let mut found = kinds(&search);
     found.sort_by_key(|kind| matches!(kind, AttractorKind::FixedPoint));
-    assert_eq!(
-        found,
-        [
-            AttractorKind::Cycle { period: 3 },
-            AttractorKind::FixedPoint
-        ]
-    );
+    assert_eq!(found, [AttractorKind::Cycle { period: 3 }, AttractorKind::FixedPoint]);
     assert!(search.diverged.count > 0);
 }
 
@@ -132,26 +105,13 @@ fn a_rotation_is_quasiperiodic() {
     assert_eq!(kinds(&search), [AttractorKind::Quasiperiodic]);
     assert_close(search.attractors[0].extent, 1.0, 1e-3);
     // Two starts on one circle share it; another circle is another orbit.
-    let search = attractors_of(
-        &rotation(1.0, 1.0),
-        &[vec![1.0, 0.0], vec![0.0, -1.0], vec![2.0, 0.0]],
-    );
-    assert_eq!(
-        search
-            .attractors
-            .iter()
-            .map(|a| a.basin.count)
-            .collect::<Vec<_>>(),
-        [2, 1]
-    );
+    let search = attractors_of(&rotation(1.0, 1.0), &[vec![1.0, 0.0], vec![0.0, -1.0], vec![2.0, 0.0]]);
+    assert_eq!(search.attractors.iter().map(|a| a.basin.count).collect::<Vec<_>>(), [2, 1]);
 }
 
 #[test]
 fn orbits_that_leave_have_diverged() {
-    let search = attractors_of(
-        &Linear(DMatrix::from_element(1, 1, 1.5)),
-        &[vec![1.0], vec![-1.0]],
-    );
+    let search = attractors_of(&Linear(DMatrix::from_element(1, 1, 1.5)), &[vec![1.0], vec![-1.0]]);
     assert_eq!((search.diverged.count, search.attractors.len()), (2, 0));
 }
 
@@ -160,21 +120,11 @@ fn orbits_that_leave_have_diverged() {
 fn what_cannot_be_decided_is_said_to_be_so() {
     let linear = Linear(DMatrix::from_element(1, 1, 0.5));
     let search = attractors_of(&linear, &[vec![f64::NAN], vec![], vec![1.0]]);
-    assert_eq!(
-        (
-            search.undecided.count,
-            search.diverged.count,
-            search.attractors.len()
-        ),
-        (2, 0, 1)
-    );
+    assert_eq!((search.undecided.count, search.diverged.count, search.attractors.len()), (2, 0, 1));
     assert_eq!(attractors_of(&linear, &[]).n_starts, 0);
     // One orbit at rest at a neutral point: nothing says whether the point stands alone.
     let identity = Linear(DMatrix::identity(2, 2));
-    assert_eq!(
-        attractors_of(&identity, &[vec![0.3, 0.4]]).undecided.count,
-        1
-    );
+    assert_eq!(attractors_of(&identity, &[vec![0.3, 0.4]]).undecided.count, 1);
 }
 
 /// A line attractor with a bend at a fold, beside an isolated point: one continuum, not a hundred points.
@@ -195,11 +145,7 @@ fn a_line_attractor_is_one_attractor() {
     assert_close(search.attractors[0].lyapunov[0], 0.0, 1e-9);
     let fixed = find_fixed_points(&mut rng(1), &map, &starts, &enumerating());
     assert!(fixed.found.is_empty() && !fixed.complete);
-    assert_eq!(
-        fixed.continua.len(),
-        2,
-        "one stretch for each side of the fold"
-    );
+    assert_eq!(fixed.continua.len(), 2, "one stretch for each side of the fold");
 }
 
 /// `z′ = z (1 + (1 − |z|²) / 5)`: the unit circle rests, point by point.
@@ -216,18 +162,11 @@ fn a_ring_attractor_is_one_attractor() {
         }
         fn jacobian(&self, z: &[f64]) -> DMatrix<f64> {
             let gain = 1.0 + (1.0 - z[0] * z[0] - z[1] * z[1]) / 5.0;
-            DMatrix::from_fn(
-                2,
-                2,
-                |i, j| if i == j { gain } else { 0.0 } - 0.4 * z[i] * z[j],
-            )
+            DMatrix::from_fn(2, 2, |i, j| if i == j { gain } else { 0.0 } - 0.4 * z[i] * z[j])
         }
     }
     let search = attractors_of(&Ring, &uniform_starts(&mut rng(8), 60, 2, 1.2));
-    assert!(
-        search.attractors.len() == 1 && search.attractors[0].is_continuum(),
-        "{search:?}"
-    );
+    assert!(search.attractors.len() == 1 && search.attractors[0].is_continuum(), "{search:?}");
     assert_eq!(search.attractors[0].basin.count, 60);
     assert_close(search.attractors[0].extent, 1.0, 0.1);
     assert_close(search.attractors[0].lyapunov[1], 0.6_f64.ln(), 1e-6);
@@ -239,34 +178,15 @@ fn a_saddle_is_never_an_attractor() {
     // x′ = clip(2x) to ±1, y′ = y/2: stable at (±1, 0), a saddle at the origin.
     let w1 = DMatrix::from_row_slice(2, 2, &[1.0, -1.0, 0.0, 0.0]);
     let w2 = DMatrix::from_row_slice(2, 2, &[2.0, 0.0, 2.0, 0.0]);
-    let map =
-        PiecewiseLinearMap::shallow(&[0.0, 0.5], &w1, &w2, &[-1.0, 0.0], &[1.0, -1.0]).unwrap();
-    let starts = [
-        vec![0.0, 0.0],
-        vec![0.0, 1.0],
-        vec![1e-9, 0.5],
-        vec![-1e-300, 0.5],
-    ];
+    let map = PiecewiseLinearMap::shallow(&[0.0, 0.5], &w1, &w2, &[-1.0, 0.0], &[1.0, -1.0]).unwrap();
+    let starts = [vec![0.0, 0.0], vec![0.0, 1.0], vec![1e-9, 0.5], vec![-1e-300, 0.5]];
     let fixed = find_fixed_points(&mut rng(1), &map, &starts, &enumerating());
     assert_eq!(fixed.found.len(), 3);
-    assert_eq!(
-        fixed.found[1].stability,
-        Stability::Saddle { unstable_dims: 1 }
-    );
+    assert_eq!(fixed.found[1].stability, Stability::Saddle { unstable_dims: 1 });
     for known in [fixed.found.as_slice(), &[]] {
         let search = find_attractors(&mut rng(1), &map, known, &starts, &following());
-        assert!(
-            kinds(&search)
-                .iter()
-                .all(|kind| *kind == AttractorKind::FixedPoint)
-        );
-        assert!(
-            search
-                .attractors
-                .iter()
-                .all(|a| (a.center[0].abs() - 1.0).abs() < 1e-6),
-            "{search:?}"
-        );
+        assert!(kinds(&search).iter().all(|kind| *kind == AttractorKind::FixedPoint));
+        assert!(search.attractors.iter().all(|a| (a.center[0].abs() - 1.0).abs() < 1e-6), "{search:?}");
         assert_eq!(search.undecided.count, 0);
     }
 }
@@ -301,18 +221,9 @@ fn slow_spirals_are_followed_to_their_end() {
 /// Periodic orbits of piecewise-linear maps are exact, and told apart at any magnification of the map.
 #[test]
 fn a_portrait_does_not_depend_on_units() {
-    let plan = PortraitPlan {
-        fixed_points: enumerating(),
-        attractors: following(),
-    };
-    let tiny = AttractorPlan {
-        divergence_bound: 1e6 * 1e-6,
-        ..following()
-    };
-    let tiny = PortraitPlan {
-        fixed_points: enumerating(),
-        attractors: tiny,
-    };
+    let plan = PortraitPlan { fixed_points: enumerating(), attractors: following() };
+    let tiny = AttractorPlan { divergence_bound: 1e6 * 1e-6, ..following() };
+    let tiny = PortraitPlan { fixed_points: enumerating(), attractors: tiny };
     for seed in 0..10 {
         let mut draw = rng(seed);
         let a = vector(&mut draw, 3, 0.9);
@@ -321,26 +232,13 @@ fn a_portrait_does_not_depend_on_units() {
         let starts = uniform_starts(&mut draw, 20, 3, 2.0);
         let shrink = |values: &[f64]| values.iter().map(|x| x * 1e-6).collect::<Vec<_>>();
         let map = PiecewiseLinearMap::clipped_shallow(&a, &w1, &w2, &h1, &h2).unwrap();
-        let small =
-            PiecewiseLinearMap::clipped_shallow(&a, &w1, &w2, &shrink(&h1), &shrink(&h2)).unwrap();
+        let small = PiecewiseLinearMap::clipped_shallow(&a, &w1, &w2, &shrink(&h1), &shrink(&h2)).unwrap();
         let small_starts: Vec<_> = starts.iter().map(|z| shrink(z)).collect();
         let here = portrait(&mut rng(1), &map, &starts, &plan);
         let there = portrait(&mut rng(1), &small, &small_starts, &tiny);
-        assert_eq!(
-            here.fixed_points.found.len(),
-            there.fixed_points.found.len(),
-            "seed {seed}"
-        );
-        assert_eq!(
-            kinds(&here.attractors),
-            kinds(&there.attractors),
-            "seed {seed}"
-        );
+        assert_eq!(here.fixed_points.found.len(), there.fixed_points.found.len(), "seed {seed}");
+        assert_eq!(kinds(&here.attractors), kinds(&there.attractors), "seed {seed}");
         assert_eq!(here.cycles.len(), there.cycles.len());
-        assert_eq!(
-            here,
-            portrait(&mut rng(1), &map, &starts, &plan),
-            "same seed, same portrait"
-        );
+        assert_eq!(here, portrait(&mut rng(1), &map, &starts, &plan), "same seed, same portrait");
     }
 }

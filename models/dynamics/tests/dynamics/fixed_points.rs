@@ -1,7 +1,6 @@
 use nalgebra::{DMatrix, DVector};
 use nullcline_dynamics::{
-    ActivationPattern, FixedPointPlan, FixedPointSearch, Map, PiecewiseLinearMap, Stability,
-    find_fixed_points,
+    ActivationPattern, FixedPointPlan, FixedPointSearch, Map, PiecewiseLinearMap, Stability, find_fixed_points,
 };
 use proptest::prelude::*;
 
@@ -23,9 +22,7 @@ fn by_brute_force(map: &PiecewiseLinearMap) -> Vec<Vec<f64>> {
         let mut image = vec![0.0; z.len()];
         map.step(&z, &mut image);
         let size = distance(&z, &vec![0.0; z.len()]).max(1e-3);
-        if distance(&z, &image) <= 1e-9 * size
-            && found.iter().all(|f| distance(f, &z) > 1e-7 * size)
-        {
+        if distance(&z, &image) <= 1e-9 * size && found.iter().all(|f| distance(f, &z) > 1e-7 * size) {
             found.push(z);
         }
     }
@@ -36,11 +33,7 @@ fn by_brute_force(map: &PiecewiseLinearMap) -> Vec<Vec<f64>> {
 fn check_against_brute_force(map: &PiecewiseLinearMap) {
     let search = find_fixed_points(&mut rng(1), map, &[], &enumerating());
     assert!(search.complete, "{search:?}");
-    let found: Vec<_> = search
-        .found
-        .iter()
-        .map(|point| point.location.clone())
-        .collect();
+    let found: Vec<_> = search.found.iter().map(|point| point.location.clone()).collect();
     assert_same_points(&found, &by_brute_force(map), 1e-6);
     assert!(search.found.iter().all(|point| point.residual <= 1e-10));
 }
@@ -85,21 +78,14 @@ proptest! {
 /// What the search finds without enumerating is what there is, on maps small enough to know.
 #[test]
 fn the_search_agrees_with_the_enumeration() {
-    let plan = FixedPointPlan {
-        max_solves: 4_000,
-        ..searching()
-    };
+    let plan = FixedPointPlan { max_solves: 4_000, ..searching() };
     for seed in 0..40 {
         let map = random_shallow(seed, 3, 14);
         let all = find_fixed_points(&mut rng(1), &map, &[], &enumerating());
         let some = find_fixed_points(&mut rng(1), &map, &[vec![0.1; 3]], &plan);
         assert!(all.complete && !some.complete);
         let locations = |search: &FixedPointSearch| -> Vec<Vec<f64>> {
-            search
-                .found
-                .iter()
-                .map(|point| point.location.clone())
-                .collect()
+            search.found.iter().map(|point| point.location.clone()).collect()
         };
         assert_same_points(&locations(&some), &locations(&all), 1e-6);
     }
@@ -124,16 +110,8 @@ fn the_indices_of_a_bounded_map_sum_to_one() {
         let map = random_clipped(seed, 3, 20);
         let search = find_fixed_points(&mut rng(1), &map, &[], &enumerating());
         assert!(search.complete);
-        let index = |z: &[f64]| {
-            (DMatrix::identity(3, 3) - map.jacobian(z))
-                .determinant()
-                .signum()
-        };
-        let sum: f64 = search
-            .found
-            .iter()
-            .map(|point| index(&point.location))
-            .sum();
+        let index = |z: &[f64]| (DMatrix::identity(3, 3) - map.jacobian(z)).determinant().signum();
+        let sum: f64 = search.found.iter().map(|point| index(&point.location)).sum();
         assert_eq!(sum, 1.0, "seed {seed}: {} points", search.found.len());
     }
 }
@@ -148,32 +126,18 @@ fn a_bistable_unit_has_the_points_algebra_gives() {
     let locations: Vec<_> = search.found.iter().map(|point| point.location[0]).collect();
     assert_eq!(locations, [-2.0, 0.0, 2.0]);
     let stability: Vec<_> = search.found.iter().map(|point| point.stability).collect();
-    assert_eq!(
-        stability,
-        [Stability::Stable, Stability::Unstable, Stability::Stable]
-    );
+    assert_eq!(stability, [Stability::Stable, Stability::Unstable, Stability::Stable]);
     assert_eq!(search.regions_visited, 3);
 }
 
 #[test]
 fn without_weights_the_map_is_linear() {
     let zero = DMatrix::zeros(2, 3);
-    let map = PiecewiseLinearMap::shallow(
-        &[0.5, -0.5],
-        &zero,
-        &zero.transpose(),
-        &[1.0, 3.0],
-        &[1.0; 3],
-    )
-    .unwrap();
+    let map = PiecewiseLinearMap::shallow(&[0.5, -0.5], &zero, &zero.transpose(), &[1.0, 3.0], &[1.0; 3]).unwrap();
     assert_eq!(map.n_hinges(), 0);
     let search = find_fixed_points(&mut rng(1), &map, &[], &enumerating());
     assert!(search.complete);
-    assert_same_points(
-        &[search.found[0].location.clone()],
-        &[vec![2.0, 2.0]],
-        1e-12,
-    );
+    assert_same_points(&[search.found[0].location.clone()], &[vec![2.0, 2.0]], 1e-12);
     assert_eq!(search.found[0].stability, Stability::Stable);
 }
 
@@ -200,10 +164,7 @@ fn a_line_attractor_is_reported_as_one() {
     let search = find_fixed_points(&mut rng(1), &map, &[], &enumerating());
     assert_eq!(search.continua.len(), 1);
     let line = &search.continua[0];
-    assert!(
-        line.location[0] > 0.0 && (line.location[1] - 1.0).abs() < 1e-12,
-        "{line:?}"
-    );
+    assert!(line.location[0] > 0.0 && (line.location[1] - 1.0).abs() < 1e-12, "{line:?}");
     assert_close(line.directions[0][0].abs(), 1.0, 1e-12);
     assert!(!search.complete);
 }
@@ -222,25 +183,16 @@ fn a_point_on_a_border_is_marginal() {
 #[test]
 fn regions_are_counted_not_patterns() {
     let map = random_shallow(3, 1, 64);
-    assert_eq!(
-        find_fixed_points(&mut rng(1), &map, &[], &enumerating()).regions_visited,
-        65
-    );
+    assert_eq!(find_fixed_points(&mut rng(1), &map, &[], &enumerating()).regions_visited, 65);
     let map = random_shallow(3, 2, 64);
-    assert_eq!(
-        find_fixed_points(&mut rng(1), &map, &[], &enumerating()).regions_visited,
-        1 + 64 + 64 * 63 / 2
-    );
+    assert_eq!(find_fixed_points(&mut rng(1), &map, &[], &enumerating()).regions_visited, 1 + 64 + 64 * 63 / 2);
 }
 
 #[test]
 fn the_search_spends_no_more_than_its_effort_and_repeats_itself() {
     let map = random_shallow(5, 8, 64);
     let starts = uniform_starts(&mut rng(2), 20, 8, 2.0);
-    let plan = FixedPointPlan {
-        max_solves: 500,
-        ..searching()
-    };
+    let plan = FixedPointPlan { max_solves: 500, ..searching() };
     let first = find_fixed_points(&mut rng(1), &map, &starts, &plan);
     assert!(!first.complete && first.solves <= 520, "{}", first.solves);
     assert_eq!(first, find_fixed_points(&mut rng(1), &map, &starts, &plan));

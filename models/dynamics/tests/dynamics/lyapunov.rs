@@ -1,7 +1,5 @@
 use nalgebra::DMatrix;
-use nullcline_dynamics::{
-    LyapunovError, LyapunovPlan, kaplan_yorke_dimension, lyapunov_exponents, lyapunov_spectrum,
-};
+use nullcline_dynamics::{LyapunovError, LyapunovPlan, kaplan_yorke_dimension, lyapunov_exponents, lyapunov_spectrum};
 
 use crate::systems::*;
 
@@ -19,8 +17,7 @@ fn henon_exponents_are_the_published_ones() {
 
 #[test]
 fn logistic_map_doubles_differences_at_four() {
-    let spectrum =
-        lyapunov_spectrum(&Logistic { r: 4.0 }, &[0.123], &measuring(200_000, 1)).unwrap();
+    let spectrum = lyapunov_spectrum(&Logistic { r: 4.0 }, &[0.123], &measuring(200_000, 1)).unwrap();
     assert_close(spectrum.exponents[0], std::f64::consts::LN_2, 1e-3);
     assert_close(spectrum.halves[0][0], spectrum.halves[1][0], 1e-2);
 }
@@ -31,10 +28,7 @@ fn linear_exponents_are_logarithms_of_moduli() {
     let basis = DMatrix::from_row_slice(2, 2, &[1.0, 0.4, -0.3, 1.0]);
     let diagonal = DMatrix::from_row_slice(2, 2, &[1.1, 0.0, 0.0, 0.8]);
     let linear = Linear(&basis * diagonal * basis.clone().try_inverse().unwrap());
-    let plan = LyapunovPlan {
-        transient: 0,
-        ..measuring(5000, 2)
-    };
+    let plan = LyapunovPlan { transient: 0, ..measuring(5000, 2) };
     let exponents = lyapunov_exponents(&linear, &[0.0, 0.0], &plan).unwrap();
     assert_close(exponents[0], 1.1_f64.ln(), 1e-3);
     assert_close(exponents[1], 0.8_f64.ln(), 1e-3);
@@ -47,10 +41,7 @@ fn linear_exponents_are_logarithms_of_moduli() {
 fn renormalising_less_often_changes_nothing() {
     let henon = Henon { a: 1.4, b: 0.3 };
     let often = lyapunov_exponents(&henon, &[0.1, 0.1], &measuring(20_000, 2)).unwrap();
-    let plan = LyapunovPlan {
-        renormalise_every: 7,
-        ..measuring(20_000, 2)
-    };
+    let plan = LyapunovPlan { renormalise_every: 7, ..measuring(20_000, 2) };
     let seldom = lyapunov_exponents(&henon, &[0.1, 0.1], &plan).unwrap();
     assert_close(often[0], seldom[0], 1e-6);
     assert_close(often[1], seldom[1], 1e-6);
@@ -59,21 +50,12 @@ fn renormalising_less_often_changes_nothing() {
 /// Derivatives of zero destroy a direction in one step: `−∞`, not NaN, and the others are unharmed.
 #[test]
 fn superstable_directions_have_minus_infinity() {
-    let half_dead = Linear(DMatrix::from_row_slice(
-        3,
-        3,
-        &[0.5, 0.0, 0.0, 0.0, 0.0, 0.0, 0.0, 0.0, 0.25],
-    ));
+    let half_dead = Linear(DMatrix::from_row_slice(3, 3, &[0.5, 0.0, 0.0, 0.0, 0.0, 0.0, 0.0, 0.0, 0.25]));
     let exponents = lyapunov_exponents(&half_dead, &[1.0, 1.0, 1.0], &measuring(1000, 3)).unwrap();
     assert_close(exponents[0], 0.5_f64.ln(), 2e-3);
     assert_close(exponents[1], 0.25_f64.ln(), 2e-3);
     assert_eq!(exponents[2], f64::NEG_INFINITY);
-    let dead = lyapunov_exponents(
-        &Linear(DMatrix::zeros(2, 2)),
-        &[1.0, 1.0],
-        &measuring(10, 2),
-    )
-    .unwrap();
+    let dead = lyapunov_exponents(&Linear(DMatrix::zeros(2, 2)), &[1.0, 1.0], &measuring(10, 2)).unwrap();
     assert_eq!(dead, [f64::NEG_INFINITY; 2]);
 }
 
@@ -81,30 +63,12 @@ fn superstable_directions_have_minus_infinity() {
 fn questions_without_an_answer_are_errors() {
     let exploding = Linear(DMatrix::from_element(1, 1, 10.0));
     let plan = measuring(100, 1);
-    assert!(matches!(
-        lyapunov_exponents(&exploding, &[1.0], &plan),
-        Err(LyapunovError::Diverged { .. })
-    ));
-    assert!(matches!(
-        lyapunov_exponents(&exploding, &[f64::NAN], &plan),
-        Err(LyapunovError::InvalidStart { .. })
-    ));
-    assert!(matches!(
-        lyapunov_exponents(&exploding, &[1.0, 2.0], &plan),
-        Err(LyapunovError::InvalidStart { .. })
-    ));
-    assert!(matches!(
-        lyapunov_exponents(&exploding, &[0.0], &measuring(0, 1)),
-        Err(LyapunovError::EmptyPlan)
-    ));
-    let rarely = LyapunovPlan {
-        renormalise_every: 1000,
-        ..measuring(2000, 1)
-    };
-    assert!(matches!(
-        lyapunov_exponents(&exploding, &[0.0], &rarely),
-        Err(LyapunovError::TangentOverflow { .. })
-    ));
+    assert!(matches!(lyapunov_exponents(&exploding, &[1.0], &plan), Err(LyapunovError::Diverged { .. })));
+    assert!(matches!(lyapunov_exponents(&exploding, &[f64::NAN], &plan), Err(LyapunovError::InvalidStart { .. })));
+    assert!(matches!(lyapunov_exponents(&exploding, &[1.0, 2.0], &plan), Err(LyapunovError::InvalidStart { .. })));
+    assert!(matches!(lyapunov_exponents(&exploding, &[0.0], &measuring(0, 1)), Err(LyapunovError::EmptyPlan)));
+    let rarely = LyapunovPlan { renormalise_every: 1000, ..measuring(2000, 1) };
+    assert!(matches!(lyapunov_exponents(&exploding, &[0.0], &rarely), Err(LyapunovError::TangentOverflow { .. })));
 }
 
 #[test]
@@ -112,9 +76,5 @@ fn kaplan_yorke_needs_a_negative_sum() {
     assert_eq!(kaplan_yorke_dimension(&[-1.0, -2.0]), Some(0.0));
     assert_eq!(kaplan_yorke_dimension(&[0.5]), None);
     assert_eq!(kaplan_yorke_dimension(&[0.5, f64::NEG_INFINITY]), Some(1.0));
-    assert_close(
-        kaplan_yorke_dimension(&[0.9, 0.0, -14.57]).unwrap(),
-        2.062,
-        1e-3,
-    );
+    assert_close(kaplan_yorke_dimension(&[0.9, 0.0, -14.57]).unwrap(), 2.062, 1e-3);
 }

@@ -1,7 +1,5 @@
 use nalgebra::DMatrix;
-use nullcline_dynamics::{
-    Map, Stability, StopReason, central_difference_jacobian, find_fixed_points_smooth,
-};
+use nullcline_dynamics::{Map, Stability, StopReason, central_difference_jacobian, find_fixed_points_smooth};
 
 use crate::systems::*;
 
@@ -20,16 +18,9 @@ fn henon_has_two_saddles() {
     let starts = [vec![1.0, 0.0], vec![-1.0, 0.0], vec![0.7, 0.2]];
     let search = find_fixed_points_smooth(&Henon { a: 1.4, b: 0.3 }, &starts, &newton());
     assert_eq!(search.found.len(), 2);
-    assert_eq!(
-        search.found[0].stability,
-        Stability::Saddle { unstable_dims: 1 }
-    );
+    assert_eq!(search.found[0].stability, Stability::Saddle { unstable_dims: 1 });
     assert_close(search.found[0].location[0], 0.631_354_477_089_504_8, 1e-12);
-    assert_close(
-        search.found[1].multipliers[0].re,
-        3.259_822_098_436_851,
-        1e-9,
-    );
+    assert_close(search.found[1].multipliers[0].re, 3.259_822_098_436_851, 1e-9);
 }
 
 /// Three decoupled bits, `x′ = tanh(3x/2)`: 3³ points, of which 8, 12, 6 and 1 have 0, 1, 2 and 3 unstable directions.
@@ -37,24 +28,14 @@ fn henon_has_two_saddles() {
 fn a_flip_flop_has_twenty_seven_fixed_points() {
     let bits = TanhRnn(DMatrix::identity(3, 3) * 1.5);
     let level = |index: usize, bit: u32| (index / 3_usize.pow(bit) % 3) as f64 - 1.0;
-    let starts: Vec<Vec<f64>> = (0..27)
-        .map(|index| (0..3).map(|bit| 0.8 * level(index, bit)).collect())
-        .collect();
+    let starts: Vec<Vec<f64>> = (0..27).map(|index| (0..3).map(|bit| 0.8 * level(index, bit)).collect()).collect();
     let search = find_fixed_points_smooth(&bits, &starts, &newton());
     assert_eq!(search.found.len(), 27);
     for (unstable, expected) in [8, 12, 6, 1].into_iter().enumerate() {
-        let found = search
-            .found
-            .iter()
-            .filter(|point| point.unstable_dims() == unstable)
-            .count();
+        let found = search.found.iter().filter(|point| point.unstable_dims() == unstable).count();
         assert_eq!(found, expected, "{unstable} unstable directions");
     }
-    let stable = search
-        .found
-        .iter()
-        .find(|point| point.stability == Stability::Stable)
-        .unwrap();
+    let stable = search.found.iter().find(|point| point.stability == Stability::Stable).unwrap();
     assert_close(stable.location[0].abs(), 0.858_559_636_640_110_3, 1e-12);
     assert_close(stable.multipliers[2].re, 0.394_313_025_498_602_75, 1e-9);
 }
@@ -76,14 +57,7 @@ fn every_attempt_says_how_it_ended() {
     let starts = [vec![0.0], vec![f64::NAN], vec![0.0, 0.0]];
     let search = find_fixed_points_smooth(&Shift, &starts, &newton());
     assert!(search.found.is_empty());
-    assert_eq!(
-        search.attempts,
-        [
-            StopReason::SingularJacobian,
-            StopReason::InvalidStart,
-            StopReason::InvalidStart
-        ]
-    );
+    assert_eq!(search.attempts, [StopReason::SingularJacobian, StopReason::InvalidStart, StopReason::InvalidStart]);
     // x² + x + 1 = x has no real root: the speed has a minimum that is not zero.
     struct Ghost;
     impl Map for Ghost {
@@ -98,19 +72,12 @@ fn every_attempt_says_how_it_ended() {
         }
     }
     let search = find_fixed_points_smooth(&Ghost, &[vec![0.9]], &newton());
-    assert!(matches!(
-        search.attempts[0],
-        StopReason::SlowPoint | StopReason::StepLimit | StopReason::SingularJacobian
-    ));
+    assert!(matches!(search.attempts[0], StopReason::SlowPoint | StopReason::StepLimit | StopReason::SingularJacobian));
 }
 
 #[test]
 fn the_identity_is_marginal_everywhere() {
-    let search = find_fixed_points_smooth(
-        &Linear(DMatrix::identity(2, 2)),
-        &[vec![0.3, 0.4]],
-        &newton(),
-    );
+    let search = find_fixed_points_smooth(&Linear(DMatrix::identity(2, 2)), &[vec![0.3, 0.4]], &newton());
     assert_eq!(search.found[0].stability, Stability::Marginal);
     assert_eq!(search.found[0].location, [0.3, 0.4]);
 }

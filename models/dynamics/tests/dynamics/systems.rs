@@ -1,9 +1,7 @@
 //! Maps with published or algebraic answers, and helpers shared by the tests.
 
 use nalgebra::DMatrix;
-use nullcline_dynamics::{
-    AttractorPlan, FixedPointPlan, LyapunovPlan, Map, NewtonPlan, PiecewiseLinearMap,
-};
+use nullcline_dynamics::{AttractorPlan, FixedPointPlan, LyapunovPlan, Map, NewtonPlan, PiecewiseLinearMap};
 use rand::{RngExt, SeedableRng};
 use rand_chacha::ChaCha8Rng;
 
@@ -69,18 +67,13 @@ impl Map for TanhRnn {
     }
     fn step(&self, z: &[f64], next: &mut [f64]) {
         for (i, value) in next.iter_mut().enumerate() {
-            *value = (0..z.len())
-                .map(|j| z[j] * self.0[(j, i)])
-                .sum::<f64>()
-                .tanh();
+            *value = (0..z.len()).map(|j| z[j] * self.0[(j, i)]).sum::<f64>().tanh();
         }
     }
     fn jacobian(&self, z: &[f64]) -> DMatrix<f64> {
         let mut image = vec![0.0; z.len()];
         self.step(z, &mut image);
-        DMatrix::from_fn(z.len(), z.len(), |i, j| {
-            (1.0 - image[i] * image[i]) * self.0[(j, i)]
-        })
+        DMatrix::from_fn(z.len(), z.len(), |i, j| (1.0 - image[i] * image[i]) * self.0[(j, i)])
     }
 }
 
@@ -104,19 +97,11 @@ pub fn enumerating() -> FixedPointPlan {
 }
 
 pub fn searching() -> FixedPointPlan {
-    FixedPointPlan {
-        max_regions: 0,
-        ..enumerating()
-    }
+    FixedPointPlan { max_regions: 0, ..enumerating() }
 }
 
 pub fn newton() -> NewtonPlan {
-    NewtonPlan {
-        speed_tolerance: 1e-18,
-        merge_distance: 1e-6,
-        max_steps: 200,
-        marginal_tolerance: 1e-6,
-    }
+    NewtonPlan { speed_tolerance: 1e-18, merge_distance: 1e-6, max_steps: 200, marginal_tolerance: 1e-6 }
 }
 
 pub fn following() -> AttractorPlan {
@@ -135,12 +120,7 @@ pub fn following() -> AttractorPlan {
 }
 
 pub fn measuring(steps: usize, n_exponents: usize) -> LyapunovPlan {
-    LyapunovPlan {
-        transient: 1000,
-        steps,
-        n_exponents,
-        renormalise_every: 1,
-    }
+    LyapunovPlan { transient: 1000, steps, n_exponents, renormalise_every: 1 }
 }
 
 pub fn matrix(rng: &mut ChaCha8Rng, rows: usize, columns: usize, scale: f64) -> DMatrix<f64> {
@@ -148,9 +128,7 @@ pub fn matrix(rng: &mut ChaCha8Rng, rows: usize, columns: usize, scale: f64) -> 
 }
 
 pub fn vector(rng: &mut ChaCha8Rng, len: usize, scale: f64) -> Vec<f64> {
-    (0..len)
-        .map(|_| scale * rng.random_range(-1.0..1.0))
-        .collect()
+    (0..len).map(|_| scale * rng.random_range(-1.0..1.0)).collect()
 }
 
 pub fn uniform_starts(rng: &mut ChaCha8Rng, n: usize, dim: usize, reach: f64) -> Vec<Vec<f64>> {
@@ -161,10 +139,7 @@ pub fn uniform_starts(rng: &mut ChaCha8Rng, n: usize, dim: usize, reach: f64) ->
 pub fn random_shallow(seed: u64, dim: usize, hidden: usize) -> PiecewiseLinearMap {
     let mut rng = rng(seed);
     let a: Vec<f64> = (0..dim).map(|_| rng.random_range(0.2..0.9)).collect();
-    let (w1, w2) = (
-        matrix(&mut rng, dim, hidden, 1.0),
-        matrix(&mut rng, hidden, dim, 1.0),
-    );
+    let (w1, w2) = (matrix(&mut rng, dim, hidden, 1.0), matrix(&mut rng, hidden, dim, 1.0));
     let (h1, h2) = (vector(&mut rng, dim, 0.5), vector(&mut rng, hidden, 1.5));
     PiecewiseLinearMap::shallow(&a, &w1, &w2, &h1, &h2).unwrap()
 }
@@ -172,43 +147,26 @@ pub fn random_shallow(seed: u64, dim: usize, hidden: usize) -> PiecewiseLinearMa
 pub fn random_clipped(seed: u64, dim: usize, hidden: usize) -> PiecewiseLinearMap {
     let mut rng = rng(seed);
     let a: Vec<f64> = (0..dim).map(|_| rng.random_range(0.2..0.9)).collect();
-    let (w1, w2) = (
-        matrix(&mut rng, dim, hidden, 1.0),
-        matrix(&mut rng, hidden, dim, 1.0),
-    );
+    let (w1, w2) = (matrix(&mut rng, dim, hidden, 1.0), matrix(&mut rng, hidden, dim, 1.0));
     let (h1, h2) = (vector(&mut rng, dim, 0.5), vector(&mut rng, hidden, 1.5));
     PiecewiseLinearMap::clipped_shallow(&a, &w1, &w2, &h1, &h2).unwrap()
 }
 
 #[track_caller]
 pub fn assert_close(found: f64, expected: f64, tolerance: f64) {
-    assert!(
-        (found - expected).abs() <= tolerance,
-        "found {found}, expected {expected} ± {tolerance}"
-    );
+    assert!((found - expected).abs() <= tolerance, "found {found}, expected {expected} ± {tolerance}");
 }
 
 pub fn distance(a: &[f64], b: &[f64]) -> f64 {
-    a.iter()
-        .zip(b)
-        .map(|(x, y)| (x - y) * (x - y))
-        .sum::<f64>()
-        .sqrt()
+    a.iter().zip(b).map(|(x, y)| (x - y) * (x - y)).sum::<f64>().sqrt()
 }
 
 /// Each expected point is found once, and nothing else; distances beyond one are relative.
 #[track_caller]
 pub fn assert_same_points(found: &[Vec<f64>], expected: &[Vec<f64>], tolerance: f64) {
-    assert_eq!(
-        found.len(),
-        expected.len(),
-        "found {found:?}\nexpected {expected:?}"
-    );
+    assert_eq!(found.len(), expected.len(), "found {found:?}\nexpected {expected:?}");
     for point in expected {
-        let reach = tolerance
-            * point
-                .iter()
-                .fold(1.0_f64, |largest, x| largest.max(x.abs()));
+        let reach = tolerance * point.iter().fold(1.0_f64, |largest, x| largest.max(x.abs()));
         let near = found.iter().filter(|f| distance(f, point) <= reach).count();
         assert_eq!(near, 1, "{point:?} in {found:?}");
     }

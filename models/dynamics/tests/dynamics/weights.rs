@@ -28,43 +28,24 @@ fn each_family_computes_its_equation() {
         let mut rng = rng(seed);
         let (dim, hidden) = (1 + seed as usize % 5, seed as usize % 11);
         let (a, z) = (vector(&mut rng, dim, 1.0), vector(&mut rng, dim, 2.0));
-        let (w1, w2) = (
-            matrix(&mut rng, dim, hidden, 1.0),
-            matrix(&mut rng, hidden, dim, 1.0),
-        );
-        let (h1, h2, w) = (
-            vector(&mut rng, dim, 1.0),
-            vector(&mut rng, hidden, 1.0),
-            matrix(&mut rng, dim, dim, 1.0),
-        );
+        let (w1, w2) = (matrix(&mut rng, dim, hidden, 1.0), matrix(&mut rng, hidden, dim, 1.0));
+        let (h1, h2, w) = (vector(&mut rng, dim, 1.0), vector(&mut rng, hidden, 1.0), matrix(&mut rng, dim, dim, 1.0));
         let drive = |k: usize| (0..dim).map(|j| w2[(k, j)] * z[j]).sum::<f64>();
         let sum = |unit: &dyn Fn(usize) -> f64, weights: &DMatrix<f64>, i: usize| -> f64 {
-            (0..weights.ncols())
-                .map(|k| weights[(i, k)] * unit(k))
-                .sum()
+            (0..weights.ncols()).map(|k| weights[(i, k)] * unit(k)).sum()
         };
         let expect = |unit: &dyn Fn(usize) -> f64, weights: &DMatrix<f64>| -> Vec<f64> {
-            (0..dim)
-                .map(|i| a[i] * z[i] + sum(unit, weights, i) + h1[i])
-                .collect()
+            (0..dim).map(|i| a[i] * z[i] + sum(unit, weights, i) + h1[i]).collect()
         };
         let shallow = PiecewiseLinearMap::shallow(&a, &w1, &w2, &h1, &h2).unwrap();
         check_step(&shallow, &z, &expect(&|k| relu(drive(k) + h2[k]), &w1));
         let clipped = PiecewiseLinearMap::clipped_shallow(&a, &w1, &w2, &h1, &h2).unwrap();
-        check_step(
-            &clipped,
-            &z,
-            &expect(&|k| relu(drive(k) + h2[k]) - relu(drive(k)), &w1),
-        );
+        check_step(&clipped, &z, &expect(&|k| relu(drive(k) + h2[k]) - relu(drive(k)), &w1));
         let plrnn = PiecewiseLinearMap::piecewise_linear(&a, &w, &h1).unwrap();
         check_step(&plrnn, &z, &expect(&|k| relu(z[k]), &w));
         let n_relu = seed as usize % (dim + 1);
         let alrnn = PiecewiseLinearMap::almost_linear(&a, &w, &h1, n_relu).unwrap();
-        check_step(
-            &alrnn,
-            &z,
-            &expect(&|k| if k >= dim - n_relu { relu(z[k]) } else { z[k] }, &w),
-        );
+        check_step(&alrnn, &z, &expect(&|k| if k >= dim - n_relu { relu(z[k]) } else { z[k] }, &w));
         let driven = shallow.with_constant_input(&vec![0.25; dim]).unwrap();
         let mut shifted = expect(&|k| relu(drive(k) + h2[k]), &w1);
         shifted.iter_mut().for_each(|x| *x += 0.25);
@@ -77,37 +58,16 @@ fn weights_that_are_no_map_are_refused_with_a_reason() {
     let w = DMatrix::zeros(2, 2);
     let said = |result: Result<PiecewiseLinearMap, MapError>| result.unwrap_err().to_string();
     assert_eq!(
-        said(PiecewiseLinearMap::piecewise_linear(
-            &[],
-            &DMatrix::zeros(0, 0),
-            &[]
-        )),
+        said(PiecewiseLinearMap::piecewise_linear(&[], &DMatrix::zeros(0, 0), &[])),
         "a map needs at least one latent dimension, found A of length 0"
     );
+    assert_eq!(said(PiecewiseLinearMap::piecewise_linear(&[0.1; 2], &w, &[0.0; 3])), "h must be of length 2, found 3");
     assert_eq!(
-        said(PiecewiseLinearMap::piecewise_linear(
-            &[0.1; 2], &w, &[0.0; 3]
-        )),
-        "h must be of length 2, found 3"
-    );
-    assert_eq!(
-        said(PiecewiseLinearMap::shallow(
-            &[0.1; 2],
-            &w,
-            &DMatrix::zeros(3, 2),
-            &[0.0; 2],
-            &[0.0; 3]
-        )),
+        said(PiecewiseLinearMap::shallow(&[0.1; 2], &w, &DMatrix::zeros(3, 2), &[0.0; 2], &[0.0; 3])),
         "W1 must be 2 × 3, found 2 × 2"
     );
     assert_eq!(
-        said(PiecewiseLinearMap::shallow(
-            &[f64::NAN, 0.1],
-            &w,
-            &w,
-            &[0.0; 2],
-            &[0.0; 2]
-        )),
+        said(PiecewiseLinearMap::shallow(&[f64::NAN, 0.1], &w, &w, &[0.0; 2], &[0.0; 2])),
         "A holds a value that is not finite"
     );
     assert!(matches!(

@@ -74,7 +74,13 @@ impl VectorAutoregression {
         // The last rows are the ridge; the normal equations would square the condition number.
         let design = DMatrix::from_fn(n_equations + n_regressors, n_regressors, |row, column| {
             match (row.checked_sub(n_equations), column) {
-                (Some(ridge), _) => if ridge == column { RIDGE * scale } else { 0.0 },
+                (Some(ridge), _) => {
+                    if ridge == column {
+                        RIDGE * scale
+                    } else {
+                        0.0
+                    }
+                }
                 (None, 0) => 1.0,
                 (None, _) => series[(row + order - 1 - (column - 1) / dim, (column - 1) % dim)],
             }
@@ -83,8 +89,7 @@ impl VectorAutoregression {
         let mut rotated = targets.into_owned().resize_vertically(design.nrows(), 0.0);
         let factors = design.clone().qr();
         factors.q_tr_mul(&mut rotated);
-        let coefficients =
-            factors.r().solve_upper_triangular(&rotated.rows(0, n_regressors))?;
+        let coefficients = factors.r().solve_upper_triangular(&rotated.rows(0, n_regressors))?;
         let residuals = targets - design.rows(0, n_equations) * &coefficients;
         let degrees = (n_equations - n_regressors).max(1) as f64;
         let noise = factorise(residuals.tr_mul(&residuals) / degrees)?.unpack();

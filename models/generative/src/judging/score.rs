@@ -104,10 +104,8 @@ fn verdict(noisy: bool, model: &Scores, floor: &Scores, constant: &Scores, share
         })
         .collect();
     let how = if noisy { "with" } else { "without" };
-    let way = format!(
-        "simulated {how} process noise, {} of the way from the recording to a constant",
-        words.join(", ")
-    );
+    let way =
+        format!("simulated {how} process noise, {} of the way from the recording to a constant", words.join(", "));
     match placed.iter().all(|(_, position)| position.is_some_and(|position| position <= share)) {
         true => (Verdict::Faithful, way),
         false => (Verdict::NotFaithful, format!("{way}; at most {:.0} % is allowed", 100.0 * share)),
@@ -162,12 +160,13 @@ impl Arena<'_> {
 
     fn autoregression(&self, rng: &mut ChaCha8Rng, fitted: &VectorAutoregression) -> Scores {
         let states = fitted.simulate(rng, &self.training, self.held_out.nrows());
-        let error = fitted.predict(&self.held_out, self.plan.prediction_steps).and_then(|predicted| {
-            mean_squared(&self.last(predicted.nrows()), &predicted)
-        });
-        let bits = self.counts.as_ref().and_then(|counts| {
-            counts.score(&self.space.expected_counts(&fitted.predict(&self.held_out, 1)?))
-        });
+        let error = fitted
+            .predict(&self.held_out, self.plan.prediction_steps)
+            .and_then(|predicted| mean_squared(&self.last(predicted.nrows()), &predicted));
+        let bits = self
+            .counts
+            .as_ref()
+            .and_then(|counts| counts.score(&self.space.expected_counts(&fitted.predict(&self.held_out, 1)?)));
         Scores { pe: error, bits_per_spike: bits, ..self.free_run(rng, &states) }
     }
 

@@ -80,9 +80,7 @@ impl JudgingSpace {
         let run = model.freeze()?.simulate(rng, &start, range.len(), |t| series.input_at((first + t).min(last)));
         Ok(run.map(|simulation| match self.kind {
             ObservationKind::Gaussian => simulation.observed,
-            ObservationKind::Poisson => {
-                self.projection.apply(&stabilise(&draw_counts(rng, &simulation.observed)))
-            }
+            ObservationKind::Poisson => self.projection.apply(&stabilise(&draw_counts(rng, &simulation.observed))),
         }))
     }
 }

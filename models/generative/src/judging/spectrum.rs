@@ -49,9 +49,7 @@ pub fn power_spectrum(series: &[f64]) -> Vec<f64> {
         let mut centred: Vec<f64> = series.iter().map(|x| x - mean).collect();
         let transform = RealFftPlanner::new().plan_fft_forward(n);
         let mut spectrum = transform.make_output_vec();
-        transform
-            .process(&mut centred, &mut spectrum)
-            .expect("buffers have the lengths that the plan asked for");
+        transform.process(&mut centred, &mut spectrum).expect("buffers have the lengths that the plan asked for");
         spectrum.iter().map(|c| c.norm_sqr()).collect()
     };
     let width = (power.len() as f64 * SMOOTHING_SHARE).clamp(1.0, MAX_SMOOTHING);
@@ -70,8 +68,7 @@ fn normalise(power: &mut [f64]) {
 fn smooth(power: &[f64], width: f64) -> Vec<f64> {
     let n = power.len() as isize;
     let radius = (4.0 * width + 0.5) as isize;
-    let kernel: Vec<f64> =
-        (-radius..=radius).map(|k| (-0.5 * (k as f64 / width).powi(2)).exp()).collect();
+    let kernel: Vec<f64> = (-radius..=radius).map(|k| (-0.5 * (k as f64 / width).powi(2)).exp()).collect();
     let total: f64 = kernel.iter().sum();
     let reflect = |index: isize| {
         let folded = index.rem_euclid(2 * n);

@@ -78,42 +78,29 @@ impl LatentParameters {
 
     /// The variables by name, in the order in which [`rollout`](super::rollout) packs them.
     pub fn named(&self) -> Vec<(&'static str, &Var)> {
-        let mut named = vec![
-            ("A", &self.a),
-            ("W1", &self.w1),
-            ("W2", &self.w2),
-            ("h1", &self.h1),
-            ("h2", &self.h2),
-        ];
+        let mut named = vec![("A", &self.a), ("W1", &self.w1), ("W2", &self.w2), ("h1", &self.h1), ("h2", &self.h2)];
         named.extend(self.c.as_ref().map(|c| ("C", c)));
         named
     }
 
     /// All parameters in one row, differentiable.
     pub(super) fn packed(&self) -> Result<Tensor> {
-        let flat: Vec<Tensor> = self
-            .named()
-            .into_iter()
-            .map(|(_, var)| var.as_tensor().flatten_all())
-            .collect::<Result<_>>()?;
+        let flat: Vec<Tensor> =
+            self.named().into_iter().map(|(_, var)| var.as_tensor().flatten_all()).collect::<Result<_>>()?;
         Tensor::cat(&flat, 0)
     }
 
     /// The same map in f64, without input, for `dynamics`.
     pub fn freeze(&self) -> Result<std::result::Result<PiecewiseLinearMap, MapError>> {
         let LatentShape { latent_dim: m, hidden_dim: h, .. } = self.shape;
-        let vector = |var: &Var| -> Result<Vec<f64>> {
-            var.to_dtype(DType::F64)?.flatten_all()?.to_vec1::<f64>()
-        };
+        let vector = |var: &Var| -> Result<Vec<f64>> { var.to_dtype(DType::F64)?.flatten_all()?.to_vec1::<f64>() };
         let a = vector(&self.a)?;
         let w1 = DMatrix::from_row_slice(m, h, &vector(&self.w1)?);
         let w2 = DMatrix::from_row_slice(h, m, &vector(&self.w2)?);
         let (h1, h2) = (vector(&self.h1)?, vector(&self.h2)?);
         Ok(match self.family {
             LatentFamily::Shallow => PiecewiseLinearMap::shallow(&a, &w1, &w2, &h1, &h2),
-            LatentFamily::ClippedShallow => {
-                PiecewiseLinearMap::clipped_shallow(&a, &w1, &w2, &h1, &h2)
-            }
+            LatentFamily::ClippedShallow => PiecewiseLinearMap::clipped_shallow(&a, &w1, &w2, &h1, &h2),
         })
     }
 
@@ -126,9 +113,6 @@ impl LatentParameters {
     }
 
     pub fn to_named_tensors(&self) -> BTreeMap<String, Tensor> {
-        self.named()
-            .into_iter()
-            .map(|(name, var)| (format!("latent.{name}"), var.as_tensor().clone()))
-            .collect()
+        self.named().into_iter().map(|(name, var)| (format!("latent.{name}"), var.as_tensor().clone())).collect()
     }
 }

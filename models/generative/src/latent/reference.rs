@@ -4,11 +4,7 @@ use candle_core::{Result, Tensor};
 
 use super::{Forcing, LatentFamily, LatentParameters, rollout};
 
-fn rollout_by_autograd(
-    parameters: &LatentParameters,
-    forcing: Forcing<'_>,
-    inputs: Option<&Tensor>,
-) -> Result<Tensor> {
+fn rollout_by_autograd(parameters: &LatentParameters, forcing: Forcing<'_>, inputs: Option<&Tensor>) -> Result<Tensor> {
     let (_, n_steps, _) = forcing.states.dims3()?;
     let mut free: Option<Tensor> = None;
     let mut states = Vec::new();

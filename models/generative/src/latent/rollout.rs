@@ -27,11 +27,7 @@ pub struct Forcing<'a> {
 ///
 /// Differentiable in the parameters, the encoded states and the inputs.
 /// Costs `O(batch · T · M · H)` forward and twice that backward.
-pub fn rollout(
-    parameters: &LatentParameters,
-    forcing: Forcing<'_>,
-    inputs: Option<&Tensor>,
-) -> Result<Tensor> {
+pub fn rollout(parameters: &LatentParameters, forcing: Forcing<'_>, inputs: Option<&Tensor>) -> Result<Tensor> {
     let (batch, n_steps, m) = forcing.states.dims3()?;
     let shape = parameters.shape;
     if m != shape.latent_dim {
@@ -51,13 +47,7 @@ pub fn rollout(
         ),
     };
     let operation = Rollout {
-        engine: Engine {
-            family: parameters.family,
-            shape,
-            batch,
-            n_steps,
-            alpha: forcing.alpha as f32,
-        },
+        engine: Engine { family: parameters.family, shape, batch, n_steps, alpha: forcing.alpha as f32 },
         hidden: Mutex::new(Vec::new()),
     };
     parameters.packed()?.apply_op3(&forcing.states.contiguous()?, &inputs, operation)
@@ -111,18 +101,12 @@ impl CustomOp3 for Rollout {
             &hidden,
             &rows(grad_states)?,
         );
-        let like = |values: Vec<f32>, tensor: &Tensor| {
-            Tensor::from_vec(values, tensor.shape(), tensor.device())
-        };
+        let like = |values: Vec<f32>, tensor: &Tensor| Tensor::from_vec(values, tensor.shape(), tensor.device());
         let grad_inputs = match self.engine.shape.input_dim {
             0 => None,
             _ => Some(like(gradient.inputs, inputs)?),
         };
-        Ok((
-            Some(like(gradient.parameters, parameters)?),
-            Some(like(gradient.forcing, forcing)?),
-            grad_inputs,
-        ))
+        Ok((Some(like(gradient.parameters, parameters)?), Some(like(gradient.forcing, forcing)?), grad_inputs))
     }
 }
 

@@ -56,8 +56,13 @@ impl RAdam {
 
 enum StepSize {
     /// Too few steps for the second moment to mean anything: plain momentum.
-    Momentum { rate: f32 },
-    Adaptive { rate: f32, second_correction: f32 },
+    Momentum {
+        rate: f32,
+    },
+    Adaptive {
+        rate: f32,
+        second_correction: f32,
+    },
 }
 
 impl StepSize {
@@ -70,9 +75,8 @@ impl StepSize {
         if length <= 5.0 {
             return StepSize::Momentum { rate: (learning_rate / first_correction) as f32 };
         }
-        let rectification = ((length - 4.0) * (length - 2.0) * longest
-            / ((longest - 4.0) * (longest - 2.0) * length))
-            .sqrt();
+        let rectification =
+            ((length - 4.0) * (length - 2.0) * longest / ((longest - 4.0) * (longest - 2.0) * length)).sqrt();
         StepSize::Adaptive {
             rate: (learning_rate * rectification / first_correction) as f32,
             second_correction: (1.0 - decay).sqrt() as f32,

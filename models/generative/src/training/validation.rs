@@ -33,10 +33,9 @@ pub fn validate(
     for used in [false, true] {
         model.noise.used = used;
         let Some(simulated) = space.simulate(rng, model, series, split.training())? else { continue };
-        let (Some(d_stsp), Some(d_h)) = (
-            state_space_divergence(rng, &truth, &simulated, plan),
-            spectral_distance(&truth, &simulated),
-        ) else {
+        let (Some(d_stsp), Some(d_h)) =
+            (state_space_divergence(rng, &truth, &simulated, plan), spectral_distance(&truth, &simulated))
+        else {
             continue;
         };
         let score = bounded(d_stsp.max(0.0)) + d_h + bounded(pe);

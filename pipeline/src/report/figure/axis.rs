@@ -28,31 +28,16 @@ impl Axis {
     /// Without one, `[0, 1]`: an empty figure is still a figure.
     pub fn around(values: impl IntoIterator<Item = f64>, margin: f64) -> Axis {
         let (low, high) = finite_range(values).unwrap_or((0.0, 1.0));
-        let span = if high > low {
-            high - low
-        } else {
-            2.0 * low.abs().max(0.5)
-        };
-        let pad = if high > low {
-            margin * span
-        } else {
-            0.5 * span
-        };
+        let span = if high > low { high - low } else { 2.0 * low.abs().max(0.5) };
+        let pad = if high > low { margin * span } else { 0.5 * span };
         Axis::exact(Scale::Linear, low - pad, high + pad)
     }
 
     /// The range of the positive `values` on a logarithmic scale; `[0.1, 10]` without any.
     pub fn log_around(values: impl IntoIterator<Item = f64>, margin: f64) -> Axis {
-        let positive = values
-            .into_iter()
-            .filter(|&value| value > 0.0)
-            .map(f64::log10);
+        let positive = values.into_iter().filter(|&value| value > 0.0).map(f64::log10);
         let (low, high) = finite_range(positive).unwrap_or((-1.0, 1.0));
-        let pad = if high > low {
-            margin * (high - low)
-        } else {
-            0.5
-        };
+        let pad = if high > low { margin * (high - low) } else { 0.5 };
         Axis::exact(Scale::Log, 10f64.powf(low - pad), 10f64.powf(high + pad))
     }
 
@@ -94,48 +79,26 @@ impl Axis {
                 (at, labels)
             }
         };
-        at.into_iter()
-            .zip(labels)
-            .map(|(value, label)| Tick {
-                px: self.px(value),
-                label,
-            })
-            .collect()
+        at.into_iter().zip(labels).map(|(value, label)| Tick { px: self.px(value), label }).collect()
     }
 
     /// `scale px₀ px₁ value₀ value₁`, from which a script reads values back.
     pub fn describe(&self) -> String {
-        let scale = if self.scale == Scale::Log {
-            "log"
-        } else {
-            "linear"
-        };
-        format!(
-            "{scale} {:.1} {:.1} {:e} {:e}",
-            self.px_low, self.px_high, self.low, self.high
-        )
+        let scale = if self.scale == Scale::Log { "log" } else { "linear" };
+        format!("{scale} {:.1} {:.1} {:e} {:e}", self.px_low, self.px_high, self.low, self.high)
     }
 
     fn exact(scale: Scale, low: f64, high: f64) -> Axis {
-        Axis {
-            scale,
-            low,
-            high,
-            px_low: 0.0,
-            px_high: 1.0,
-        }
+        Axis { scale, low, high, px_low: 0.0, px_high: 1.0 }
     }
 }
 
 /// Least and greatest of the finite values; those beyond 10³⁰⁰ would overflow a span and count as not finite.
 pub fn finite_range(values: impl IntoIterator<Item = f64>) -> Option<(f64, f64)> {
-    values
-        .into_iter()
-        .filter(|value| value.abs() < 1e300)
-        .fold(None, |range, value| match range {
-            None => Some((value, value)),
-            Some((low, high)) => Some((f64::min(low, value), f64::max(high, value))),
-        })
+    values.into_iter().filter(|value| value.abs() < 1e300).fold(None, |range, value| match range {
+        None => Some((value, value)),
+        Some((low, high)) => Some((f64::min(low, value), f64::max(high, value))),
+    })
 }
 
 #[cfg(test)]
@@ -144,19 +107,10 @@ mod tests {
 
     #[test]
     fn any_values_make_an_axis_with_finite_pixels() {
-        let cases: [&[f64]; 6] = [
-            &[],
-            &[3.0],
-            &[0.0, 0.0],
-            &[f64::NAN, f64::INFINITY],
-            &[-1e308, 1e308],
-            &[1.0, 2.0, f64::NAN],
-        ];
+        let cases: [&[f64]; 6] =
+            [&[], &[3.0], &[0.0, 0.0], &[f64::NAN, f64::INFINITY], &[-1e308, 1e308], &[1.0, 2.0, f64::NAN]];
         for values in cases {
-            for axis in [
-                Axis::around(values.iter().copied(), 0.05),
-                Axis::log_around(values.iter().copied(), 0.05),
-            ] {
+            for axis in [Axis::around(values.iter().copied(), 0.05), Axis::log_around(values.iter().copied(), 0.05)] {
                 let axis = axis.on_pixels(0.0, 100.0);
                 for tick in axis.ticks(5) {
                     assert!(tick.px.is_finite(), "{values:?} {axis:?}");
@@ -169,10 +123,7 @@ mod tests {
     #[test]
     fn ends_of_the_range_lie_on_ends_of_the_pixels() {
         let axis = Axis::linear(-2.0, 2.0).on_pixels(100.0, 0.0);
-        assert_eq!(
-            (axis.px(-2.0), axis.px(0.0), axis.px(2.0)),
-            (100.0, 50.0, 0.0)
-        );
+        assert_eq!((axis.px(-2.0), axis.px(0.0), axis.px(2.0)), (100.0, 50.0, 0.0));
         assert_eq!(axis.px_clamped(9.0), 0.0);
     }
 }

@@ -39,11 +39,7 @@ pub fn classifier_row(score: &ClassifierScore) -> String {
             continue;
         }
         if class == "accuracy" {
-            svg.line(
-                "stem",
-                (axis.px(0.5), middle),
-                (axis.px_clamped(value), middle),
-            );
+            svg.line("stem", (axis.px(0.5), middle), (axis.px_clamped(value), middle));
         }
         svg.raw(&format!(
             "<circle class=\"{class}\" cx=\"{:.1}\" cy=\"{middle}\" r=\"5\">{}</circle>",

@@ -37,12 +37,7 @@ impl Area {
         svg.line("axis", (self.left, self.bottom), (self.right, self.bottom));
         for tick in axis.ticks(wanted) {
             svg.line("axis", (tick.px, self.bottom), (tick.px, self.bottom + 4.0));
-            svg.text(
-                "tick",
-                (tick.px, self.bottom + 16.0),
-                Anchor::Middle,
-                &tick.label,
-            );
+            svg.text("tick", (tick.px, self.bottom + 16.0), Anchor::Middle, &tick.label);
         }
         let middle = 0.5 * (self.left + self.right);
         svg.text("name", (middle, self.bottom + 32.0), Anchor::Middle, name);
@@ -52,12 +47,7 @@ impl Area {
     pub fn draw_y(&self, svg: &mut Svg, axis: &Axis, wanted: usize, name: &str) {
         for tick in axis.ticks(wanted) {
             svg.line("guide", (self.left, tick.px), (self.right, tick.px));
-            svg.text(
-                "tick",
-                (self.left - 6.0, tick.px + 3.5),
-                Anchor::End,
-                &tick.label,
-            );
+            svg.text("tick", (self.left - 6.0, tick.px + 3.5), Anchor::End, &tick.label);
         }
         if !name.is_empty() {
             svg.text_up("name", (12.0, 0.5 * (self.top + self.bottom)), name);

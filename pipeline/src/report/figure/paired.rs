@@ -21,31 +21,20 @@ pub struct Pair<'a> {
 
 /// `None` when no subject has both numbers.
 pub fn paired_dots(metric: &str, pairs: &[Pair]) -> Option<String> {
-    let pairs: Vec<&Pair> = pairs
-        .iter()
-        .filter(|pair| pair.linear.is_finite() && pair.model.is_finite())
-        .collect();
+    let pairs: Vec<&Pair> = pairs.iter().filter(|pair| pair.linear.is_finite() && pair.model.is_finite()).collect();
     if pairs.is_empty() {
         return None;
     }
     let label = format!("{metric} of a linear model and of the model, for every subject");
     let mut svg = Svg::new("figure paired", WIDTH, HEIGHT, &label);
-    let area = Area {
-        left: 54.0,
-        right: WIDTH - 8.0,
-        top: 12.0,
-        bottom: HEIGHT - 30.0,
-    };
+    let area = Area { left: 54.0, right: WIDTH - 8.0, top: 12.0, bottom: HEIGHT - 30.0 };
     let y = area.y(value_axis(&pairs));
     area.draw_y(&mut svg, &y, 5, metric);
     let columns = [0.25, 0.75].map(|share| area.left + share * area.width());
     for pair in &pairs {
         svg.raw(&pair_markup(pair, columns, &y));
     }
-    for (x, name) in columns
-        .into_iter()
-        .zip(["linear, VAR(p)", "nullcline model"])
-    {
+    for (x, name) in columns.into_iter().zip(["linear, VAR(p)", "nullcline model"]) {
         svg.text("name", (x, HEIGHT - 12.0), Anchor::Middle, name);
     }
     Some(svg.finish())
@@ -62,17 +51,8 @@ fn value_axis(pairs: &[&Pair]) -> Axis {
 
 fn pair_markup(pair: &Pair, [left, right]: [f64; 2], y: &Axis) -> String {
     let (from, to) = (y.px_clamped(pair.linear), y.px_clamped(pair.model));
-    let better = if pair.model < pair.linear {
-        "better"
-    } else {
-        "worse"
-    };
-    let text = format!(
-        "{}: linear {}, model {}",
-        pair.subject,
-        number(pair.linear),
-        number(pair.model)
-    );
+    let better = if pair.model < pair.linear { "better" } else { "worse" };
+    let text = format!("{}: linear {}, model {}", pair.subject, number(pair.linear), number(pair.model));
     let class = pair.class;
     let faint = if pair.is_faint { " faint" } else { "" };
     let shapes = format!(

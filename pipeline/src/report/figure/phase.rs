@@ -20,10 +20,7 @@ const TRIAD: [f64; 2] = [56.0, OBLIQUE - 56.0];
 const TRIAD_LENGTH: f64 = 34.0;
 /// Points further apart than this, in half-widths of the view, are not joined by lines.
 const JOINED_WITHIN: f64 = 0.15;
-const FIRST_VIEW: View = View {
-    azimuth: 0.6,
-    elevation: 0.35,
-};
+const FIRST_VIEW: View = View { azimuth: 0.6, elevation: 0.35 };
 
 pub struct PhaseFigure {
     pub oblique: String,
@@ -61,23 +58,15 @@ pub fn phase_figure(portrait: &PhasePortrait) -> Result<Option<PhaseFigure>, ser
         return Ok(None);
     }
     let cube = Cube::around(portrait);
-    let (inside, outside): (Vec<&PhasePoint>, Vec<&PhasePoint>) = portrait
-        .fixed_points
-        .iter()
-        .partition(|point| cube.holds(&cube.place(&point.at)));
-    let (data, simulated) = (
-        trajectory(&cube, &portrait.data),
-        trajectory(&cube, &portrait.simulated),
-    );
+    let (inside, outside): (Vec<&PhasePoint>, Vec<&PhasePoint>) =
+        portrait.fixed_points.iter().partition(|point| cube.holds(&cube.place(&point.at)));
+    let (data, simulated) = (trajectory(&cube, &portrait.data), trajectory(&cube, &portrait.simulated));
     let placed = Placed {
         data_joined: is_smooth(&data),
         simulated_joined: is_smooth(&simulated),
         data,
         simulated,
-        fixed_points: inside
-            .iter()
-            .map(|point| cube.place(&point.at).map(rounded))
-            .collect(),
+        fixed_points: inside.iter().map(|point| cube.place(&point.at).map(rounded)).collect(),
         fixed: inside.into_iter().cloned().collect(),
         names: [0, 1, 2].map(|axis| axis_name(axis, portrait.explained[axis])),
         view: [FIRST_VIEW.azimuth, FIRST_VIEW.elevation],
@@ -87,18 +76,10 @@ pub fn phase_figure(portrait: &PhasePortrait) -> Result<Option<PhaseFigure>, ser
     };
     Ok(Some(PhaseFigure {
         oblique: oblique(&placed),
-        projections: [(0, 1), (0, 2), (1, 2)]
-            .map(|(right, up)| projection(&placed, right, up))
-            .to_vec(),
+        projections: [(0, 1), (0, 2), (1, 2)].map(|(right, up)| projection(&placed, right, up)).to_vec(),
         points_json: script_safe(&serde_json::to_string(&placed)?),
-        outside: outside
-            .into_iter()
-            .map(|point| point.label.clone())
-            .collect(),
-        leaves_range: portrait
-            .simulated
-            .iter()
-            .any(|point| !cube.holds(&cube.place(point))),
+        outside: outside.into_iter().map(|point| point.label.clone()).collect(),
+        leaves_range: portrait.simulated.iter().any(|point| !cube.holds(&cube.place(point))),
     }))
 }
 
@@ -108,10 +89,7 @@ fn oblique(placed: &Placed) -> String {
     let half = 0.5 * OBLIQUE;
     let pixel = |point: [f64; 3]| {
         let (right, up) = FIRST_VIEW.project(point);
-        (
-            half + half / OBLIQUE_REACH * right,
-            half - half / OBLIQUE_REACH * up,
-        )
+        (half + half / OBLIQUE_REACH * right, half - half / OBLIQUE_REACH * up)
     };
     for axis in 0..3 {
         let mut direction = [0.0; 3];
@@ -128,25 +106,12 @@ fn oblique(placed: &Placed) -> String {
 }
 
 fn projection(placed: &Placed, right: usize, up: usize) -> String {
-    let label = format!(
-        "phase portrait, {} against {}",
-        placed.names[up], placed.names[right]
-    );
+    let label = format!("phase portrait, {} against {}", placed.names[up], placed.names[right]);
     let mut svg = Svg::new("figure phase", FLAT, FLAT, &label);
     let (left, size) = (22.0, FLAT - 30.0);
-    let pixel = |point: [f64; 3]| {
-        (
-            left + 0.5 * size * (1.0 + point[right]),
-            6.0 + 0.5 * size * (1.0 - point[up]),
-        )
-    };
+    let pixel = |point: [f64; 3]| (left + 0.5 * size * (1.0 + point[right]), 6.0 + 0.5 * size * (1.0 - point[up]));
     svg.rect("box", (left, 6.0), (size, size));
-    svg.text(
-        "name",
-        (left + 0.5 * size, FLAT - 8.0),
-        Anchor::Middle,
-        &placed.names[right],
-    );
+    svg.text("name", (left + 0.5 * size, FLAT - 8.0), Anchor::Middle, &placed.names[right]);
     svg.text_up("name", (14.0, 6.0 + 0.5 * size), &placed.names[up]);
     draw(&mut svg, placed, pixel);
     svg.finish()
@@ -162,12 +127,7 @@ fn draw(svg: &mut Svg, placed: &Placed, pixel: impl Fn([f64; 3]) -> (f64, f64)) 
         }
     };
     path("data", "data", &placed.data, placed.data_joined);
-    path(
-        "model",
-        "simulated",
-        &placed.simulated,
-        placed.simulated_joined,
-    );
+    path("model", "simulated", &placed.simulated, placed.simulated_joined);
     for (point, place) in placed.fixed.iter().zip(&placed.fixed_points) {
         let text = format!("{}: {} fixed point", point.label, point.stability);
         svg.raw(&marker(&point.stability, pixel(*place), &text));
@@ -178,34 +138,21 @@ fn draw(svg: &mut Svg, placed: &Placed, pixel: impl Fn([f64; 3]) -> (f64, f64)) 
 fn trajectory(cube: &Cube, points: &[[f64; 3]]) -> Vec<[f64; 3]> {
     let place = |point: [f64; 3]| {
         let placed = cube.place(&point);
-        if cube.holds(&placed) {
-            placed.map(rounded)
-        } else {
-            [f64::NAN; 3]
-        }
+        if cube.holds(&placed) { placed.map(rounded) } else { [f64::NAN; 3] }
     };
-    thin_points(points, MOST_POINTS)
-        .into_iter()
-        .map(place)
-        .collect()
+    thin_points(points, MOST_POINTS).into_iter().map(place).collect()
 }
 
 /// Whether successive points are near enough for a line between them to mean something.
 fn is_smooth(points: &[[f64; 3]]) -> bool {
     let mut steps: Vec<f64> = points
         .windows(2)
-        .map(|pair| {
-            (0..3)
-                .map(|axis| (pair[1][axis] - pair[0][axis]).powi(2))
-                .sum::<f64>()
-        })
+        .map(|pair| (0..3).map(|axis| (pair[1][axis] - pair[0][axis]).powi(2)).sum::<f64>())
         .filter(|step| step.is_finite())
         .map(f64::sqrt)
         .collect();
     steps.sort_by(f64::total_cmp);
-    steps
-        .get(steps.len() / 2)
-        .is_some_and(|median| *median <= JOINED_WITHIN)
+    steps.get(steps.len() / 2).is_some_and(|median| *median <= JOINED_WITHIN)
 }
 
 fn axis_name(axis: usize, explained: f64) -> String {
@@ -222,7 +169,5 @@ fn rounded(x: f64) -> f64 {
 
 /// JSON in which nothing can end the script element around it.
 fn script_safe(json: &str) -> String {
-    json.replace('<', "\\u003c")
-        .replace('>', "\\u003e")
-        .replace('&', "\\u0026")
+    json.replace('<', "\\u003c").replace('>', "\\u003e").replace('&', "\\u0026")
 }

@@ -22,18 +22,11 @@ pub struct View {
 impl Cube {
     /// Holds the recording and the simulation, but does not follow a simulation or a fixed point that runs away.
     pub fn around(portrait: &PhasePortrait) -> Cube {
-        let along =
-            |points: &[[f64; 3]], axis: usize| finite_range(points.iter().map(|point| point[axis]));
-        let seen = if portrait.data.is_empty() {
-            &portrait.simulated
-        } else {
-            &portrait.data
-        };
+        let along = |points: &[[f64; 3]], axis: usize| finite_range(points.iter().map(|point| point[axis]));
+        let seen = if portrait.data.is_empty() { &portrait.simulated } else { &portrait.data };
         let ranges = [0, 1, 2].map(|axis| along(seen, axis).unwrap_or((0.0, 0.0)));
         let centre = ranges.map(|(low, high)| 0.5 * (low + high));
-        let recording = ranges
-            .iter()
-            .fold(0.0_f64, |most, (low, high)| most.max(0.5 * (high - low)));
+        let recording = ranges.iter().fold(0.0_f64, |most, (low, high)| most.max(0.5 * (high - low)));
         let half_width = portrait
             .simulated
             .iter()
@@ -41,14 +34,7 @@ impl Cube {
             .flat_map(|point| [0, 1, 2].map(|axis| (point[axis] - centre[axis]).abs()))
             .filter(|distance| *distance <= REACH * recording)
             .fold(recording, f64::max);
-        Cube {
-            centre,
-            half_width: if half_width > 0.0 {
-                1.04 * half_width
-            } else {
-                1.0
-            },
-        }
+        Cube { centre, half_width: if half_width > 0.0 { 1.04 * half_width } else { 1.0 } }
     }
 
     /// From the portrait's coordinates to `[-1, 1]³`; what is not finite stays so.

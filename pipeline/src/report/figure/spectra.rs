@@ -16,39 +16,20 @@ pub fn spectrum(pair: &SpectrumPair) -> Option<String> {
     let powers = bins().flat_map(|(_, (&data, &simulated))| [data, simulated]);
     finite_range(powers.clone().filter(|&power| power > 0.0))?;
 
-    let label = format!(
-        "power spectra of {}: recording and simulation",
-        pair.channel
-    );
+    let label = format!("power spectra of {}: recording and simulation", pair.channel);
     let mut svg = Svg::new("figure", WIDTH, HEIGHT, &label);
-    let area = Area {
-        left: 56.0,
-        right: WIDTH - 8.0,
-        top: 22.0,
-        bottom: HEIGHT - 40.0,
-    };
+    let area = Area { left: 56.0, right: WIDTH - 8.0, top: 22.0, bottom: HEIGHT - 40.0 };
     let x = area.x(frequency_axis(&pair.hz));
     let y = area.y(Axis::log_around(powers, 0.05));
-    svg.text_within(
-        "channel",
-        (area.left, 12.0),
-        Anchor::Start,
-        &pair.channel,
-        36,
-    );
+    svg.text_within("channel", (area.left, 12.0), Anchor::Start, &pair.channel, 36);
     area.draw_y(&mut svg, &y, 4, "power");
     area.draw_x(&mut svg, &x, 5, "frequency (Hz)");
     area.open_panel(&mut svg, &x, &y, Names { x: "Hz", y: "" });
-    for (class, name, power) in [
-        ("curve data", "recording", &pair.data),
-        ("curve model", "simulation", &pair.simulated),
-    ] {
+    for (class, name, power) in
+        [("curve data", "recording", &pair.data), ("curve model", "simulation", &pair.simulated)]
+    {
         let pixels = pair.hz.iter().zip(power).map(|(&hz, &power)| {
-            if hz > 0.0 && power > 0.0 {
-                (x.px_clamped(hz), y.px_clamped(power))
-            } else {
-                (f64::NAN, f64::NAN)
-            }
+            if hz > 0.0 && power > 0.0 { (x.px_clamped(hz), y.px_clamped(power)) } else { (f64::NAN, f64::NAN) }
         });
         svg.curve(class, name, thin_curve(pixels));
     }

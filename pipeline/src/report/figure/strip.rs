@@ -18,21 +18,9 @@ pub struct StripDot<'a> {
 
 /// Two columns of dots with mean and standard deviation beside each.
 pub fn strip(feature: &str, unit: &str, groups: [(&str, Vec<StripDot>); 2]) -> String {
-    let mut svg = Svg::new(
-        "figure strip",
-        WIDTH,
-        HEIGHT,
-        &format!("{feature} of every subject"),
-    );
-    let area = Area {
-        left: 48.0,
-        right: WIDTH - 6.0,
-        top: 10.0,
-        bottom: HEIGHT - 32.0,
-    };
-    let values = groups
-        .iter()
-        .flat_map(|(_, dots)| dots.iter().map(|dot| dot.value));
+    let mut svg = Svg::new("figure strip", WIDTH, HEIGHT, &format!("{feature} of every subject"));
+    let area = Area { left: 48.0, right: WIDTH - 6.0, top: 10.0, bottom: HEIGHT - 32.0 };
+    let values = groups.iter().flat_map(|(_, dots)| dots.iter().map(|dot| dot.value));
     let y = area.y(Axis::around(values, 0.06));
     area.draw_y(&mut svg, &y, 4, unit);
     for (column, (name, dots)) in groups.iter().enumerate() {
@@ -61,16 +49,8 @@ fn draw_mean(svg: &mut Svg, class: &str, centre: f64, dots: &[&StripDot], y: &Ax
     let sd = (squares / (n - 1.0).max(1.0)).sqrt();
     let x = centre + 38.0;
     let whisker = format!("mean {class}");
-    svg.line(
-        &whisker,
-        (x, y.px_clamped(mean - sd)),
-        (x, y.px_clamped(mean + sd)),
-    );
-    svg.line(
-        &whisker,
-        (x - 6.0, y.px_clamped(mean)),
-        (x + 6.0, y.px_clamped(mean)),
-    );
+    svg.line(&whisker, (x, y.px_clamped(mean - sd)), (x, y.px_clamped(mean + sd)));
+    svg.line(&whisker, (x - 6.0, y.px_clamped(mean)), (x + 6.0, y.px_clamped(mean)));
 }
 
 fn dot_markup(dot: &StripDot, class: &str, x: f64, y: f64) -> String {
@@ -99,10 +79,7 @@ fn spread(heights: &[f64]) -> Vec<f64> {
             })
         };
         let steps = (0..=7).flat_map(|k| [f64::from(k), -f64::from(k)]);
-        shifts[dot] = steps
-            .map(|k| 4.0 * k)
-            .find(|&shift| is_free(shift))
-            .unwrap_or(0.0);
+        shifts[dot] = steps.map(|k| 4.0 * k).find(|&shift| is_free(shift)).unwrap_or(0.0);
         placed.push(dot);
     }
     shifts

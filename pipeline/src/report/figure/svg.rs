@@ -23,27 +23,17 @@ pub enum Anchor {
 impl Svg {
     /// `label` is what a screen reader says.
     pub fn new(class: &'static str, width: f64, height: f64, label: &str) -> Svg {
-        Svg {
-            width,
-            height,
-            label: label.to_string(),
-            class,
-            body: String::new(),
-        }
+        Svg { width, height, label: label.to_string(), class, body: String::new() }
     }
 
     pub fn line(&mut self, class: &str, (x1, y1): (f64, f64), (x2, y2): (f64, f64)) {
         let (x1, y1, x2, y2) = (px(x1), px(y1), px(x2), px(y2));
-        self.push(format_args!(
-            "<line class=\"{class}\" x1=\"{x1}\" y1=\"{y1}\" x2=\"{x2}\" y2=\"{y2}\"/>"
-        ));
+        self.push(format_args!("<line class=\"{class}\" x1=\"{x1}\" y1=\"{y1}\" x2=\"{x2}\" y2=\"{y2}\"/>"));
     }
 
     pub fn rect(&mut self, class: &str, (x, y): (f64, f64), (width, height): (f64, f64)) {
         let (x, y, width, height) = (px(x), px(y), px(width.max(0.0)), px(height.max(0.0)));
-        self.push(format_args!(
-            "<rect class=\"{class}\" x=\"{x}\" y=\"{y}\" width=\"{width}\" height=\"{height}\"/>"
-        ));
+        self.push(format_args!("<rect class=\"{class}\" x=\"{x}\" y=\"{y}\" width=\"{width}\" height=\"{height}\"/>"));
     }
 
     pub fn text(&mut self, class: &str, (x, y): (f64, f64), anchor: Anchor, text: &str) {
@@ -51,20 +41,9 @@ impl Svg {
     }
 
     /// Text of at most `room` characters; what was cut stays readable on hover.
-    pub fn text_within(
-        &mut self,
-        class: &str,
-        (x, y): (f64, f64),
-        anchor: Anchor,
-        text: &str,
-        room: usize,
-    ) {
+    pub fn text_within(&mut self, class: &str, (x, y): (f64, f64), anchor: Anchor, text: &str, room: usize) {
         let shown = shortened(text, room);
-        let title = if shown == text {
-            String::new()
-        } else {
-            title(text)
-        };
+        let title = if shown == text { String::new() } else { title(text) };
         let (x, y, anchor) = (px(x), px(y), anchor.name());
         self.push(format_args!(
             "<text class=\"{class}\" x=\"{x}\" y=\"{y}\" text-anchor=\"{anchor}\">{}{title}</text>",
@@ -84,28 +63,17 @@ impl Svg {
     /// A line through `points`; it is broken where a point is not finite.
     pub fn curve(&mut self, class: &str, name: &str, points: impl IntoIterator<Item = (f64, f64)>) {
         let path = path(points);
-        self.push(format_args!(
-            "<path class=\"{class}\" data-name=\"{}\" d=\"{path}\"/>",
-            escape(name)
-        ));
+        self.push(format_args!("<path class=\"{class}\" data-name=\"{}\" d=\"{path}\"/>", escape(name)));
     }
 
     /// A dot for each finite point, as one path of lines without length.
-    pub fn scatter(
-        &mut self,
-        class: &str,
-        name: &str,
-        points: impl IntoIterator<Item = (f64, f64)>,
-    ) {
+    pub fn scatter(&mut self, class: &str, name: &str, points: impl IntoIterator<Item = (f64, f64)>) {
         let dots: String = points
             .into_iter()
             .filter(|(x, y)| x.is_finite() && y.is_finite())
             .map(|(x, y)| format!("M{} {}h0", px(x), px(y)))
             .collect();
-        self.push(format_args!(
-            "<path class=\"{class}\" data-name=\"{}\" d=\"{dots}\"/>",
-            escape(name)
-        ));
+        self.push(format_args!("<path class=\"{class}\" data-name=\"{}\" d=\"{dots}\"/>", escape(name)));
     }
 
     /// Markup of this module's own making, such as a marker.

@@ -6,10 +6,7 @@
 pub fn thin_curve(pixels: impl IntoIterator<Item = (f64, f64)>) -> Vec<(f64, f64)> {
     let pixels: Vec<(f64, f64)> = pixels.into_iter().collect();
     let column = |x: f64| (2.0 * x).floor();
-    pixels
-        .chunk_by(|(a, _), (b, _)| column(*a) == column(*b))
-        .flat_map(extremes)
-        .collect()
+    pixels.chunk_by(|(a, _), (b, _)| column(*a) == column(*b)).flat_map(extremes).collect()
 }
 
 /// Every k-th point, so that at most `most` remain.
@@ -20,12 +17,7 @@ pub fn thin_points<T: Copy>(points: &[T], most: usize) -> Vec<T> {
 
 /// The least and the greatest point of a column, in the order they came.
 fn extremes(column: &[(f64, f64)]) -> Vec<(f64, f64)> {
-    let finite = || {
-        column
-            .iter()
-            .enumerate()
-            .filter(|(_, (_, y))| y.is_finite())
-    };
+    let finite = || column.iter().enumerate().filter(|(_, (_, y))| y.is_finite());
     let least = finite().min_by(|a, b| a.1.1.total_cmp(&b.1.1));
     let greatest = finite().max_by(|a, b| a.1.1.total_cmp(&b.1.1));
     match (least, greatest) {

@@ -17,9 +17,7 @@ pub fn linear_ticks(low: f64, high: f64, wanted: usize) -> Vec<f64> {
         return Vec::new();
     }
     let n_ticks = (last - first).max(-1.0) as i64 + 1;
-    (0..n_ticks)
-        .map(|index| (first + index as f64) * step)
-        .collect()
+    (0..n_ticks).map(|index| (first + index as f64) * step).collect()
 }
 
 /// Ticks of a logarithmic axis: whole decades where there are enough, else 1–2–5, else linear.
@@ -29,18 +27,13 @@ pub fn log_ticks(low: f64, high: f64, wanted: usize) -> Vec<f64> {
     }
     let (first, last) = (low.log10().floor() as i32, high.log10().ceil() as i32);
     let inside = |tick: &f64| *tick >= low * (1.0 - 1e-9) && *tick <= high * (1.0 + 1e-9);
-    let decades: Vec<f64> = (first..=last)
-        .map(|k| 10f64.powi(k))
-        .filter(inside)
-        .collect();
+    let decades: Vec<f64> = (first..=last).map(|k| 10f64.powi(k)).filter(inside).collect();
     if decades.len() > 3 {
         let every = decades.len().div_ceil(wanted.max(2));
         return decades.into_iter().step_by(every).collect();
     }
-    let fine: Vec<f64> = (first..=last)
-        .flat_map(|k| [1.0, 2.0, 5.0].map(|m| m * 10f64.powi(k)))
-        .filter(inside)
-        .collect();
+    let fine: Vec<f64> =
+        (first..=last).flat_map(|k| [1.0, 2.0, 5.0].map(|m| m * 10f64.powi(k))).filter(inside).collect();
     match (decades.len(), fine.len()) {
         (2.., n) if n > 2 * wanted => decades,
         (_, 2..) => fine,
@@ -54,9 +47,7 @@ pub fn linear_labels(ticks: &[f64]) -> Vec<String> {
         [first, second, ..] => second - first,
         _ => return ticks.iter().map(|&tick| trimmed(tick)).collect(),
     };
-    let largest = ticks
-        .iter()
-        .fold(0.0_f64, |most, tick| most.max(tick.abs()));
+    let largest = ticks.iter().fold(0.0_f64, |most, tick| most.max(tick.abs()));
     if largest >= 1e5 || step < 1e-4 {
         return ticks.iter().map(|&tick| trimmed(tick)).collect();
     }
@@ -103,22 +94,11 @@ mod tests {
                 let scale = 10f64.powi(exponent);
                 let (low, high) = (low * scale, (low + span) * scale);
                 let ticks = linear_ticks(low, high, 5);
-                assert!(
-                    (2..=10).contains(&ticks.len()),
-                    "{low:e} {high:e} {ticks:?}"
-                );
+                assert!((2..=10).contains(&ticks.len()), "{low:e} {high:e} {ticks:?}");
                 let slack = 1e-6 * (high - low);
-                assert!(
-                    ticks
-                        .iter()
-                        .all(|t| *t >= low - slack && *t <= high + slack)
-                );
+                assert!(ticks.iter().all(|t| *t >= low - slack && *t <= high + slack));
                 let step = ticks[1] - ticks[0];
-                assert!(
-                    ticks
-                        .windows(2)
-                        .all(|w| (w[1] - w[0] - step).abs() < 1e-6 * step)
-                );
+                assert!(ticks.windows(2).all(|w| (w[1] - w[0] - step).abs() < 1e-6 * step));
             }
         }
     }
@@ -136,36 +116,18 @@ mod tests {
 
     #[test]
     fn log_ticks_are_inside_and_ascend() {
-        for (low, high) in [
-            (1e-9, 1e3),
-            (0.5, 45.0),
-            (1.1, 1.9),
-            (3e-4, 5e-4),
-            (0.01, 0.25),
-        ] {
+        for (low, high) in [(1e-9, 1e3), (0.5, 45.0), (1.1, 1.9), (3e-4, 5e-4), (0.01, 0.25)] {
             let ticks = log_ticks(low, high, 5);
             assert!(!ticks.is_empty(), "{low} {high}");
-            assert!(
-                ticks
-                    .iter()
-                    .all(|t| *t >= low * 0.999 && *t <= high * 1.001)
-            );
+            assert!(ticks.iter().all(|t| *t >= low * 0.999 && *t <= high * 1.001));
             assert!(ticks.windows(2).all(|w| w[0] < w[1]));
         }
-        assert_eq!(
-            log_labels(&[0.01, 1.0, 20.0, 1e5]),
-            ["0.01", "1", "20", "10⁵"]
-        );
+        assert_eq!(log_labels(&[0.01, 1.0, 20.0, 1e5]), ["0.01", "1", "20", "10⁵"]);
     }
 
     #[test]
     fn ranges_without_room_have_no_ticks() {
-        for (low, high) in [
-            (1.0, 1.0),
-            (2.0, 1.0),
-            (f64::NAN, 1.0),
-            (0.0, f64::INFINITY),
-        ] {
+        for (low, high) in [(1.0, 1.0), (2.0, 1.0), (f64::NAN, 1.0), (0.0, f64::INFINITY)] {
             assert!(linear_ticks(low, high, 5).is_empty());
             assert!(log_ticks(low, high, 5).is_empty());
         }

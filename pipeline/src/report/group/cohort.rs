@@ -18,12 +18,8 @@ impl<'a> Cohort<'a> {
             .iter()
             .flat_map(|comparison| [comparison.control.as_str(), comparison.other.as_str()])
             .collect();
-        let mut others: Vec<&str> = page
-            .subjects
-            .iter()
-            .map(|row| row.group.as_str())
-            .filter(|group| !groups.contains(group))
-            .collect();
+        let mut others: Vec<&str> =
+            page.subjects.iter().map(|row| row.group.as_str()).filter(|group| !groups.contains(group)).collect();
         others.sort_unstable();
         others.dedup();
         groups.extend(others);

@@ -12,20 +12,14 @@ use crate::report::words::group as words;
 use crate::report::words::number::{fixed, listed};
 use crate::report::words::setting::feature_name;
 
-pub fn differences(
-    templates: &Templates,
-    page: &GroupPage,
-    comparison: &Comparison,
-) -> Result<Section, Error> {
+pub fn differences(templates: &Templates, page: &GroupPage, comparison: &Comparison) -> Result<Section, Error> {
     let all = comparison.features.iter().chain(&comparison.simple);
     let forest = Forest::over(all, page.alpha);
     let level = fixed(100.0 * (1.0 - page.alpha), 0);
     let (mut plots, mut tables) = (Vec::new(), Vec::new());
     for (id, noun, tests) in families(comparison) {
-        let rows: Vec<Value> = by_effect(tests)
-            .into_iter()
-            .map(|(index, row)| feature_row(page, &forest, id, index, row))
-            .collect();
+        let rows: Vec<Value> =
+            by_effect(tests).into_iter().map(|(index, row)| feature_row(page, &forest, id, index, row)).collect();
         let has_icc = tests.iter().any(|row| row.icc.is_some());
         tables.push(templates.fragment(
             "group/table.html",
@@ -49,21 +43,10 @@ pub fn differences(
         alpha => page.alpha,
         covariates => listed(&comparison.covariates),
     };
-    templates.section(
-        "differences",
-        "Differences between the groups",
-        "group/differences.html",
-        values,
-    )
+    templates.section("differences", "Differences between the groups", "group/differences.html", values)
 }
 
-fn feature_row(
-    page: &GroupPage,
-    forest: &Forest,
-    family: &str,
-    index: usize,
-    row: &FeatureDifference,
-) -> Value {
+fn feature_row(page: &GroupPage, forest: &Forest, family: &str, index: usize, row: &FeatureDifference) -> Value {
     let (unit, help) = explained(page, &row.feature);
     context! {
         id => format!("{family}-{index}"),

@@ -39,21 +39,12 @@ pub fn render(page: &GroupPage) -> Result<String, ReportError> {
     let glossary = context! { terms => terms(&[GROUP_TERMS, SUBJECT_TERMS]) };
     sections.push(templates.section("terms", "Terms", "terms.html", glossary)?);
     let colophon = serialised(&page.colophon);
-    sections.push(templates.section(
-        "colophon",
-        "Settings and sources",
-        "colophon.html",
-        colophon,
-    )?);
+    sections.push(templates.section("colophon", "Settings and sources", "colophon.html", colophon)?);
     Ok(templates.page(&head(page), &sections)?)
 }
 
 fn head(page: &GroupPage) -> Head {
-    let n_analysed = page
-        .subjects
-        .iter()
-        .filter(|row| row.excluded.is_none())
-        .count();
+    let n_analysed = page.subjects.iter().filter(|row| row.excluded.is_none()).count();
     let mut facts = vec![
         ("groups by".to_string(), page.group_column.clone()),
         ("subjects".to_string(), page.subjects.len().to_string()),
@@ -77,11 +68,7 @@ fn findings(templates: &Templates, page: &GroupPage) -> Result<Section, Error> {
     templates.section("findings", "Findings", "group/findings.html", values)
 }
 
-fn rivals(
-    templates: &Templates,
-    page: &GroupPage,
-    comparison: &Comparison,
-) -> Result<Section, Error> {
+fn rivals(templates: &Templates, page: &GroupPage, comparison: &Comparison) -> Result<Section, Error> {
     let rows: Vec<Value> = comparison
         .classifiers
         .iter()
@@ -99,19 +86,11 @@ fn rivals(
         sentence => words::classifiers(&comparison.classifiers, page.alpha),
         distance,
     };
-    templates.section(
-        "rivals",
-        "Would something simpler do?",
-        "group/rivals.html",
-        values,
-    )
+    templates.section("rivals", "Would something simpler do?", "group/rivals.html", values)
 }
 
 fn caveats(templates: &Templates, page: &GroupPage) -> Result<Section, Error> {
-    let notes = page
-        .comparison
-        .as_ref()
-        .map_or(Vec::new(), |comparison| comparison.notes.clone());
+    let notes = page.comparison.as_ref().map_or(Vec::new(), |comparison| comparison.notes.clone());
     let values = context! { caveats => words::caveats(page), notes };
     templates.section("caveats", "Caveats and notes", "group/caveats.html", values)
 }

@@ -29,11 +29,7 @@ pub fn strips(
                 .collect()
         };
         let (control, other) = (comparison.control.as_str(), comparison.other.as_str());
-        strip(
-            &feature_name(&row.feature),
-            unit,
-            [(control, of(control)), (other, of(other))],
-        )
+        strip(&feature_name(&row.feature), unit, [(control, of(control)), (other, of(other))])
     };
     let families: Vec<Value> = families(comparison)
         .into_iter()
@@ -54,10 +50,5 @@ pub fn strips(
             context! { id, cards => cards.collect::<Vec<_>>() }
         })
         .collect();
-    templates.section(
-        "single-subjects",
-        "Single subjects",
-        "group/strips.html",
-        context! { families },
-    )
+    templates.section("single-subjects", "Single subjects", "group/strips.html", context! { families })
 }

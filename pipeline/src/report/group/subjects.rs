@@ -9,11 +9,7 @@ use crate::report::html::{Section, Templates, safe_or_none, serialised};
 use crate::report::words::group as words;
 use crate::report::{GroupPage, SubjectRow};
 
-pub fn subjects(
-    templates: &Templates,
-    page: &GroupPage,
-    cohort: &Cohort,
-) -> Result<Section, Error> {
+pub fn subjects(templates: &Templates, page: &GroupPage, cohort: &Cohort) -> Result<Section, Error> {
     let counts: Vec<Value> = cohort
         .groups
         .iter()
@@ -36,19 +32,10 @@ pub fn subjects(
         })
         .collect();
     let values = context! { counts, rows };
-    templates.section(
-        "subjects",
-        "Who was analysed",
-        "group/subjects.html",
-        values,
-    )
+    templates.section("subjects", "Who was analysed", "group/subjects.html", values)
 }
 
-pub fn reproduction(
-    templates: &Templates,
-    page: &GroupPage,
-    cohort: &Cohort,
-) -> Result<Section, Error> {
+pub fn reproduction(templates: &Templates, page: &GroupPage, cohort: &Cohort) -> Result<Section, Error> {
     let figure = |metric: &str, of: fn(&SubjectRow) -> (Option<f64>, Option<f64>)| {
         let pairs: Vec<Pair> = page
             .subjects
@@ -67,20 +54,9 @@ pub fn reproduction(
             .collect();
         safe_or_none(paired_dots(metric, &pairs))
     };
-    let figures = [
-        figure("D_stsp (nats)", |row| (row.var_d_stsp, row.d_stsp)),
-        figure("D_H", |row| (row.var_d_h, row.d_h)),
-    ];
-    let groups: Vec<Value> = cohort
-        .groups
-        .iter()
-        .map(|&name| context! { name, class => cohort.class(name) })
-        .collect();
+    let figures =
+        [figure("D_stsp (nats)", |row| (row.var_d_stsp, row.d_stsp)), figure("D_H", |row| (row.var_d_h, row.d_h))];
+    let groups: Vec<Value> = cohort.groups.iter().map(|&name| context! { name, class => cohort.class(name) }).collect();
     let values = context! { sentence => words::against_linear(&page.subjects), figures, groups };
-    templates.section(
-        "reproduction",
-        "Do the models reproduce the recordings?",
-        "group/reproduction.html",
-        values,
-    )
+    templates.section("reproduction", "Do the models reproduce the recordings?", "group/reproduction.html", values)
 }

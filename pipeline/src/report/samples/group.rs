@@ -14,50 +14,27 @@ pub fn group(n: usize, n_features: usize, effect: f64) -> GroupPage {
         .collect();
     let features: Vec<FeatureDifference> = (0..n_features)
         .map(|index| {
-            let name = FEATURES
-                .get(index)
-                .map_or(format!("feature {index:02}"), |(name, _, _)| {
-                    name.to_string()
-                });
+            let name = FEATURES.get(index).map_or(format!("feature {index:02}"), |(name, _, _)| name.to_string());
             let shift = if index % 4 == 1 { effect } else { 0.0 };
-            difference(
-                &name,
-                index as u64,
-                shift,
-                &analysed,
-                Some(0.25 + 0.07 * (index % 10) as f64),
-            )
+            difference(&name, index as u64, shift, &analysed, Some(0.25 + 0.07 * (index % 10) as f64))
         })
         .collect();
-    let simple = [
-        "theta_power",
-        "alpha_power",
-        "mean |correlation|",
-        "log sd",
-        "1/f slope",
-    ]
-    .iter()
-    .enumerate()
-    .map(|(index, name)| {
-        difference(
-            name,
-            100 + index as u64,
-            if index == 0 { effect } else { 0.0 },
-            &analysed,
-            None,
-        )
-    })
-    .collect();
+    let simple = ["theta_power", "alpha_power", "mean |correlation|", "log sd", "1/f slope"]
+        .iter()
+        .enumerate()
+        .map(|(index, name)| {
+            difference(name, 100 + index as u64, if index == 0 { effect } else { 0.0 }, &analysed, None)
+        })
+        .collect();
     let n_other = analysed.iter().filter(|(_, is_other)| *is_other).count();
-    let classifier =
-        |predictors: &str, n_predictors, balanced_accuracy, auc, p_permutation| ClassifierScore {
-            predictors: predictors.into(),
-            n_predictors,
-            n_subjects: analysed.len(),
-            balanced_accuracy,
-            auc,
-            p_permutation,
-        };
+    let classifier = |predictors: &str, n_predictors, balanced_accuracy, auc, p_permutation| ClassifierScore {
+        predictors: predictors.into(),
+        n_predictors,
+        n_subjects: analysed.len(),
+        balanced_accuracy,
+        auc,
+        p_permutation,
+    };
     GroupPage {
         dataset: "Resting EEG in schizophrenia".into(),
         group_column: "diagnosis".into(),
@@ -95,14 +72,12 @@ pub fn group(n: usize, n_features: usize, effect: f64) -> GroupPage {
 pub fn uncompared_group() -> GroupPage {
     let mut page = group(6, 0, 0.0);
     page.comparison = None;
-    page.not_compared =
-        Some("need 5 subjects with a faithful model in each group, found 0 in `control`".into());
+    page.not_compared = Some("need 5 subjects with a faithful model in each group, found 0 in `control`".into());
     page.findings = vec![];
     page.feature_help = vec![];
     for row in &mut page.subjects {
         row.excluded = Some("no refit reproduces the held-out recording".into());
-        (row.link, row.d_stsp, row.d_h, row.var_d_stsp, row.var_d_h) =
-            (None, None, None, None, None);
+        (row.link, row.d_stsp, row.d_h, row.var_d_stsp, row.var_d_h) = (None, None, None, None, None);
         (row.beats_linear, row.n_faithful, row.attractors) = (None, 0, String::new());
     }
     page
@@ -123,12 +98,8 @@ pub fn nasty_group() -> GroupPage {
         (comparison.control, comparison.other) = ("control".into(), HOSTILE.into());
         comparison.notes = vec![HOSTILE.into()];
         comparison.covariates = vec![HOSTILE.into()];
-        comparison.distance = Some(DistanceTest {
-            pseudo_f: f64::INFINITY,
-            r_squared: f64::NAN,
-            p_permutation: f64::NAN,
-            n_features: 0,
-        });
+        comparison.distance =
+            Some(DistanceTest { pseudo_f: f64::INFINITY, r_squared: f64::NAN, p_permutation: f64::NAN, n_features: 0 });
         comparison.classifiers[1].predictors = HOSTILE.into();
         comparison.classifiers[2].balanced_accuracy = f64::NAN;
         for row in &mut comparison.features {
@@ -152,73 +123,32 @@ pub fn nasty_group() -> GroupPage {
 }
 
 const FEATURES: [(&str, &str, &str); 12] = [
-    (
-        "number_of_attractors",
-        "",
-        "How many attractors the model of this subject has.",
-    ),
+    ("number_of_attractors", "", "How many attractors the model of this subject has."),
     (
         "slowest_time_constant",
         "s",
         "How long the slowest direction at a stable fixed point takes to shrink by a factor of e.",
     ),
-    (
-        "largest_Lyapunov_exponent",
-        "1/s",
-        "How fast neighbouring states part on the attractor with the largest basin.",
-    ),
-    (
-        "Kaplan–Yorke dimension",
-        "",
-        "Dimension of that attractor, from its Lyapunov exponents.",
-    ),
-    (
-        "spectral radius",
-        "",
-        "Largest modulus of a multiplier over the fixed points.",
-    ),
-    (
-        "number of fixed points",
-        "",
-        "How many states the model maps onto themselves.",
-    ),
-    (
-        "largest basin",
-        "share",
-        "Share of starts that end on the most common attractor.",
-    ),
-    (
-        "basin entropy",
-        "nats",
-        "How evenly starts are divided over attractors.",
-    ),
-    (
-        "unstable directions",
-        "",
-        "Mean number of growing directions over the fixed points.",
-    ),
-    (
-        "slowest frequency",
-        "Hz",
-        "Frequency of the slowest rotating direction.",
-    ),
+    ("largest_Lyapunov_exponent", "1/s", "How fast neighbouring states part on the attractor with the largest basin."),
+    ("Kaplan–Yorke dimension", "", "Dimension of that attractor, from its Lyapunov exponents."),
+    ("spectral radius", "", "Largest modulus of a multiplier over the fixed points."),
+    ("number of fixed points", "", "How many states the model maps onto themselves."),
+    ("largest basin", "share", "Share of starts that end on the most common attractor."),
+    ("basin entropy", "nats", "How evenly starts are divided over attractors."),
+    ("unstable directions", "", "Mean number of growing directions over the fixed points."),
+    ("slowest frequency", "Hz", "Frequency of the slowest rotating direction."),
     (
         "distance of the nearest saddle",
         "sd",
         "From the centre of the data to the nearest saddle, in standard deviations.",
     ),
-    (
-        "share of starts that diverge",
-        "share",
-        "Starts from which the model's activity grows without bound.",
-    ),
+    ("share of starts that diverge", "share", "Starts from which the model's activity grows without bound."),
 ];
 
 fn subject_row(index: usize, n: usize) -> SubjectRow {
     let mut chance = Noise(7 * index as u64 + 3);
-    let excluded = (index % 9 == 4).then(|| {
-        "no refit reproduces the held-out recording (best D_stsp 9.8, limit 3)".to_string()
-    });
+    let excluded =
+        (index % 9 == 4).then(|| "no refit reproduces the held-out recording (best D_stsp 9.8, limit 3)".to_string());
     let linear = 2.3 * (0.3 * chance.next()).exp();
     let model = linear * (0.4 * chance.next() - 0.3).exp();
     let subject = format!("sub-{:03}", index + 1);
@@ -233,24 +163,12 @@ fn subject_row(index: usize, n: usize) -> SubjectRow {
         var_d_stsp: Some(linear),
         var_d_h: Some((0.11 * (0.3 * chance.next()).exp()).min(1.0)),
         beats_linear: Some(model < linear),
-        attractors: [
-            "1 cycle",
-            "2 fixed points",
-            "1 chaotic",
-            "1 fixed point, 1 cycle",
-        ][index % 4]
-            .into(),
+        attractors: ["1 cycle", "2 fixed points", "1 chaotic", "1 fixed point, 1 cycle"][index % 4].into(),
         excluded,
     }
 }
 
-fn difference(
-    name: &str,
-    seed: u64,
-    shift: f64,
-    subjects: &[(String, bool)],
-    icc: Option<f64>,
-) -> FeatureDifference {
+fn difference(name: &str, seed: u64, shift: f64, subjects: &[(String, bool)], icc: Option<f64>) -> FeatureDifference {
     let mut chance = Noise(seed.wrapping_mul(977) + 11);
     let values: Vec<SubjectValue> = subjects
         .iter()
@@ -260,19 +178,10 @@ fn difference(
             value: 2.0 + 0.5 * (chance.next() + if *is_other { shift } else { 0.0 }),
         })
         .collect();
-    let of = |group: &str| -> Vec<f64> {
-        values
-            .iter()
-            .filter(|v| v.group == group)
-            .map(|v| v.value)
-            .collect()
-    };
+    let of = |group: &str| -> Vec<f64> { values.iter().filter(|v| v.group == group).map(|v| v.value).collect() };
     let moments = |x: &[f64]| {
         let mean = x.iter().sum::<f64>() / x.len() as f64;
-        (
-            mean,
-            (x.iter().map(|v| (v - mean).powi(2)).sum::<f64>() / (x.len() as f64 - 1.0)).sqrt(),
-        )
+        (mean, (x.iter().map(|v| (v - mean).powi(2)).sum::<f64>() / (x.len() as f64 - 1.0)).sqrt())
     };
     let (control, other) = (of("control"), of("patient"));
     let ((mean_control, sd_control), (mean_other, sd_other)) = (moments(&control), moments(&other));

@@ -23,10 +23,7 @@ impl Noise {
     }
 
     fn uniform(&mut self) -> f64 {
-        self.0 = self
-            .0
-            .wrapping_mul(6_364_136_223_846_793_005)
-            .wrapping_add(1_442_695_040_888_963_407);
+        self.0 = self.0.wrapping_mul(6_364_136_223_846_793_005).wrapping_add(1_442_695_040_888_963_407);
         (self.0 >> 11) as f64 / (1u64 << 53) as f64
     }
 }
@@ -36,9 +33,14 @@ fn colophon() -> Colophon {
         version: "0.1.0".into(),
         command: "nullcline run bids/ out/ participant --random-seed 20240607 --n-cpus 8".into(),
         seed: 20_240_607,
-        settings: "[fit]\nmodel = \"shPLRNN\"\nlatent_dim = 8\nhidden_units = 64\nrefits = 3\n\n[analysis]\nstarts = 1000\n".into(),
+        settings:
+            "[fit]\nmodel = \"shPLRNN\"\nlatent_dim = 8\nhidden_units = 64\nrefits = 3\n\n[analysis]\nstarts = 1000\n"
+                .into(),
         references: vec![
-            ("generalised teacher forcing".into(), "Hess, Monfared, Brenner & Durstewitz (2023), ICML, 13017–13049.".into()),
+            (
+                "generalised teacher forcing".into(),
+                "Hess, Monfared, Brenner & Durstewitz (2023), ICML, 13017–13049.".into(),
+            ),
             ("fixed points".into(), "Eisenmann et al. (2023), NeurIPS 36. doi:10.1234/example.17".into()),
         ],
     }
@@ -50,9 +52,6 @@ fn nasty_colophon() -> Colophon {
         command: HOSTILE.into(),
         seed: u64::MAX,
         settings: HOSTILE.into(),
-        references: vec![(
-            HOSTILE.into(),
-            format!("{HOSTILE} doi:10.1/\"><script>alert(4)</script>"),
-        )],
+        references: vec![(HOSTILE.into(), format!("{HOSTILE} doi:10.1/\"><script>alert(4)</script>"))],
     }
 }

@@ -25,12 +25,8 @@ pub fn nasty_subject() -> SubjectPage {
     });
     for row in &mut page.scores {
         (row.name, row.verdict, row.reason) = (name(), name(), name());
-        (row.d_stsp, row.d_h, row.pe, row.bits_per_spike) = (
-            Some(f64::NAN),
-            Some(f64::INFINITY),
-            None,
-            Some(f64::NEG_INFINITY),
-        );
+        (row.d_stsp, row.d_h, row.pe, row.bits_per_spike) =
+            (Some(f64::NAN), Some(f64::INFINITY), None, Some(f64::NEG_INFINITY));
     }
     let bad = [f64::NAN, f64::INFINITY, -1e308, 1e308, 0.0];
     page.best = Some(BestModel {
@@ -43,27 +39,14 @@ pub fn nasty_subject() -> SubjectPage {
             data: bad.to_vec(),
             simulated: vec![],
         }],
-        spectra: vec![SpectrumPair {
-            channel: name(),
-            hz: bad.to_vec(),
-            data: bad.to_vec(),
-            simulated: bad.to_vec(),
-        }],
+        spectra: vec![SpectrumPair { channel: name(), hz: bad.to_vec(), data: bad.to_vec(), simulated: bad.to_vec() }],
         phase: PhasePortrait {
             explained: [f64::NAN; 3],
             data: vec![[f64::NAN, 1.0, 2.0], [1.0, 1.0, 1.0]],
             simulated: vec![[f64::INFINITY; 3]],
             fixed_points: vec![
-                PhasePoint {
-                    label: name(),
-                    at: [1.0; 3],
-                    stability: name(),
-                },
-                PhasePoint {
-                    label: name(),
-                    at: [f64::NAN; 3],
-                    stability: "stable".into(),
-                },
+                PhasePoint { label: name(), at: [1.0; 3], stability: name() },
+                PhasePoint { label: name(), at: [f64::NAN; 3], stability: "stable".into() },
             ],
         },
         fixed_points: vec![FixedPointRow {

@@ -28,18 +28,10 @@ pub fn unread_subject() -> SubjectPage {
         group: None,
         participant: vec![],
         recording: None,
-        excluded: Some(
-            "need 60 s of clean signal, found 12.4 s in sub-003/eeg/sub-003_task-rest_eeg.edf"
-                .into(),
-        ),
+        excluded: Some("need 60 s of clean signal, found 12.4 s in sub-003/eeg/sub-003_task-rest_eeg.edf".into()),
         scores: vec![],
         best: None,
-        colophon: Colophon {
-            command: String::new(),
-            settings: String::new(),
-            references: vec![],
-            ..colophon()
-        },
+        colophon: Colophon { command: String::new(), settings: String::new(), references: vec![], ..colophon() },
     }
 }
 
@@ -54,9 +46,7 @@ fn recording() -> RecordingFacts {
         n_times: 37_500,
         n_fit: 26_250,
         n_validation: 3_750,
-        channels_kept: ["Fp1", "Fp2", "F3", "F4", "C3", "C4", "P3", "P4", "O1", "O2"]
-            .map(String::from)
-            .to_vec(),
+        channels_kept: ["Fp1", "Fp2", "F3", "F4", "C3", "C4", "P3", "P4", "O1", "O2"].map(String::from).to_vec(),
         channels_excluded: vec![
             ("T7".into(), "flat for 42 % of the recording".into()),
             ("ECG".into(), "not EEG".into()),
@@ -83,38 +73,10 @@ fn scores() -> Vec<ScoreRow> {
         bits_per_spike: None,
     };
     vec![
-        row(
-            "refit 1",
-            "faithful",
-            "",
-            Some(1.412_345),
-            Some(0.0923),
-            Some(0.312),
-        ),
-        row(
-            "refit 2",
-            "faithful",
-            "",
-            Some(0.871),
-            Some(0.0841),
-            Some(0.288),
-        ),
-        row(
-            "refit 3",
-            "not faithful",
-            "D_stsp 9.1 is above the limit of 3",
-            Some(9.1),
-            Some(0.412),
-            Some(0.87),
-        ),
-        row(
-            "same recording, earlier",
-            "",
-            "",
-            Some(0.053),
-            Some(0.0412),
-            None,
-        ),
+        row("refit 1", "faithful", "", Some(1.412_345), Some(0.0923), Some(0.312)),
+        row("refit 2", "faithful", "", Some(0.871), Some(0.0841), Some(0.288)),
+        row("refit 3", "not faithful", "D_stsp 9.1 is above the limit of 3", Some(9.1), Some(0.412), Some(0.87)),
+        row("same recording, earlier", "", "", Some(0.053), Some(0.0412), None),
         row("phase surrogate", "", "", Some(2.28), Some(0.003), None),
         row("VAR(5)", "", "", Some(2.31), Some(0.0512), Some(0.455)),
         row("constant", "", "", Some(16.4), Some(0.88), Some(1.0)),
@@ -122,10 +84,7 @@ fn scores() -> Vec<ScoreRow> {
 }
 
 fn best_model() -> BestModel {
-    let (data, simulated) = (
-        lorenz([1.0, 1.0, 20.0], 3000),
-        lorenz([-4.0, -7.0, 18.0], 3000),
-    );
+    let (data, simulated) = (lorenz([1.0, 1.0, 20.0], 3000), lorenz([-4.0, -7.0, 18.0], 3000));
     let mixed = |orbit: &[[f64; 3]], channel: usize, noise: f64| -> Vec<f64> {
         let mut chance = Noise(channel as u64);
         let weight = |axis: usize| ((channel * 3 + axis) as f64).sin();
@@ -153,11 +112,7 @@ fn best_model() -> BestModel {
                 simulated: mixed(&simulated, index, 0.0),
             })
             .collect(),
-        spectra: channels
-            .iter()
-            .enumerate()
-            .map(|(index, channel)| spectrum(channel, index))
-            .collect(),
+        spectra: channels.iter().enumerate().map(|(index, channel)| spectrum(channel, index)).collect(),
         phase: PhasePortrait {
             explained: [0.62, 0.21, 0.09],
             data: data.clone(),
@@ -209,17 +164,12 @@ fn best_model() -> BestModel {
         loss: LossCurve {
             epoch: (0..400).map(|e| 5.0 * f64::from(e)).collect(),
             loss: (0..400)
-                .map(|e| {
-                    3.0 + 9.0 * (-f64::from(e) / 60.0).exp() + 0.1 * (f64::from(e) * 1.7).sin()
-                })
+                .map(|e| 3.0 + 9.0 * (-f64::from(e) / 60.0).exp() + 0.1 * (f64::from(e) * 1.7).sin())
                 .collect(),
             validation: (1..40)
                 .map(|k| {
                     let k = f64::from(k);
-                    [
-                        50.0 * k,
-                        1.0 + 6.0 * (-k / 7.0).exp() + 0.3 * (k * 2.1).sin().powi(2),
-                    ]
+                    [50.0 * k, 1.0 + 6.0 * (-k / 7.0).exp() + 0.3 * (k * 2.1).sin().powi(2)]
                 })
                 .collect(),
             chosen_epoch: 1350.0,
@@ -228,11 +178,7 @@ fn best_model() -> BestModel {
 }
 
 fn phase_point(label: &str, at: [f64; 3], stability: &str) -> PhasePoint {
-    PhasePoint {
-        label: label.into(),
-        at,
-        stability: stability.into(),
-    }
+    PhasePoint { label: label.into(), at, stability: stability.into() }
 }
 
 fn spectrum(channel: &str, index: usize) -> SpectrumPair {
@@ -240,18 +186,10 @@ fn spectrum(channel: &str, index: usize) -> SpectrumPair {
     let mut chance = Noise(40 + index as u64);
     let mut power = |noise: f64| -> Vec<f64> {
         hz.iter()
-            .map(|f| {
-                (40.0 / (1.0 + f * f) + 3.0 * (-(f - 10.0).powi(2) / 3.0).exp())
-                    * (noise * chance.next()).exp()
-            })
+            .map(|f| (40.0 / (1.0 + f * f) + 3.0 * (-(f - 10.0).powi(2) / 3.0).exp()) * (noise * chance.next()).exp())
             .collect()
     };
-    SpectrumPair {
-        channel: channel.into(),
-        data: power(0.25),
-        simulated: power(0.05),
-        hz,
-    }
+    SpectrumPair { channel: channel.into(), data: power(0.25), simulated: power(0.05), hz }
 }
 
 /// The Lorenz system (σ 10, ρ 28, β 8⁄3) by small Euler steps, every hundredth of a second.
@@ -260,11 +198,7 @@ fn lorenz(start: [f64; 3], n_points: usize) -> Vec<[f64; 3]> {
     let mut orbit = Vec::new();
     for _ in 0..n_points {
         for _ in 0..10 {
-            let flow = [
-                10.0 * (z[1] - z[0]),
-                z[0] * (28.0 - z[2]) - z[1],
-                z[0] * z[1] - 8.0 / 3.0 * z[2],
-            ];
+            let flow = [10.0 * (z[1] - z[0]), z[0] * (28.0 - z[2]) - z[1], z[0] * z[1] - 8.0 / 3.0 * z[2]];
             z = [0, 1, 2].map(|axis| z[axis] + 0.001 * flow[axis]);
         }
         orbit.push(z);

@@ -9,10 +9,7 @@ pub struct Term {
 }
 
 pub fn term(key: &str) -> Option<&'static Term> {
-    SUBJECT_TERMS
-        .iter()
-        .chain(GROUP_TERMS)
-        .find(|term| term.key == key)
+    SUBJECT_TERMS.iter().chain(GROUP_TERMS).find(|term| term.key == key)
 }
 
 pub const SUBJECT_TERMS: &[Term] = &[

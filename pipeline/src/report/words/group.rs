@@ -13,11 +13,8 @@ const SMALL_GROUP: usize = 20;
 
 /// How many of those analysed the model serves better than a linear one.
 pub fn against_linear(subjects: &[SubjectRow]) -> String {
-    let compared: Vec<bool> = subjects
-        .iter()
-        .filter(|row| row.excluded.is_none())
-        .filter_map(|row| row.beats_linear)
-        .collect();
+    let compared: Vec<bool> =
+        subjects.iter().filter(|row| row.excluded.is_none()).filter_map(|row| row.beats_linear).collect();
     let n_better = compared.iter().filter(|&&better| better).count();
     match (compared.len(), n_better) {
         (0, _) => "No analysed subject could be scored against a linear model.".to_string(),
@@ -29,11 +26,7 @@ pub fn against_linear(subjects: &[SubjectRow]) -> String {
             "In {better} of {} ({}) the model is better than a linear model on every score{}.",
             counted(n, "analysed subject"),
             percent(better as f64 / n as f64),
-            if 2 * better < n {
-                "; in most subjects it is not"
-            } else {
-                ""
-            }
+            if 2 * better < n { "; in most subjects it is not" } else { "" }
         ),
     }
 }
@@ -41,12 +34,7 @@ pub fn against_linear(subjects: &[SubjectRow]) -> String {
 /// What one family of tests found, or that it found nothing and what it could have missed.
 ///
 /// `family` is a plural: `features of the dynamics`.
-pub fn differences(
-    family: &str,
-    rows: &[FeatureDifference],
-    comparison: &Comparison,
-    alpha: f64,
-) -> Vec<String> {
+pub fn differences(family: &str, rows: &[FeatureDifference], comparison: &Comparison, alpha: f64) -> Vec<String> {
     if rows.is_empty() {
         return vec![format!("No {family} could be tested.")];
     }
@@ -58,11 +46,7 @@ pub fn differences(
     let (control, other) = (&comparison.control, &comparison.other);
     let n = rows.len();
     if found.is_empty() {
-        let smallest = rows
-            .iter()
-            .map(|row| row.q_fdr)
-            .filter(|q| q.is_finite())
-            .fold(f64::NAN, f64::min);
+        let smallest = rows.iter().map(|row| row.q_fdr).filter(|q| q.is_finite()).fold(f64::NAN, f64::min);
         return vec![
             format!(
                 "A null result: not one of {n} {family} differs between {control} and {other} once corrected for multiple tests (smallest q = {}).",
@@ -74,25 +58,14 @@ pub fn differences(
     let named: Vec<String> = found
         .iter()
         .map(|row| {
-            let direction = if row.hedges_g < 0.0 {
-                "lower"
-            } else {
-                "higher"
-            };
+            let direction = if row.hedges_g < 0.0 { "lower" } else { "higher" };
             let (name, g) = (feature_name(&row.feature), fixed(row.hedges_g, 2));
-            format!(
-                "{name} ({direction} in {other}, g = {g}, q {})",
-                equals(row.q_fdr)
-            )
+            format!("{name} ({direction} in {other}, g = {g}, q {})", equals(row.q_fdr))
         })
         .collect();
     vec![format!(
         "Of {n} {family}, {} between {control} and {other} once corrected for multiple tests: {}.",
-        if found.len() == 1 {
-            "1 differs".to_string()
-        } else {
-            format!("{} differ", found.len())
-        },
+        if found.len() == 1 { "1 differs".to_string() } else { format!("{} differ", found.len()) },
         listed_up_to(4, &named)
     )]
 }
@@ -151,11 +124,7 @@ pub fn distance(test: &DistanceTest, alpha: f64) -> String {
 /// What a careful reader would object.
 pub fn caveats(page: &GroupPage) -> Vec<String> {
     let mut caveats = Vec::new();
-    let n_excluded = page
-        .subjects
-        .iter()
-        .filter(|row| row.excluded.is_some())
-        .count();
+    let n_excluded = page.subjects.iter().filter(|row| row.excluded.is_some()).count();
     if 4 * n_excluded > page.subjects.len() {
         caveats.push(format!(
             "{n_excluded} of {} were excluded. If exclusion has to do with the group, the rest is a biased sample.",
@@ -188,16 +157,10 @@ fn agreement(features: &[FeatureDifference]) -> Option<String> {
         .filter(|(_, icc)| icc.is_finite())
         .collect();
     if measured.is_empty() && !features.is_empty() {
-        return Some(
-            "Agreement over refits is not known: fewer than two faithful refits per subject."
-                .to_string(),
-        );
+        return Some("Agreement over refits is not known: fewer than two faithful refits per subject.".to_string());
     }
-    let poor: Vec<String> = measured
-        .iter()
-        .filter(|(_, icc)| *icc < POOR_AGREEMENT)
-        .map(|(name, _)| feature_name(name))
-        .collect();
+    let poor: Vec<String> =
+        measured.iter().filter(|(_, icc)| *icc < POOR_AGREEMENT).map(|(name, _)| feature_name(name)).collect();
     if poor.is_empty() {
         return None;
     }
@@ -227,9 +190,5 @@ fn sensitivity(comparison: &Comparison, alpha: f64) -> String {
 
 fn equals(p: f64) -> String {
     let text = probability(p);
-    if text.starts_with('<') {
-        text
-    } else {
-        format!("= {text}")
-    }
+    if text.starts_with('<') { text } else { format!("= {text}") }
 }

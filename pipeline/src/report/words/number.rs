@@ -43,11 +43,7 @@ pub fn fixed(value: f64, decimals: usize) -> String {
     }
     let text = format!("{value:.decimals$}");
     let is_zero = text.bytes().all(|byte| matches!(byte, b'-' | b'0' | b'.'));
-    typographic(if is_zero {
-        text.trim_start_matches('-')
-    } else {
-        &text
-    })
+    typographic(if is_zero { text.trim_start_matches('-') } else { &text })
 }
 
 /// A probability: `< 0.001` rather than a row of zeros.
@@ -176,13 +172,7 @@ mod tests {
 
     #[test]
     fn trimming_takes_only_zeros_after_the_point() {
-        let cases = [
-            (0.05, "0.05"),
-            (50.0, "50"),
-            (100.0, "100"),
-            (-2.5, "−2.5"),
-            (0.0, "0"),
-        ];
+        let cases = [(0.05, "0.05"), (50.0, "50"), (100.0, "100"), (-2.5, "−2.5"), (0.0, "0")];
         for (value, expected) in cases {
             assert_eq!(trimmed(value), expected);
         }

@@ -13,21 +13,12 @@ pub fn against_rivals(page: &SubjectPage) -> Vec<String> {
         return Vec::new();
     };
     if !page.scores.iter().any(is_contender) {
-        return vec![
-            "No rival was scored on this recording: how good these numbers are cannot be said."
-                .to_string(),
-        ];
+        return vec!["No rival was scored on this recording: how good these numbers are cannot be said.".to_string()];
     }
     let (mut won, mut lost) = (Vec::new(), Vec::new());
     for (metric, of) in scored(model) {
         let named: Vec<String> = as_good(page, model, &metric, of)
-            .map(|rival| {
-                format!(
-                    "{} ({})",
-                    rival.name,
-                    of(rival).map_or(String::new(), number)
-                )
-            })
+            .map(|rival| format!("{} ({})", rival.name, of(rival).map_or(String::new(), number)))
             .collect();
         if named.is_empty() {
             won.push(metric);
@@ -46,19 +37,16 @@ pub fn against_rivals(page: &SubjectPage) -> Vec<String> {
     let mut sentences = Vec::new();
     if !won.is_empty() {
         let name = capitalised(&model.name);
-        sentences.push(format!(
-            "{name} is better than every rival on {}.",
-            listed(&won)
-        ));
+        sentences.push(format!("{name} is better than every rival on {}.", listed(&won)));
     }
     sentences.extend(lost);
     if !linear.is_empty() && linear.len() == n_scored {
-        sentences.push("A linear model reproduces this recording at least as well: nothing nonlinear needs to be claimed from it.".to_string());
+        sentences.push(
+            "A linear model reproduces this recording at least as well: nothing nonlinear needs to be claimed from it."
+                .to_string(),
+        );
     } else if !linear.is_empty() {
-        sentences.push(format!(
-            "Judged by {} alone, a linear model is enough.",
-            listed(&linear)
-        ));
+        sentences.push(format!("Judged by {} alone, a linear model is enough.", listed(&linear)));
     }
     sentences.extend(floor(page));
     sentences
@@ -80,9 +68,7 @@ pub fn as_good_where(page: &SubjectPage, kind: fn(&ScoreRow) -> bool) -> Vec<Str
 pub fn judged_row(page: &SubjectPage) -> Option<&ScoreRow> {
     let refits = || page.scores.iter().filter(|row| !row.is_rival);
     let best = page.best.as_ref().map(|best| best.name.as_str());
-    refits()
-        .find(|row| Some(row.name.as_str()) == best)
-        .or_else(|| refits().find(|row| is_faithful(row)))
+    refits().find(|row| Some(row.name.as_str()) == best).or_else(|| refits().find(|row| is_faithful(row)))
 }
 
 /// The columns on which less is better.
@@ -115,10 +101,7 @@ fn is_contender(row: &ScoreRow) -> bool {
 
 fn scored(model: &ScoreRow) -> Vec<Metric> {
     let is_scored = |(_, of): &Metric| of(model).is_some_and(f64::is_finite);
-    metrics(model.pe_steps)
-        .into_iter()
-        .filter(is_scored)
-        .collect()
+    metrics(model.pe_steps).into_iter().filter(is_scored).collect()
 }
 
 /// Compared at the three digits that the table shows: what reads as equal is called equal.
@@ -132,9 +115,7 @@ fn as_good<'a>(
     page.scores
         .iter()
         .filter(move |row| is_contender(row) && can_win(metric, row))
-        .filter(move |row| {
-            of(row).is_some_and(|value| value <= own || number(value) == number(own))
-        })
+        .filter(move |row| of(row).is_some_and(|value| value <= own || number(value) == number(own)))
 }
 
 /// How far the recording is from itself.

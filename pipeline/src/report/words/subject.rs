@@ -26,15 +26,9 @@ impl Tone {
 pub fn verdict(page: &SubjectPage) -> (Tone, String) {
     let mut sentences = Vec::new();
     let refits = || page.scores.iter().filter(|row| !row.is_rival);
-    let (n_refits, n_faithful) = (
-        refits().count(),
-        refits().filter(|row| is_faithful(row)).count(),
-    );
+    let (n_refits, n_faithful) = (refits().count(), refits().filter(|row| is_faithful(row)).count());
     if let Some(reason) = &page.excluded {
-        sentences.push(format!(
-            "Not part of the group comparison: {}.",
-            without_stop(reason)
-        ));
+        sentences.push(format!("Not part of the group comparison: {}.", without_stop(reason)));
     }
     match (n_refits, n_faithful) {
         (0, _) => sentences.push("No model was fitted.".to_string()),
@@ -54,10 +48,7 @@ pub fn verdict(page: &SubjectPage) -> (Tone, String) {
     }
     let linear = as_good_where(page, is_linear);
     if n_faithful > 0 && !linear.is_empty() {
-        sentences.push(format!(
-            "On {} a linear model does as well or better.",
-            listed(&linear)
-        ));
+        sentences.push(format!("On {} a linear model does as well or better.", listed(&linear)));
     }
     let tone = match (&page.excluded, n_faithful) {
         (Some(_), _) => Tone::Excluded,
@@ -79,9 +70,7 @@ pub fn completeness(best: &BestModel) -> String {
         true => {
             format!("{found}. The list is complete: every linear region of the model was searched.")
         }
-        false => format!(
-            "{found}. The list may be incomplete: not every region of the model could be searched."
-        ),
+        false => format!("{found}. The list may be incomplete: not every region of the model could be searched."),
     }
 }
 
@@ -89,30 +78,16 @@ fn attractors(best: &BestModel) -> String {
     match best.attractors.as_slice() {
         [] => "has no attractor that the search could find".to_string(),
         [only] => format!("has one attractor: {}", described(only)),
-        [first, second, third] => format!(
-            "has 3 attractors: {}, {} and {}",
-            described(first),
-            described(second),
-            described(third)
-        ),
-        [first, second] => format!(
-            "has 2 attractors: {} and {}",
-            described(first),
-            described(second)
-        ),
-        many => format!(
-            "has {} attractors, the largest basin being that of {}",
-            many.len(),
-            largest(many)
-        ),
+        [first, second, third] => {
+            format!("has 3 attractors: {}, {} and {}", described(first), described(second), described(third))
+        }
+        [first, second] => format!("has 2 attractors: {} and {}", described(first), described(second)),
+        many => format!("has {} attractors, the largest basin being that of {}", many.len(), largest(many)),
     }
 }
 
 fn largest(attractors: &[AttractorRow]) -> String {
-    attractors
-        .iter()
-        .max_by(|a, b| a.basin_fraction.total_cmp(&b.basin_fraction))
-        .map_or(String::new(), described)
+    attractors.iter().max_by(|a, b| a.basin_fraction.total_cmp(&b.basin_fraction)).map_or(String::new(), described)
 }
 
 fn described(attractor: &AttractorRow) -> String {
@@ -124,10 +99,7 @@ fn described(attractor: &AttractorRow) -> String {
         Some(secs) if secs.is_finite() => format!(" of {}", duration(secs)),
         _ => String::new(),
     };
-    format!(
-        "{kind}{period} (basin {})",
-        percent(attractor.basin_fraction)
-    )
+    format!("{kind}{period} (basin {})", percent(attractor.basin_fraction))
 }
 
 pub fn is_faithful(row: &ScoreRow) -> bool {
@@ -135,18 +107,12 @@ pub fn is_faithful(row: &ScoreRow) -> bool {
 }
 
 fn plural_was(n: usize, noun: &str) -> String {
-    format!(
-        "{} {}",
-        counted(n, noun),
-        if n == 1 { "was" } else { "were" }
-    )
+    format!("{} {}", counted(n, noun), if n == 1 { "was" } else { "were" })
 }
 
 pub fn capitalised(text: &str) -> String {
     let mut chars = text.chars();
-    chars.next().map_or(String::new(), |first| {
-        first.to_uppercase().chain(chars).collect()
-    })
+    chars.next().map_or(String::new(), |first| first.to_uppercase().chain(chars).collect())
 }
 
 /// A reason as it goes into the middle of a sentence.
