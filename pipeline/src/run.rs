@@ -12,7 +12,7 @@ use crate::outputs::{Exclusion, OutDir, SCHEMA, SubjectStatus, read_json, write_
 use crate::plan::RunPlan;
 use crate::progress::Progress;
 use crate::stages::{
-    Groups, Ingested, Staged, Trained, analyse, compare, describe_attractors, ingest, judge, report_group,
+    Cohort, Groups, Ingested, Staged, Trained, analyse, compare, describe_attractors, ingest, judge, report_group,
     report_subject, settle_groups, train,
 };
 
@@ -253,8 +253,8 @@ pub fn group_level(out_dir: &Path, work_dir: Option<&Path>, plan: &RunPlan) -> R
     subjects.sort();
     subjects.dedup();
     let compared = compare(&out, &participants, &groups, plan)?;
-    let (report, rendered, findings) =
-        report_group(&out, &dataset, &participants, &subjects, &groups, &compared.value, &compared.key, plan)?;
+    let cohort = Cohort { dataset: &dataset, participants: &participants, subjects: &subjects, groups: &groups };
+    let (report, rendered, findings) = report_group(&out, &cohort, &compared, plan)?;
     let excluded = subjects
         .iter()
         .filter(|subject| {

@@ -34,7 +34,7 @@ pub enum SeriesError {
 impl Series {
     pub fn new(observed: Vec<f32>, n_channels: usize, inputs: Vec<f32>, n_inputs: usize) -> Result<Self, SeriesError> {
         let whole = n_channels > 0
-            && observed.len() % n_channels == 0
+            && observed.len().is_multiple_of(n_channels)
             && inputs.len() == observed.len() / n_channels.max(1) * n_inputs;
         if !whole {
             let (observed, inputs) = (observed.len(), inputs.len());

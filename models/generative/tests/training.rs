@@ -5,7 +5,7 @@ use std::ops::ControlFlow;
 
 use nullcline_models::judging::{JudgePlan, Verdict, judge};
 use nullcline_models::latent::LatentFamily;
-use nullcline_models::training::{Checkpoint, TrainError, TrainPlan, Trained, train};
+use nullcline_models::training::{Checkpoint, Task, TrainError, TrainPlan, Trained, train};
 use nullcline_models::{EncoderPlan, ModelPlan, ObservationKind, Series, Split, SplitPlan};
 use rand::{RngExt, SeedableRng};
 use rand_chacha::ChaCha8Rng;
@@ -70,7 +70,8 @@ fn fit(
     resume: Option<Checkpoint>,
 ) -> Result<Trained, TrainError> {
     let judge_plan = JudgePlan::default();
-    train(5, series, &split(series), model, plan, &judge_plan, resume, &mut |_, _| ControlFlow::Continue(()))
+    let task = Task { series, split: &split(series), model, train: plan, judge: &judge_plan };
+    train(5, &task, resume, &mut |_, _| ControlFlow::Continue(()))
 }
 
 #[test]
@@ -112,11 +113,12 @@ fn check_resume(series: &Series, model: &ModelPlan) {
     let plan = TrainPlan { epochs: 8, batches_per_epoch: 5, validate_every: 2, ..TrainPlan::default() };
     let whole = fit(series, model, &plan, None).unwrap();
     let mut saved: Option<Checkpoint> = None;
-    let stopped =
-        train(5, series, &split(series), model, &plan, &JudgePlan::default(), None, &mut |record, checkpoint| {
-            saved = checkpoint.cloned().or(saved.take());
-            if record.epoch == 5 { ControlFlow::Break(()) } else { ControlFlow::Continue(()) }
-        });
+    let (split, judge) = (split(series), JudgePlan::default());
+    let task = Task { series, split: &split, model, train: &plan, judge: &judge };
+    let stopped = train(5, &task, None, &mut |record, checkpoint| {
+        saved = checkpoint.cloned().or(saved.take());
+        if record.epoch == 5 { ControlFlow::Break(()) } else { ControlFlow::Continue(()) }
+    });
     assert!(matches!(stopped, Err(TrainError::Stopped { epoch: 5 })));
     let saved = saved.unwrap();
     assert_eq!(saved.history.len(), 4);

@@ -7,7 +7,7 @@ use anyhow::{Context, Result, bail};
 use clap::{Args, ValueEnum};
 use nullcline_models::judging::{Scores, judge};
 use nullcline_models::latent::LatentFamily;
-use nullcline_models::training::train;
+use nullcline_models::training::{Task, train};
 use nullcline_models::{EncoderPlan, ModelPlan, ObservationKind, Series, Split};
 use serde::Serialize;
 
@@ -114,16 +114,8 @@ pub fn fit(arguments: &FitArguments) -> Result<Outcome> {
     let seed = RunSeed(plan.seed);
     let started = Instant::now();
     let mut quiet = |_: &_, _: Option<&_>| ControlFlow::Continue(());
-    let trained = train(
-        seed.derive(Stage::Train, "series", 1),
-        &series,
-        &split,
-        &model_plan,
-        &plan.train,
-        &plan.judge,
-        None,
-        &mut quiet,
-    )?;
+    let task = Task { series: &series, split: &split, model: &model_plan, train: &plan.train, judge: &plan.judge };
+    let trained = train(seed.derive(Stage::Train, "series", 1), &task, None, &mut quiet)?;
     let seconds = started.elapsed().as_secs_f64();
     let judgement = judge(seed.derive(Stage::Judge, "series", 1), &trained.model, &series, &split, &plan.judge)?;
     if let Some(path) = &arguments.save {

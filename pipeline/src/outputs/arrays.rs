@@ -94,7 +94,7 @@ fn create_without_times(path: &Path) -> Result<hdf5::File> {
 }
 
 fn write_matrix(file: &hdf5::File, name: &str, rows: &[f32], n_columns: usize) -> Result<()> {
-    let n_rows = if n_columns == 0 { 0 } else { rows.len() / n_columns };
+    let n_rows = rows.len().checked_div(n_columns).unwrap_or(0);
     let dataset = file.new_dataset::<f32>().obj_track_times(false).shape([n_rows, n_columns]).create(name)?;
     if !rows.is_empty() {
         dataset.write_raw(rows)?;

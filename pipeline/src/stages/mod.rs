@@ -16,7 +16,7 @@ pub use compare::{Compared, compare};
 pub use features::{FEATURES, SIMPLE_STATISTICS, describe_attractors, dynamics_features};
 pub use ingest::{Ingested, ingest, reopen};
 pub use judge::{Judged, judge};
-pub use report::{report_group, report_subject};
+pub use report::{Cohort, report_group, report_subject};
 pub use train::{Trained, TrainingEvent, train};
 
 /// What a stage gives: its value, the key of what it was made from, and whether it had to work.

@@ -9,7 +9,7 @@ use nullcline_dynamics::{Complex, frequency_per_step, time_constant_steps};
 use nullcline_models::judging::power_spectrum;
 use nullcline_models::{Projection, SequenceVae};
 
-use super::{Compared, FEATURES, FreeRun, Groups, Ingested, SIMPLE_STATISTICS, free_run, reopen};
+use super::{Compared, FEATURES, FreeRun, Groups, Ingested, SIMPLE_STATISTICS, Staged, free_run, reopen};
 use crate::outputs::{
     DynamicsSummary, Fingerprint, FixedPointJson, JudgeSummary, OutDir, PortraitJson, RefitDynamics, RefitSummary,
     Stamp, SubjectStatus, read_json, read_model, write_text,
@@ -311,17 +311,23 @@ fn attractor_rows(portrait: &PortraitJson, rate: f64) -> Vec<AttractorRow> {
         .collect()
 }
 
-/// Writes the page of the cohort; `true` when it had to.
+/// Who was to be compared, and how.
+pub struct Cohort<'a> {
+    pub dataset: &'a str,
+    pub participants: &'a Participants,
+    pub subjects: &'a [SubjectId],
+    pub groups: &'a Groups,
+}
+
+/// Writes the page of the cohort; says where, whether it had to, and what was found.
 pub fn report_group(
     out: &OutDir,
-    dataset: &str,
-    participants: &Participants,
-    subjects: &[SubjectId],
-    groups: &Groups,
-    compared: &Compared,
-    compare_key: &str,
+    cohort: &Cohort<'_>,
+    compared: &Staged<Compared>,
     plan: &RunPlan,
 ) -> Result<(PathBuf, bool, Vec<String>)> {
+    let Cohort { dataset, participants, subjects, groups } = *cohort;
+    let Staged { value: compared, key: compare_key, .. } = compared;
     let path = out.group_file("report.html");
     let mut rows = Vec::new();
     for subject in subjects {

@@ -141,23 +141,15 @@ impl Run<'_> {
         let done = resume.as_ref().map_or(0, |checkpoint| checkpoint.history.len());
         (self.watch)(TrainingEvent::Started { epochs: train_plan.epochs, done });
         let Ingested { series, split, .. } = self.ingested;
-        training::train(
-            self.seed,
-            series,
-            split,
-            self.model_plan,
-            train_plan,
-            &self.plan.judge,
-            resume,
-            &mut |record, state| {
-                (self.watch)(TrainingEvent::Epoch(record));
-                if let Some(Err(error)) = state.map(|state| write_checkpoint(checkpoint, key, state)) {
-                    // Training itself is well; only an interruption now would cost the epochs since.
-                    tracing::warn!("{error:#}");
-                }
-                ControlFlow::Continue(())
-            },
-        )
+        let task = training::Task { series, split, model: self.model_plan, train: train_plan, judge: &self.plan.judge };
+        training::train(self.seed, &task, resume, &mut |record, state| {
+            (self.watch)(TrainingEvent::Epoch(record));
+            if let Some(Err(error)) = state.map(|state| write_checkpoint(checkpoint, key, state)) {
+                // Training itself is well; only an interruption now would cost the epochs since.
+                tracing::warn!("{error:#}");
+            }
+            ControlFlow::Continue(())
+        })
     }
 }
 

@@ -22,7 +22,7 @@ pub fn phase_surrogate(rng: &mut impl Rng, series: &DMatrix<f64>) -> DMatrix<f64
         let mut samples: Vec<f64> = from.iter().copied().collect();
         let mut spectrum = forward.make_output_vec();
         forward.process(&mut samples, &mut spectrum).expect("buffers have the planned lengths");
-        let nyquist = if n % 2 == 0 { Some(n / 2) } else { None };
+        let nyquist = if n.is_multiple_of(2) { Some(n / 2) } else { None };
         for (k, (value, turn)) in spectrum.iter_mut().zip(&turns).enumerate() {
             // A real series has real values at frequency zero and at the Nyquist frequency.
             if k > 0 && Some(k) != nyquist {

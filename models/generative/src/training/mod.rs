@@ -8,5 +8,5 @@ mod validation;
 
 pub use checkpoint::{Checkpoint, EpochRecord};
 pub use plan::TrainPlan;
-pub use run::{TrainError, Trained, train};
+pub use run::{Task, TrainError, Trained, train};
 pub use validation::validate;

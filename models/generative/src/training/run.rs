@@ -42,6 +42,17 @@ pub struct Trained {
     pub validation: f64,
 }
 
+/// What is to be learned, from what, and how.
+#[derive(Clone, Copy, Debug)]
+pub struct Task<'a> {
+    pub series: &'a Series,
+    pub split: &'a Split,
+    pub model: &'a ModelPlan,
+    pub train: &'a TrainPlan,
+    /// Scores the checkpoints among which one is chosen.
+    pub judge: &'a JudgePlan,
+}
+
 /// Fits one model to the fit part of `series`.
 ///
 /// Every epoch draws from a generator of its own, derived from `seed`, so a run continued from a
@@ -49,14 +60,11 @@ pub struct Trained {
 /// each epoch, with a checkpoint where the model was validated, and may stop the run.
 pub fn train(
     seed: u64,
-    series: &Series,
-    split: &Split,
-    model_plan: &ModelPlan,
-    plan: &TrainPlan,
-    judge_plan: &JudgePlan,
+    task: &Task<'_>,
     resume: Option<Checkpoint>,
     observe: &mut dyn FnMut(&EpochRecord, Option<&Checkpoint>) -> ControlFlow<()>,
 ) -> Result<Trained, TrainError> {
+    let Task { series, split, model: model_plan, train: plan, judge: judge_plan } = *task;
     let context = model_plan.encoder.context();
     let n_steps = plan.sequence_length.min((split.fit.len() / 2).saturating_sub(context + 1));
     if n_steps < 2 {

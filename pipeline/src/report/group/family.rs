@@ -4,7 +4,7 @@ use crate::compare::{Comparison, FeatureDifference};
 use crate::report::GroupPage;
 
 /// The two families of tests, which share a page but not a correction: id, plural noun, rows.
-pub fn families<'a>(comparison: &'a Comparison) -> [(&'static str, &'static str, &'a [FeatureDifference]); 2] {
+pub fn families(comparison: &Comparison) -> [(&'static str, &'static str, &[FeatureDifference]); 2] {
     [
         ("dynamics", "features of the dynamics", &comparison.features),
         ("simple", "simple statistics", &comparison.simple),

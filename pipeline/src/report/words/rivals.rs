@@ -83,7 +83,8 @@ pub fn metrics(pe_steps: usize) -> [Metric; 3] {
 /// Whether a row can win a column: not when it is part of the recording itself, and not on a spectrum
 /// that is right by construction.
 pub fn can_win(metric: &str, row: &ScoreRow) -> bool {
-    !is_yardstick(row) && !(metric == "D_H" && row.is_rival && row.name.contains("surrogate"))
+    let right_by_construction = metric == "D_H" && row.is_rival && row.name.contains("surrogate");
+    !is_yardstick(row) && !right_by_construction
 }
 
 /// An earlier stretch of the recording, scored like a model: the floor that chance leaves.
