@@ -214,6 +214,7 @@ impl RunPlan {
             ("analyse.starts", self.analyse.starts),
             ("analyse.steps", self.analyse.steps),
             ("compare.permutations", self.compare.permutations),
+            ("judge.count_components", self.judge.count_components),
         ];
         for (name, value) in positive {
             if value == 0 {
@@ -223,6 +224,32 @@ impl RunPlan {
         let [first, last] = self.train.learning_rate;
         if !(first > 0.0 && last > 0.0 && first.is_finite() && last.is_finite()) {
             bail!("need positive learning rates, found {first} and {last}");
+        }
+        let SplitPlan { train_fraction, validation_fraction } = self.split;
+        let shares = [
+            ("split.train_fraction", train_fraction),
+            ("split.validation_fraction", validation_fraction),
+            ("compare.alpha", self.compare.alpha),
+        ];
+        for (name, share) in shares {
+            if !(share > 0.0 && share < 1.0) {
+                bail!("need {name} between 0 and 1, found {share}");
+            }
+        }
+        // Above 1 a model may be worse than a constant: odd, and yet what somebody may want to see.
+        if !(self.judge.faithful_share > 0.0) {
+            bail!("need a positive judge.faithful_share, found {}", self.judge.faithful_share);
+        }
+        if !(self.train.max_gradient_norm > 0.0 && self.cleaning.spikes.bin_secs > 0.0) {
+            let (norm, secs) = (self.train.max_gradient_norm, self.cleaning.spikes.bin_secs);
+            bail!("need positive train.max_gradient_norm and cleaning.spikes.bin_secs, found {norm} and {secs}");
+        }
+        // Five dimensions of bins must be countable in 64 bits.
+        if self.judge.bins > 1000 {
+            bail!("need judge.bins of at most 1000, found {}", self.judge.bins);
+        }
+        if self.train.sequence_length < 2 {
+            bail!("need train.sequence_length of at least 2, found {}", self.train.sequence_length);
         }
         if self.train.alpha.iter().any(|alpha| !(0.0..=1.0).contains(alpha)) {
             bail!("need train.alpha between 0 and 1, found {:?}", self.train.alpha);

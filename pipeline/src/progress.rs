@@ -23,7 +23,6 @@ struct State {
     started: Option<Instant>,
     epochs_done: usize,
     epochs_worked: usize,
-    models_finished: usize,
 }
 
 impl Progress {
@@ -70,19 +69,15 @@ impl Progress {
                     );
                 }
             }
-            TrainingEvent::Retrying { .. } => {}
+            TrainingEvent::Retrying { reason } => self.bar.suspend(|| {
+                tracing::warn!("{subject} refit {refit}: {reason}; trying once more with a smaller learning rate");
+            }),
             TrainingEvent::Finished => {
                 let done = state.running.remove(&key).unwrap_or(0);
                 state.epochs_done += epochs - done.min(epochs);
-                state.models_finished += 1;
             }
         }
         self.bar.set_position(state.epochs_done as u64);
-    }
-
-    /// A line above the bar.
-    pub fn say(&self, line: &str) {
-        self.bar.suspend(|| tracing::info!("{line}"));
     }
 
     pub fn finish(&self) {

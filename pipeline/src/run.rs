@@ -8,7 +8,7 @@ use nullcline_datasets::{Dataset, Participants, SubjectId};
 use rayon::prelude::*;
 
 use crate::one_line::one_line;
-use crate::outputs::{Exclusion, OutDir, SCHEMA, SubjectStatus, read_json, write_if_changed, write_json};
+use crate::outputs::{Exclusion, Fingerprint, OutDir, SCHEMA, SubjectStatus, read_json, write_if_changed, write_json};
 use crate::plan::RunPlan;
 use crate::progress::Progress;
 use crate::stages::{
@@ -150,6 +150,8 @@ fn finish_subject(
         schema: SCHEMA,
         subject: subject.to_string(),
         recording: None,
+        settings: settings_of(plan),
+        finished: None,
         excluded: None,
         n_refits: plan.refits,
         n_faithful: 0,
@@ -165,6 +167,7 @@ fn finish_subject(
         }
     };
     status.recording = Some((ingested.value.modality, ingested.value.summary.prefix.clone()));
+    status.finished = Some("ingest".to_string());
     let mut worked = ingested.worked;
     let refits: Vec<Staged<Trained>> = match refits.into_iter().collect() {
         Ok(refits) => refits,
@@ -173,6 +176,7 @@ fn finish_subject(
             return (status, worked);
         }
     };
+    status.finished = Some("train".to_string());
     worked |= refits.iter().any(|refit| refit.worked);
     let judged = match judge(&ingested, &refits, plan, out) {
         Ok(judged) => judged,
@@ -181,6 +185,7 @@ fn finish_subject(
             return (status, worked);
         }
     };
+    status.finished = Some("judge".to_string());
     worked |= judged.worked;
     let summary = &judged.value.summary;
     status.n_faithful = summary.refits.iter().filter(|refit| refit.is_faithful()).count();
@@ -195,6 +200,7 @@ fn finish_subject(
     }
     match analyse(&ingested, &refits, &judged, plan, out) {
         Ok(analysed) => {
+            status.finished = Some("analyse".to_string());
             worked |= analysed.worked;
             let best = analysed.value.summary.refits.iter().find(|refit| Some(refit.refit) == summary.best_refit);
             status.attractors = best.map(|best| describe_attractors(&best.portrait)).unwrap_or_default();
@@ -202,6 +208,13 @@ fn finish_subject(
         Err(error) => status.excluded = status.excluded.or(exclude("analyse", error)),
     }
     (status, worked)
+}
+
+/// What makes two subjects' models comparable: all settings but those of the comparison.
+fn settings_of(plan: &RunPlan) -> String {
+    let alike = RunPlan { compare: Default::default(), ..plan.clone() };
+    // A plan is plain data; were it not, no two subjects would count as alike.
+    Fingerprint::of("settings").settings(&alike).map(Fingerprint::key).unwrap_or_default()
 }
 
 fn tell_participants(out: &OutDir, finished: &[(SubjectStatus, bool)]) -> Outcome {
@@ -227,6 +240,16 @@ fn tell_participants(out: &OutDir, finished: &[(SubjectStatus, bool)]) -> Outcom
         all if all == n => Outcome::Nothing,
         _ => Outcome::WithExclusions,
     }
+}
+
+/// Takes over participants.tsv as it is now in the data set: a diagnosis may have been corrected since.
+pub fn refresh_cohort(bids_dir: &Path, out_dir: &Path, work_dir: Option<&Path>) -> Result<()> {
+    let dataset = Dataset::open(bids_dir)?;
+    let out = OutDir::open(out_dir, work_dir);
+    if out.root().is_dir() {
+        keep_cohort(&dataset, &out)?;
+    }
+    Ok(())
 }
 
 /// What the group level found, for the last lines of a run.

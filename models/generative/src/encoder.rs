@@ -1,6 +1,7 @@
 //! From observations to latent states: `q(z̄ | x)`.
 
 use candle_core::{D, Device, Result, Tensor, Var};
+use candle_nn::{Linear, Module};
 use rand::Rng;
 use serde::{Deserialize, Serialize};
 
@@ -102,7 +103,7 @@ pub struct Convolution {
     /// `[kernel · D, hidden]`, oldest sample first.
     kernel_weight: Var,
     kernel_bias: Var,
-    /// `[hidden, 2 M]`.
+    /// `[2 M, hidden]`.
     head_weight: Var,
     head_bias: Var,
 }
@@ -121,7 +122,7 @@ impl Convolution {
             latent,
             kernel_weight: Var::from_tensor(&normal_tensor(rng, &[kernel * observed, hidden], fan_in.sqrt().recip())?)?,
             kernel_bias: Var::from_tensor(&zeros(hidden)?)?,
-            head_weight: Var::from_tensor(&uniform_tensor(rng, &[hidden, 2 * latent], -head_bound, head_bound)?)?,
+            head_weight: Var::from_tensor(&uniform_tensor(rng, &[2 * latent, hidden], -head_bound, head_bound)?)?,
             head_bias: Var::from_tensor(&Tensor::cat(&[zeros(latent)?, log_std_start], 0)?)?,
         })
     }
@@ -129,7 +130,8 @@ impl Convolution {
     fn encode(&self, counts: &Tensor) -> Result<Posterior> {
         let windows = self.windows(counts)?;
         let features = data_times_matrix(&windows, &self.kernel_weight)?.broadcast_add(&self.kernel_bias)?.tanh()?;
-        let head = times_matrix(&features, &self.head_weight)?.broadcast_add(&self.head_bias)?;
+        let head = Linear::new(self.head_weight.as_tensor().clone(), Some(self.head_bias.as_tensor().clone()));
+        let head = head.forward(&features)?;
         let mean = head.narrow(D::Minus1, 0, self.latent)?.contiguous()?;
         let log_std = head.narrow(D::Minus1, self.latent, self.latent)?.contiguous()?;
         Ok(Posterior { mean, log_std: Some(log_std.clamp(LOG_STD_RANGE.0, LOG_STD_RANGE.1)?) })

@@ -3,10 +3,9 @@
 use std::f64::consts::TAU;
 
 use candle_core::{D, DType, Device, Result, Tensor, Var};
+use candle_nn::{Linear, Module};
 use nalgebra::DMatrix;
 use serde::{Deserialize, Serialize};
-
-use crate::times_matrix::times_matrix;
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "kebab-case")]
@@ -81,7 +80,8 @@ impl Observation {
 
     /// `B z + b`: the mean, or the log rate. `z: [batch, time, M]` → `[batch, time, D]`.
     pub fn linear_predictor(&self, z: &Tensor) -> Result<Tensor> {
-        let predictor = times_matrix(z, &self.weight.t()?)?.broadcast_add(&self.bias)?;
+        let linear = Linear::new(self.weight.as_tensor().clone(), Some(self.bias.as_tensor().clone()));
+        let predictor = linear.forward(&z.contiguous()?)?;
         match self.kind {
             ObservationKind::Gaussian => Ok(predictor),
             ObservationKind::Poisson => predictor.clamp(-MAX_LOG_RATE * 2.0, MAX_LOG_RATE),

@@ -11,7 +11,7 @@ pub fn pseudo_inverse(b: &Tensor) -> Result<Tensor> {
     b.contiguous()?.apply_op1(PseudoInverse)
 }
 
-/// Singular values below this share of the largest count as zero.
+/// Singular values below this share of the largest entry count as zero.
 const RANK_TOLERANCE: f64 = 1e-6;
 
 struct PseudoInverse;

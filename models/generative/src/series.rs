@@ -88,7 +88,7 @@ pub struct Split {
 
 impl Split {
     /// Below this, neither a spectrum nor a prediction error means anything.
-    const MIN_PART: usize = 16;
+    pub const MIN_PART: usize = 16;
 
     pub fn new(n_times: usize, plan: &SplitPlan) -> Result<Self, SeriesError> {
         let SplitPlan { train_fraction: train, validation_fraction: validation } = *plan;
@@ -105,6 +105,15 @@ impl Split {
             return Err(SeriesError::TooShort { needed, found: n_times });
         }
         Ok(split)
+    }
+
+    /// The split that an earlier run made.
+    pub fn from_lengths(n_fit: usize, n_validation: usize, n_times: usize) -> Result<Self, SeriesError> {
+        let n_train = n_fit + n_validation;
+        if n_train >= n_times {
+            return Err(SeriesError::TooShort { needed: n_train + 1, found: n_times });
+        }
+        Ok(Self { fit: 0..n_fit, validation: n_fit..n_train, held_out: n_train..n_times })
     }
 
     /// The part training may see.

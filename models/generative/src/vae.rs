@@ -29,9 +29,21 @@ pub struct ModelPlan {
     pub max_observed_dim: usize,
 }
 
+impl ModelPlan {
+    fn check(&self, observed: usize) -> Result<(), ModelError> {
+        let ModelPlan { latent_dim: latent, hidden_dim: hidden, .. } = *self;
+        let encoder_is_empty =
+            matches!(self.encoder, EncoderPlan::Convolutional { kernel, hidden } if kernel == 0 || hidden == 0);
+        if latent == 0 || hidden == 0 || observed == 0 || encoder_is_empty {
+            return Err(ModelError::EmptyModel { latent, hidden, observed });
+        }
+        Ok(())
+    }
+}
+
 #[derive(Debug, Error)]
 pub enum ModelError {
-    #[error("need positive latent, hidden and observed dimensions, found {latent}, {hidden} and {observed}")]
+    #[error("need positive latent, hidden, observed and encoder dimensions, found {latent}, {hidden} and {observed}")]
     EmptyModel { latent: usize, hidden: usize, observed: usize },
     #[error("need a convolutional encoder for Poisson observations, found the pseudo-inverse")]
     PseudoInverseOfCounts,
@@ -62,6 +74,10 @@ pub struct SequenceVae {
 }
 
 /// Terms of the training loss, in nats per time step, each a scalar tensor.
+///
+/// Reconstruction, consistency and entropy are the negative ELBO; prediction is the likelihood of the states
+/// that the RNN itself reaches, added as in Brenner et al. (2024), ICML, so that it learns to run alone. With
+/// the pseudo-inverse there is no `q`, and prediction is all.
 pub struct ElboTerms {
     /// `−log p(x | z)` of the unforced states: what the RNN must predict.
     pub prediction: Tensor,
@@ -110,10 +126,8 @@ impl SequenceVae {
             _ => Projection::identity(n),
         };
         let observed = projection.n_components();
+        plan.check(observed)?;
         let ModelPlan { latent_dim: latent, hidden_dim: hidden, .. } = *plan;
-        if latent == 0 || hidden == 0 || observed == 0 {
-            return Err(ModelError::EmptyModel { latent, hidden, observed });
-        }
         if plan.encoder == EncoderPlan::PseudoInverse {
             if plan.observation == ObservationKind::Poisson {
                 return Err(ModelError::PseudoInverseOfCounts);
@@ -269,6 +283,7 @@ impl SequenceVae {
         };
         let axes = get("projection.axes")?;
         let (n, d) = axes.dims2()?;
+        plan.check(d)?;
         let scale = exactly(get("projection.scale")?, "projection.scale", 2)?;
         let projection = Projection {
             mean: exactly(get("projection.mean")?, "projection.mean", n)?,

@@ -170,6 +170,14 @@ fn load(arguments: &FitArguments, plan: &RunPlan) -> Result<(Series, Split, Vec<
                 path.display()
             );
         }
+        if test.n_times < Split::MIN_PART {
+            bail!(
+                "need at least {} time steps to judge on, found {} in {}",
+                Split::MIN_PART,
+                test.n_times,
+                path.display()
+            );
+        }
         let n_fit = ((1.0 - plan.split.validation_fraction) * array.n_times as f64).round() as usize;
         split = Split {
             fit: 0..n_fit,

@@ -6,7 +6,9 @@ use nullcline_datasets::SubjectId;
 
 use super::say;
 use crate::plan::RunPlan;
-use crate::run::{GroupResult, Outcome, Resources, group_level, participant_level, plan_of, report_level};
+use crate::run::{
+    GroupResult, Outcome, Resources, group_level, participant_level, plan_of, refresh_cohort, report_level,
+};
 
 /// Run the chain on a BIDS data set, at participant or group level
 #[derive(Args)]
@@ -111,7 +113,10 @@ pub fn run(arguments: &RunArguments) -> Result<Outcome> {
             let resources = Resources { n_cpus: arguments.n_cpus.unwrap_or(all), mem_mb: arguments.mem_mb };
             participant_level(bids_dir, out_dir, work_dir.as_deref(), &arguments.participant_label, &plan, &resources)
         }
-        Level::Group => tell(group_level(out_dir, work_dir.as_deref(), &plan)?),
+        Level::Group => {
+            refresh_cohort(bids_dir, out_dir, work_dir.as_deref())?;
+            tell(group_level(out_dir, work_dir.as_deref(), &plan)?)
+        }
     }
 }
 

@@ -17,7 +17,8 @@ use crate::seed::{RunSeed, Stage};
   nullcline simulate model.safetensors --steps 1000 > series.tsv
   nullcline simulate model.safetensors --start 0.1,-0.4,2 --json
 
-Prints the expected observation at each step as TSV, one column a channel, without input. Process noise is
+Prints the expected observation at each step as TSV, one column a channel, without input; EEG, fMRI and Gaussian
+series in standard deviations of their training part. Process noise is
 drawn where the model was found to need it, unless --no-noise.")]
 pub struct SimulateArguments {
     model: PathBuf,

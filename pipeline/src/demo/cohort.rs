@@ -39,13 +39,14 @@ const N_UNITS: usize = 20;
 const N_ELECTRODES: usize = 12;
 const N_REGIONS: usize = 12;
 
+/// By which a later demo recognises the folder as its own.
+pub const DATASET_NAME: &str = "Simulated two-population circuit: working memory in controls, none in patients";
+
 /// Writes the cohort into `root`, which must not hold one yet.
 pub fn write_cohort(root: &Path, plan: &CohortPlan) -> Result<()> {
     fs::create_dir_all(root)?;
-    fs::write(
-        root.join("dataset_description.json"),
-        "{\n  \"Name\": \"Simulated two-population circuit: working memory in controls, none in patients\",\n  \"BIDSVersion\": \"1.10.0\",\n  \"DatasetType\": \"raw\"\n}\n",
-    )?;
+    let description = serde_json::json!({ "Name": DATASET_NAME, "BIDSVersion": "1.10.0", "DatasetType": "raw" });
+    fs::write(root.join("dataset_description.json"), format!("{description:#}\n"))?;
     let mut participants = String::from("participant_id\tgroup\tage\tsex\n");
     for number in 0..2 * plan.subjects_per_group {
         let control = number < plan.subjects_per_group;

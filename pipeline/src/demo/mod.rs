@@ -47,15 +47,19 @@ pub fn demo(arguments: &DemoArguments) -> Result<Outcome> {
         secs: if arguments.view == View::Bold { 1200.0 } else { 300.0 },
         seed: arguments.random_seed,
     };
+    if bids.exists() {
+        let description = std::fs::read_to_string(bids.join("dataset_description.json")).unwrap_or_default();
+        if !description.contains(cohort::DATASET_NAME) {
+            bail!("need a folder of its own for the demo, found something else in {}", bids.display());
+        }
+        std::fs::remove_dir_all(&bids)?;
+    }
     tracing::info!(
         "simulating {} subjects seen through {:?} into {}",
         2 * cohort.subjects_per_group,
         cohort.view,
         bids.display()
     );
-    if bids.exists() {
-        std::fs::remove_dir_all(&bids)?;
-    }
     write_cohort(&bids, &cohort)?;
     let plan = demo_plan(arguments.view, arguments.random_seed)?;
     let all = std::thread::available_parallelism().map_or(1, usize::from);

@@ -1,4 +1,5 @@
 use std::fs;
+use std::hash::{BuildHasher, Hasher, RandomState};
 use std::path::Path;
 
 use anyhow::{Context, Result};
@@ -11,8 +12,7 @@ pub(super) fn write_whole(path: &Path, write: impl FnOnce(&Path) -> Result<()>) 
     fs::create_dir_all(folder)
         .with_context(|| format!("need a writable output folder, could not make {}", folder.display()))?;
     let name = path.file_name().unwrap_or_default().to_string_lossy();
-    // The process is in the name: two jobs of one array never write to the same temporary file.
-    let temporary = folder.join(format!(".{name}.{}.part", std::process::id()));
+    let temporary = folder.join(format!(".{name}.{}.part", unique()));
     let written = write(&temporary)
         .and_then(|()| Ok(fs::rename(&temporary, path)?))
         .with_context(|| format!("need to write {}", path.display()));
@@ -21,6 +21,12 @@ pub(super) fn write_whole(path: &Path, write: impl FnOnce(&Path) -> Result<()>) 
         let _ = fs::remove_file(&temporary);
     }
     written
+}
+
+/// Different for every job that shares the folder, on whatever node: process numbers repeat between them.
+pub(super) fn unique() -> String {
+    let random = RandomState::new().build_hasher().finish();
+    format!("{}-{random:x}", std::process::id())
 }
 
 pub fn write_text(path: &Path, text: &str) -> Result<()> {

@@ -5,6 +5,7 @@ use anyhow::{Context, Result};
 use nullcline_datasets::{Modality, SubjectId};
 use serde_json::json;
 
+use super::atomic::unique;
 use super::write_json;
 
 /// The folder that a run writes: BIDS derivatives.
@@ -21,9 +22,9 @@ impl OutDir {
         for folder in [&out.root, &out.work] {
             let needed = || format!("need a writable folder, found {}", folder.display());
             fs::create_dir_all(folder).with_context(needed)?;
-            let probe = folder.join(format!(".writable.{}", std::process::id()));
+            let probe = folder.join(format!(".writable.{}", unique()));
             fs::write(&probe, b"?").with_context(needed)?;
-            fs::remove_file(&probe).with_context(needed)?;
+            let _ = fs::remove_file(&probe);
         }
         let description = out.root.join("dataset_description.json");
         if !description.exists() {

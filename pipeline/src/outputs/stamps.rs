@@ -66,9 +66,16 @@ pub struct Stamp {
 
 impl Stamp {
     /// Whether the stage stamped at `path` finished from the same inputs and all it wrote is still there.
-    pub fn is_current(path: &Path, key: &str) -> bool {
-        read_json::<Stamp>(path)
-            .is_ok_and(|stamp| stamp.key == key && stamp.outputs.iter().all(|output| resolve(path, output).exists()))
+    ///
+    /// A stamp that is not current is withdrawn before anything is overwritten: a run that is killed half-way
+    /// must not leave new files under an old stamp.
+    pub fn is_current(path: &Path, key: &str) -> Result<bool> {
+        let current = read_json::<Stamp>(path)
+            .is_ok_and(|stamp| stamp.key == key && stamp.outputs.iter().all(|output| resolve(path, output).exists()));
+        if !current && path.exists() {
+            fs::remove_file(path).with_context(|| format!("need to write {}", path.display()))?;
+        }
+        Ok(current)
     }
 
     pub fn write(path: &Path, key: &str, outputs: &[PathBuf]) -> Result<()> {
@@ -104,11 +111,13 @@ mod tests {
         let key = || Fingerprint::of("ingest").file(&input).unwrap().key();
         let before = key();
         Stamp::write(&stamp, &before, std::slice::from_ref(&output)).unwrap();
-        assert!(Stamp::is_current(&stamp, &key()));
+        assert!(Stamp::is_current(&stamp, &key()).unwrap());
         fs::write(&input, "3").unwrap();
-        assert!(!Stamp::is_current(&stamp, &key()));
-        assert!(Stamp::is_current(&stamp, &before));
+        assert!(!Stamp::is_current(&stamp, &key()).unwrap());
+        // Withdrawn: whatever was begun since, the old state must be made again.
+        assert!(!Stamp::is_current(&stamp, &before).unwrap());
+        Stamp::write(&stamp, &before, std::slice::from_ref(&output)).unwrap();
         fs::remove_file(&output).unwrap();
-        assert!(!Stamp::is_current(&stamp, &before));
+        assert!(!Stamp::is_current(&stamp, &before).unwrap());
     }
 }

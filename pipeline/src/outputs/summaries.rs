@@ -72,6 +72,13 @@ pub struct JudgedRefit {
     pub validation: Option<f64>,
 }
 
+impl SubjectStatus {
+    /// Whether the judgement and the portrait on disk are those of this run.
+    pub fn is_judged(&self) -> bool {
+        self.finished.as_deref() == Some("analyse")
+    }
+}
+
 impl JudgedRefit {
     pub fn is_faithful(&self) -> bool {
         self.verdict == "faithful"
@@ -165,6 +172,8 @@ pub struct AttractorJson {
     pub basin_ci: [f64; 2],
     pub center: Vec<f64>,
     pub extent: f64,
+    /// A line, ring or sheet of neutral fixed points: one object.
+    pub continuum: bool,
 }
 
 impl PortraitJson {
@@ -225,6 +234,7 @@ impl PortraitJson {
                         basin_ci: [low, high],
                         center: attractor.center.clone(),
                         extent: attractor.extent,
+                        continuum: attractor.is_continuum(),
                     }
                 })
                 .collect(),
@@ -242,6 +252,10 @@ pub struct SubjectStatus {
     pub subject: String,
     /// Kind and BIDS prefix of the recording, as soon as it could be read.
     pub recording: Option<(Modality, String)>,
+    /// Fingerprint of every setting but those of the comparison: subjects with different ones are not alike.
+    pub settings: String,
+    /// The last stage that finished; what later ones left belongs to an earlier run.
+    pub finished: Option<String>,
     /// The stage that failed and why; absent when the subject takes part in the comparison.
     pub excluded: Option<Exclusion>,
     pub n_refits: usize,

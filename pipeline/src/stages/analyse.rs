@@ -35,7 +35,7 @@ pub fn analyse(
         (file("desc-portrait_dynamics.json"), file("desc-features_dynamics"), file("desc-simulation_arrays.h5"));
     let key = Fingerprint::of("analyse").upstream(&judged.key).settings(&(&plan.analyse, plan.seed))?.key();
     let stamp = dir.stamp("analyse");
-    if Stamp::is_current(&stamp, &key) {
+    if Stamp::is_current(&stamp, &key)? {
         return Ok(Staged { value: Analysed { summary: read_json(&json)? }, key, worked: false });
     }
     let rate = summary.sampling_rate_hz;

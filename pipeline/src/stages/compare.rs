@@ -1,3 +1,4 @@
+use std::collections::BTreeMap;
 use std::path::Path;
 
 use anyhow::Result;
@@ -34,6 +35,7 @@ pub fn compare(out: &OutDir, participants: &Participants, groups: &Groups, plan:
         &groups.covariates,
     ))?;
     let mut subjects = Vec::new();
+    let mut settings: BTreeMap<String, Vec<String>> = BTreeMap::new();
     for subject in &finished {
         let dir = out.subject(subject);
         fingerprint = fingerprint.file(&dir.status())?;
@@ -44,6 +46,7 @@ pub fn compare(out: &OutDir, participants: &Participants, groups: &Groups, plan:
             fingerprint = fingerprint.file(&dynamics)?.file(&ingest)?;
             if let Some(features) = features_of(subject, participants, groups, &dynamics, &ingest)? {
                 fingerprint = fingerprint.settings(&(&features.group, &features.covariates))?;
+                settings.entry(status.settings.clone()).or_default().push(features.subject.clone());
                 subjects.push(features);
             }
         }
@@ -51,7 +54,7 @@ pub fn compare(out: &OutDir, participants: &Participants, groups: &Groups, plan:
     let key = fingerprint.key();
     let stamp = out.log("group/compare.json");
     let json = out.group_file("group_desc-comparison_statistics.json");
-    if Stamp::is_current(&stamp, &key) {
+    if Stamp::is_current(&stamp, &key)? {
         return Ok(Staged { value: read_json(&json)?, key, worked: false });
     }
     let comparison_plan = ComparisonPlan {
@@ -63,7 +66,10 @@ pub fn compare(out: &OutDir, participants: &Participants, groups: &Groups, plan:
     };
     let seed = RunSeed(plan.seed).derive(Stage::Compare, "group", 0);
     let (comparison, not_compared) = match compare::compare(seed, &subjects, &comparison_plan) {
-        Ok(comparison) => (Some(comparison), None),
+        Ok(mut comparison) => {
+            comparison.notes.extend(different_settings(settings));
+            (Some(comparison), None)
+        }
         Err(error) => (None, Some(error.to_string())),
     };
     let value = Compared { schema: SCHEMA, group_column: groups.column.clone(), comparison, not_compared };
@@ -82,6 +88,19 @@ pub fn compare(out: &OutDir, participants: &Participants, groups: &Groups, plan:
     written.push(json);
     Stamp::write(&stamp, &key, &written)?;
     Ok(Staged { value, key, worked: true })
+}
+
+/// A note that names the subjects whose models were made with other settings than most.
+fn different_settings(settings: BTreeMap<String, Vec<String>>) -> Option<String> {
+    let mut by_size: Vec<Vec<String>> = settings.into_values().collect();
+    by_size.sort_by_key(|subjects| std::cmp::Reverse(subjects.len()));
+    let odd: Vec<String> = by_size.into_iter().skip(1).flatten().collect();
+    (!odd.is_empty()).then(|| {
+        format!(
+            "{} were modelled with other settings than the rest: run participant level again for all",
+            odd.join(", ")
+        )
+    })
 }
 
 fn features_of(

@@ -135,6 +135,7 @@ pub fn describe_attractors(portrait: &PortraitJson) -> String {
         .map(|attractor| {
             let kind = match (attractor.kind.as_str(), attractor.period) {
                 ("cycle", Some(period)) => format!("cycle of {period} steps"),
+                _ if attractor.continuum => "continuum of fixed points".to_string(),
                 (kind, _) => kind.to_string(),
             };
             format!("{kind} ({:.0} %)", 100.0 * attractor.basin_fraction)

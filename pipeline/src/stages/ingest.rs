@@ -37,8 +37,8 @@ pub fn ingest(dataset: &Dataset, subject: &SubjectId, plan: &RunPlan, out: &OutD
     }
     let key = fingerprint.key();
     let stamp = dir.stamp("ingest");
-    if Stamp::is_current(&stamp, &key) {
-        let value = load(subject, file.modality, read_recording(&recording_path)?, read_json(&summary_path)?, plan)?;
+    if Stamp::is_current(&stamp, &key)? {
+        let value = load(subject, file.modality, read_recording(&recording_path)?, read_json(&summary_path)?)?;
         return Ok(Staged { value, key, worked: false });
     }
     let cleaned = prepare(&file, plan.split.train_fraction, &plan.cleaning)?;
@@ -62,7 +62,7 @@ pub fn ingest(dataset: &Dataset, subject: &SubjectId, plan: &RunPlan, out: &OutD
         warnings: cleaned.warnings,
         simple: cleaned.simple,
     };
-    let value = load(subject, file.modality, cleaned.recording, summary, plan)?;
+    let value = load(subject, file.modality, cleaned.recording, summary)?;
     write_recording(&recording_path, &value.recording)?;
     write_json(&summary_path, &value.summary)?;
     Stamp::write(&stamp, &key, &[recording_path, summary_path])?;
@@ -70,12 +70,12 @@ pub fn ingest(dataset: &Dataset, subject: &SubjectId, plan: &RunPlan, out: &OutD
 }
 
 /// The recording that an earlier run left in `out`.
-pub fn reopen(out: &OutDir, subject: &SubjectId, modality: Modality, prefix: &str, plan: &RunPlan) -> Result<Ingested> {
+pub fn reopen(out: &OutDir, subject: &SubjectId, modality: Modality, prefix: &str) -> Result<Ingested> {
     let dir = out.subject(subject);
     let suffix = clean_suffix(modality);
     let recording = read_recording(&dir.recording_file(modality, prefix, &format!("desc-clean_{suffix}.h5")))?;
     let summary = read_json(&dir.recording_file(modality, prefix, "desc-ingest_summary.json"))?;
-    load(subject, modality, recording, summary, plan)
+    load(subject, modality, recording, summary)
 }
 
 fn clean_suffix(modality: Modality) -> &'static str {
@@ -113,19 +113,14 @@ fn sources_of(file: &RecordingFile) -> Result<Vec<PathBuf>> {
     Ok(sources)
 }
 
-fn load(
-    subject: &SubjectId,
-    modality: Modality,
-    recording: Recording,
-    summary: IngestSummary,
-    plan: &RunPlan,
-) -> Result<Ingested> {
+fn load(subject: &SubjectId, modality: Modality, recording: Recording, summary: IngestSummary) -> Result<Ingested> {
     let series = Series::new(
         recording.samples.clone(),
         recording.n_channels(),
         recording.inputs.values.clone(),
         recording.inputs.names.len(),
     )?;
-    let split = Split::new(series.n_times(), &plan.split)?;
+    // As it was made, whatever the settings are now.
+    let split = Split::from_lengths(summary.n_fit, summary.n_validation, series.n_times())?;
     Ok(Ingested { subject: subject.clone(), modality, recording, series, split, summary })
 }

@@ -26,7 +26,7 @@ pub fn judge(
         .fold(Fingerprint::of("judge").settings(&plan.judge)?, |fingerprint, refit| fingerprint.upstream(&refit.key))
         .key();
     let stamp = dir.stamp("judge");
-    if Stamp::is_current(&stamp, &key) {
+    if Stamp::is_current(&stamp, &key)? {
         return Ok(Staged { value: Judged { summary: read_json(&json)? }, key, worked: false });
     }
     let mut judged = Vec::new();

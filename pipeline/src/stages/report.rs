@@ -44,7 +44,7 @@ pub fn report_subject(
     }
     let key = fingerprint.key();
     let stamp = dir.stamp("report");
-    if Stamp::is_current(&stamp, &key) {
+    if Stamp::is_current(&stamp, &key)? {
         return Ok(false);
     }
     let mut page = SubjectPage {
@@ -59,10 +59,11 @@ pub fn report_subject(
     };
     let stopped_early = status.excluded.as_ref().is_some_and(|exclusion| exclusion.stage == "ingest");
     if let (Some((modality, prefix)), false) = (&status.recording, stopped_early) {
-        let ingested = reopen(out, subject, *modality, prefix, plan)?;
+        let ingested = reopen(out, subject, *modality, prefix)?;
         page.recording = Some(recording_facts(&ingested));
         let file = |name: &str| dir.recording_file(*modality, prefix, name);
-        if let Ok(judged) = read_json::<JudgeSummary>(&file("desc-judge_metrics.json")) {
+        let judged = read_json::<JudgeSummary>(&file("desc-judge_metrics.json"));
+        if let (Ok(judged), true) = (judged, status.is_judged()) {
             page.scores = score_rows(&judged);
             let dynamics = read_json::<DynamicsSummary>(&file("desc-portrait_dynamics.json")).ok();
             let best = judged
@@ -336,7 +337,7 @@ pub fn report_group(
     let findings = findings(compared, &rows, plan);
     let key = Fingerprint::of("report-group").upstream(compare_key).settings(&(plan, dataset, &rows))?.key();
     let stamp = out.log("group/report.json");
-    if Stamp::is_current(&stamp, &key) {
+    if Stamp::is_current(&stamp, &key)? {
         return Ok((path, false, findings));
     }
     let page = GroupPage {
@@ -375,13 +376,16 @@ fn subject_row(out: &OutDir, subject: &SubjectId, participants: &Participants, g
         row.excluded = Some("participant level has not been run".to_string());
         return Ok(row);
     };
-    row.excluded = status.excluded.map(|exclusion| format!("{}: {}", exclusion.stage, exclusion.reason));
+    row.excluded = status.excluded.as_ref().map(|exclusion| format!("{}: {}", exclusion.stage, exclusion.reason));
     row.n_refits = status.n_refits;
     row.n_faithful = status.n_faithful;
-    row.attractors = status.attractors;
-    let judged = status.recording.and_then(|(modality, prefix)| {
-        read_json::<JudgeSummary>(&dir.recording_file(modality, &prefix, "desc-judge_metrics.json")).ok()
-    });
+    row.attractors = status.attractors.clone();
+    let judged = match &status.recording {
+        Some((modality, prefix)) if status.is_judged() => {
+            read_json::<JudgeSummary>(&dir.recording_file(*modality, prefix, "desc-judge_metrics.json")).ok()
+        }
+        _ => None,
+    };
     if let Some(judged) = judged {
         let best = judged.best_refit.and_then(|best| judged.refits.iter().find(|refit| refit.refit == best));
         let linear = judged.rivals.iter().find(|(name, _)| name.starts_with("VAR")).map(|(_, scores)| *scores);

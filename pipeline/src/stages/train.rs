@@ -1,5 +1,4 @@
 use std::ops::ControlFlow;
-use std::path::PathBuf;
 
 use anyhow::Result;
 use nullcline_models::training::{self, EpochRecord, TrainError, TrainPlan};
@@ -17,9 +16,7 @@ use crate::seed::{RunSeed, Stage};
 pub struct Trained {
     pub refit: usize,
     pub model: Option<SequenceVae>,
-    pub header: WeightsFile,
     pub summary: RefitSummary,
-    pub model_path: PathBuf,
 }
 
 /// What training tells whoever watches.
@@ -58,14 +55,14 @@ pub fn train(
         input_names: summary.inputs.clone(),
         channel_names: summary.channels_kept.clone(),
     };
-    if Stamp::is_current(&stamp, &key) {
+    if Stamp::is_current(&stamp, &key)? {
         let summary: RefitSummary = read_json(&summary_path)?;
         let model = match summary.excluded {
             None => Some(read_model(&model_path)?.1),
             Some(_) => None,
         };
         watch(TrainingEvent::Finished);
-        return Ok(Staged { value: Trained { refit, model, header, summary, model_path }, key, worked: false });
+        return Ok(Staged { value: Trained { refit, model, summary }, key, worked: false });
     }
     let checkpoint = dir.checkpoint(refit);
     let mut notes = Vec::new();
@@ -73,7 +70,6 @@ pub fn train(
     let mut outcome = run.attempt(&plan.train, &checkpoint, &key);
     if let Err(TrainError::NotFinite { .. }) = &outcome {
         let reason = outcome.as_ref().err().map(ToString::to_string).unwrap_or_default();
-        tracing::warn!("{subject} refit {refit}: {reason}; trying once more with a smaller learning rate");
         watch(TrainingEvent::Retrying { reason: &reason });
         notes.push(format!("{reason}; tried once more with a tenth of the learning rate"));
         let gentler =
@@ -101,6 +97,10 @@ pub fn train(
         }
         Err(error @ (TrainError::NotFinite { .. } | TrainError::NeverValid)) => {
             tracing::warn!("{subject} refit {refit} is excluded: {error}");
+            // Of an earlier run with other settings.
+            for stale in [model_path.clone(), path("training.tsv"), path("training.parquet")] {
+                let _ = std::fs::remove_file(stale);
+            }
             let summary = RefitSummary {
                 schema: SCHEMA,
                 refit,
@@ -119,7 +119,7 @@ pub fn train(
     Stamp::write(&stamp, &key, &written)?;
     // Only now: until the stamp is there, the checkpoint is what an interrupted run continues from.
     let _ = std::fs::remove_file(&checkpoint);
-    Ok(Staged { value: Trained { refit, model, header, summary, model_path }, key, worked: true })
+    Ok(Staged { value: Trained { refit, model, summary }, key, worked: true })
 }
 
 struct Run<'a> {

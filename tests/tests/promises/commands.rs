@@ -231,6 +231,10 @@ fn the_demo_ends_in_a_report() {
     let answer = lab.nullcline("demo --view bold --subjects-per-group 3").succeeds();
     assert!(answer.stdout.ends_with("report: demo/results/group/report.html\n"), "{}", answer.told());
     assert!(lab.read("demo/results/group/report.html").contains("Simulated two-population circuit"));
+    // Somebody's data in the folder that the demo would replace.
+    lab.write("theirs/bids/dataset_description.json", "{\"Name\": \"Years of work\"}");
+    lab.nullcline("demo --view bold --out theirs").refuses(&["need a folder of its own for the demo", "theirs/bids"]);
+    assert!(lab.path("theirs/bids/dataset_description.json").exists());
     lab.nullcline("demo --subjects-per-group 1").refuses(&["need at least 2 subjects per group, found 1"]);
 }
 

@@ -87,6 +87,32 @@ fn refits_can_be_added() {
     assert!(models.iter().all(|path| path.contains("refit03")), "{models:?}");
 }
 
+/// A diagnosis is corrected in the data set; only the group level is run again.
+#[test]
+fn a_corrected_diagnosis_reaches_the_comparison() {
+    let lab = Lab::with_cohort(View::Bold, 3);
+    lab.nullcline(PARTICIPANTS).succeeds();
+    lab.nullcline(GROUP).succeeds();
+    let table = lab.path("study/participants.tsv");
+    let corrected =
+        std::fs::read_to_string(&table).unwrap().replacen("sub-patient01\tpatient", "sub-patient01\tcontrol", 1);
+    std::fs::write(&table, corrected).unwrap();
+    lab.nullcline(GROUP).succeeds();
+    let statistics = std::fs::read_to_string(lab.path("out/group/group_desc-comparison_statistics.json")).unwrap();
+    let statistics: serde_json::Value = serde_json::from_str(&statistics).unwrap();
+    assert_eq!(statistics["comparison"]["n_control"], 4);
+}
+
+/// One subject is run again with other settings: the comparison goes on, and says so.
+#[test]
+fn a_subject_modelled_with_other_settings_is_named() {
+    let lab = finished();
+    lab.nullcline(&format!("{PARTICIPANTS} --participant-label control02 --random-seed 7")).succeeds();
+    lab.nullcline(GROUP).succeeds();
+    let statistics = std::fs::read_to_string(lab.path("out/group/group_desc-comparison_statistics.json")).unwrap();
+    assert!(statistics.contains("sub-control02 were modelled with other settings"), "{statistics}");
+}
+
 fn finished() -> Lab {
     let lab = Lab::with_cohort(View::Bold, 2);
     lab.nullcline(PARTICIPANTS).succeeds();

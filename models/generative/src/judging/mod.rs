@@ -28,7 +28,7 @@ pub struct JudgePlan {
     pub prediction_steps: usize,
     /// Bins per dimension of the state-space divergence, up to five dimensions.
     pub bins: usize,
-    /// Monte Carlo draws of the state-space divergence above five dimensions.
+    /// Monte Carlo draws of the state-space divergence above five dimensions and of short recordings.
     pub mixture_samples: usize,
     /// Largest order tried for the VAR(p) rival; the order is chosen by BIC on the training part.
     pub max_var_order: usize,

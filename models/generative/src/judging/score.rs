@@ -45,7 +45,7 @@ pub struct Judgement {
 /// A model is faithful when its free simulation lies closer to the held-out data than to where a
 /// constant would lie, in both `D_stsp` and `D_H`. The scale begins at what another stretch of the same
 /// recording scores (0) and ends at the constant (1); up to `faithful_share` of it is allowed. A model
-/// that has come to rest is not analysed.
+/// that has come to rest takes no part in the comparison.
 pub fn judge(
     seed: u64,
     model: &SequenceVae,
@@ -79,8 +79,9 @@ pub fn judge(
     let (verdict, reason) = match simulated {
         None => (Verdict::Diverged, "the free simulation diverged".to_string()),
         Some(_) => {
-            let (floor, constant) = (arena.same_recording(&mut rng), arena.constant(&mut rng));
-            verdict(model.noise.used, &scores, &floor, &constant, plan.faithful_share)
+            // The first is the floor of the scale, the last its ceiling.
+            let (floor, constant) = (&rivals[0].1, &rivals[rivals.len() - 1].1);
+            verdict(model.noise.used, &scores, floor, constant, plan.faithful_share)
         }
     };
     Ok(Judgement { model: scores, verdict, reason, rivals })
@@ -163,10 +164,10 @@ impl Arena<'_> {
         let error = fitted
             .predict(&self.held_out, self.plan.prediction_steps)
             .and_then(|predicted| mean_squared(&self.last(predicted.nrows()), &predicted));
-        let bits = self
-            .counts
-            .as_ref()
-            .and_then(|counts| counts.score(&self.space.expected_counts(&fitted.predict(&self.held_out, 1)?)));
+        let bits = self.counts.as_ref().and_then(|counts| {
+            let ahead = |part| Some(self.space.expected_counts(&fitted.predict(part, 1)?));
+            counts.score(&counts.calibrated(ahead(&self.held_out)?, &ahead(&self.training)?))
+        });
         Scores { pe: error, bits_per_spike: bits, ..self.free_run(rng, &states) }
     }
 
@@ -197,6 +198,18 @@ impl Counts {
         };
         let mean = rows(split.training()).row_mean().iter().copied().collect();
         Self { held_out: rows(split.held_out.clone()), mean }
+    }
+
+    /// `expected` scaled for each unit as `on_training` must be to have the training part's mean: without it the
+    /// inverse of a transform would cost the rival what its dynamics earn.
+    fn calibrated(&self, mut expected: DMatrix<f64>, on_training: &DMatrix<f64>) -> DMatrix<f64> {
+        for (unit, mut column) in expected.column_iter_mut().enumerate() {
+            let mean = on_training.column(unit).mean();
+            if mean > 0.0 {
+                column *= self.mean[unit] / mean;
+            }
+        }
+        expected
     }
 
     /// `expected` stands for the last rows of the held-out part.

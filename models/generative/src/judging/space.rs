@@ -33,10 +33,6 @@ impl JudgingSpace {
         Self { kind, projection }
     }
 
-    pub fn dim(&self) -> usize {
-        self.projection.n_components()
-    }
-
     /// The recording itself: `[range.len(), D]`.
     pub fn data(&self, series: &Series, range: Range<usize>) -> DMatrix<f64> {
         match self.kind {
@@ -50,18 +46,19 @@ impl JudgingSpace {
         match self.kind {
             ObservationKind::Gaussian => observed.clone(),
             ObservationKind::Poisson => {
-                let rows: Vec<f32> = observed.transpose().iter().map(|&rate| rate as f32).collect();
-                self.projection.apply(&stabilise(&rows))
+                let rows: Vec<f32> =
+                    observed.transpose().iter().map(|&rate| expected_stabilised(rate) as f32).collect();
+                self.projection.apply(&rows)
             }
         }
     }
 
-    /// Counts expected where this space predicts `points`, at least a hundredth of the usual.
+    /// Counts where this space predicts `points`, by the algebraic inverse, which is too low for low rates.
     pub fn expected_counts(&self, points: &DMatrix<f64>) -> DMatrix<f64> {
         self.projection.reconstruct(points).map(|y| ((y / 2.0).powi(2) - 0.375).max(1e-3))
     }
 
-    /// A free run of `model` as long as `range`, from the first state of `range` that can be encoded,
+    /// A free run of `model` to the end of `range`, from the first state of `range` that can be encoded,
     /// under the inputs recorded there. Process noise is drawn where the model uses it, and counts from their
     /// rates; no observation noise is added to Gaussian signals.
     /// `None` when the run diverges.
@@ -76,8 +73,7 @@ impl JudgingSpace {
         let encoded = model.encode(series.rows(range.start..range.start + context + 1))?;
         let start: Vec<f64> = encoded.row(0).iter().copied().collect();
         let first = range.start + context;
-        let last = series.n_times() - 1;
-        let run = model.freeze()?.simulate(rng, &start, range.len(), |t| series.input_at((first + t).min(last)));
+        let run = model.freeze()?.simulate(rng, &start, range.len() - context, |t| series.input_at(first + t));
         Ok(run.map(|simulation| match self.kind {
             ObservationKind::Gaussian => simulation.observed,
             ObservationKind::Poisson => self.projection.apply(&stabilise(&draw_counts(rng, &simulation.observed))),
@@ -98,6 +94,36 @@ pub fn draw_counts(rng: &mut impl Rng, rates: &DMatrix<f64>) -> Vec<f32> {
         .collect()
 }
 
+/// `E[2 √(x + 3/8)]` for `x ~ Poisson(rate)`: below its value at the mean, most of all where rates are low.
+fn expected_stabilised(rate: f64) -> f64 {
+    // Beyond this the two agree to a percent, and the sum grows long.
+    const SUMMED_BELOW: f64 = 20.0;
+    if rate.is_nan() || rate > SUMMED_BELOW {
+        return 2.0 * (rate + 0.375).sqrt();
+    }
+    let (mut mass, mut expected) = ((-rate).exp(), 0.0);
+    for count in 0..(rate + 10.0 * rate.sqrt() + 10.0) as usize {
+        expected += mass * 2.0 * (count as f64 + 0.375).sqrt();
+        mass *= rate / (count as f64 + 1.0);
+    }
+    expected
+}
+
 fn stabilise(counts: &[f32]) -> Vec<f32> {
     counts.iter().map(|&x| 2.0 * (x + 0.375).sqrt()).collect()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// Worked out with SciPy 1.17: `(poisson.pmf(k, r) * 2 * sqrt(k + 3/8)).sum()`.
+    #[test]
+    fn the_expectation_of_stabilised_counts_is_that_of_the_distribution() {
+        for (rate, expected) in [(0.0, EXPECTED[0]), (0.2, EXPECTED[1]), (3.0, EXPECTED[2]), (15.0, EXPECTED[3])] {
+            assert!((expected_stabilised(rate) - expected).abs() < 1e-9, "{rate}: {}", expected_stabilised(rate));
+        }
+    }
+
+    const EXPECTED: [f64; 4] = [1.224744871391589, 1.4414747876274934, 3.537928407972693, 7.778152231898053];
 }

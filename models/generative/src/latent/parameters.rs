@@ -1,12 +1,10 @@
-use std::collections::BTreeMap;
-
 use candle_core::{DType, Device, Result, Tensor, Var};
 use nalgebra::DMatrix;
 use nullcline_dynamics::{MapError, PiecewiseLinearMap};
 use rand::Rng;
 use serde::{Deserialize, Serialize};
 
-use crate::random::{normal_tensor, uniform_tensor};
+use crate::random::uniform_tensor;
 
 /// Which map the latent state follows.
 ///
@@ -62,7 +60,8 @@ impl LatentParameters {
         let w2_bound = (1.0 / m as f64).sqrt();
         let c = match k {
             0 => None,
-            _ => Some(Var::from_tensor(&normal_tensor(rng, &[m, k], 0.1)?)?),
+            // Zero: an input that never occurs in training has no gradient, and so no effect ever.
+            _ => Some(Var::zeros(&[m, k], DType::F32, &Device::Cpu)?),
         };
         Ok(Self {
             family,
@@ -110,9 +109,5 @@ impl LatentParameters {
             None => Ok(Vec::new()),
             Some(c) => c.to_dtype(DType::F64)?.flatten_all()?.to_vec1::<f64>(),
         }
-    }
-
-    pub fn to_named_tensors(&self) -> BTreeMap<String, Tensor> {
-        self.named().into_iter().map(|(name, var)| (format!("latent.{name}"), var.as_tensor().clone())).collect()
     }
 }

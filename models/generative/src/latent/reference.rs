@@ -53,8 +53,11 @@ mod tests {
 
     fn case(seed: u64, family: LatentFamily, shape: LatentShape, batch: usize, n_steps: usize, alpha: f64) -> Case {
         let mut rng = ChaCha8Rng::seed_from_u64(seed);
-        let parameters = LatentParameters::init(&mut rng, family, shape).unwrap();
+        let mut parameters = LatentParameters::init(&mut rng, family, shape).unwrap();
         let m = shape.latent_dim;
+        // Untrained input weights are zero, which would hide a wrong gradient of the inputs.
+        parameters.c = (shape.input_dim > 0)
+            .then(|| Var::from_tensor(&normal_tensor(&mut rng, &[m, shape.input_dim], 0.5).unwrap()).unwrap());
         let mut normal = |dims: &[usize]| Var::from_tensor(&normal_tensor(&mut rng, dims, 1.0).unwrap()).unwrap();
         let states = normal(&[batch, n_steps, m]);
         let inputs = (shape.input_dim > 0).then(|| normal(&[batch, n_steps, shape.input_dim]));

@@ -3,7 +3,7 @@
 use candle_core::backprop::GradStore;
 use candle_core::{Result, Tensor, Var};
 
-/// Source: Liu et al. (2020), ICLR, algorithm 2.
+/// Source: Liu et al. (2020), ICLR, algorithm 2, with the threshold 5 that PyTorch uses.
 #[derive(Clone, Debug, Default)]
 pub struct RAdam {
     pub step: usize,
@@ -21,14 +21,15 @@ impl RAdam {
         Self { step: 0, moments }
     }
 
-    /// One update of `variables`; gradients longer than `max_norm` in total are scaled down to it.
+    /// One update of `variables`; gradients longer than `max_norm` in total are scaled down to it. Returns the
+    /// gradient's norm; where that is not finite, nothing is updated.
     pub fn update(
         &mut self,
         variables: &[Var],
         gradients: &GradStore,
         learning_rate: f64,
         max_norm: f64,
-    ) -> Result<()> {
+    ) -> Result<f64> {
         let mut values = Vec::with_capacity(variables.len());
         for var in variables {
             values.push(match gradients.get(var) {
@@ -37,6 +38,9 @@ impl RAdam {
             });
         }
         let norm = values.iter().flatten().map(|&g| f64::from(g).powi(2)).sum::<f64>().sqrt();
+        if !norm.is_finite() {
+            return Ok(norm);
+        }
         let shrink = if norm > max_norm { max_norm / norm } else { 1.0 } as f32;
         self.step += 1;
         let step_size = StepSize::at(self.step, learning_rate);
@@ -50,7 +54,7 @@ impl RAdam {
             }
             var.set(&Tensor::from_vec(weights, var.shape(), var.device())?)?;
         }
-        Ok(())
+        Ok(norm)
     }
 }
 

@@ -14,14 +14,16 @@ use crate::{Series, Split};
 
 #[derive(Debug, Error)]
 pub enum TrainError {
-    #[error("the loss became {loss} in epoch {epoch}")]
-    NotFinite { epoch: usize, loss: f64 },
+    #[error("the {what} became {value} in epoch {epoch}")]
+    NotFinite { what: &'static str, value: f64, epoch: usize },
     #[error("stopped after epoch {epoch}")]
     Stopped { epoch: usize },
     #[error("no checkpoint could be validated: every free simulation diverged")]
     NeverValid,
     #[error("need {needed} time steps for one sequence, found {found} to fit on")]
     TooShort { needed: usize, found: usize },
+    #[error("need more than {needed} time steps to {what}, found {found}")]
+    TooShortToJudge { what: &'static str, needed: usize, found: usize },
     #[error(transparent)]
     Model(#[from] ModelError),
 }
@@ -70,6 +72,13 @@ pub fn train(
     if n_steps < 2 {
         return Err(TrainError::TooShort { needed: 2 * (context + 4), found: split.fit.len() });
     }
+    // Before hours are spent: a prediction starts after the encoder's context and needs a sample to meet.
+    let needed = context + judge_plan.prediction_steps;
+    for (what, part) in [("validate the model", &split.validation), ("judge the model", &split.held_out)] {
+        if part.len() <= needed {
+            return Err(TrainError::TooShortToJudge { what, needed, found: part.len() });
+        }
+    }
     let (mut model, mut optimiser, mut progress) = match resume {
         Some(checkpoint) => {
             let (model, optimiser) = checkpoint.restore(model_plan)?;
@@ -104,9 +113,12 @@ pub fn train(
             let loss = terms.loss()?;
             let value = sums.add(&terms, &loss)?;
             if !value.is_finite() {
-                return Err(TrainError::NotFinite { epoch: epoch + 1, loss: value });
+                return Err(TrainError::NotFinite { what: "loss", value, epoch: epoch + 1 });
             }
-            optimiser.update(&variables, &loss.backward()?, learning_rate, plan.max_gradient_norm)?;
+            let norm = optimiser.update(&variables, &loss.backward()?, learning_rate, plan.max_gradient_norm)?;
+            if !norm.is_finite() {
+                return Err(TrainError::NotFinite { what: "gradient", value: norm, epoch: epoch + 1 });
+            }
         }
         let done = epoch + 1;
         let validated = done % plan.validate_every.max(1) == 0 || done == plan.epochs;
