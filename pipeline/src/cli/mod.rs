@@ -80,7 +80,7 @@ pub fn main(arguments: impl Iterator<Item = OsString>) -> ExitCode {
         .with_max_level(tracing::Level::INFO)
         // A log that nobody reads any more must not end a run of hours.
         .log_internal_errors(false)
-        .with_ansi(std::io::IsTerminal::is_terminal(&std::io::stderr()))
+        .with_ansi(false)
         .init();
     let answered = match parsed.command {
         Command::Run(arguments) => run::run(&arguments),

@@ -125,7 +125,8 @@ fn features_of(
     }))
 }
 
-/// Long format: one row for every subject, refit and feature; simple statistics have refit 0.
+/// Long format: one row for every subject, refit and feature. Refits are numbered among the subject's faithful
+/// ones; simple statistics have number 0.
 fn features_table(subjects: &[SubjectFeatures]) -> Table {
     let mut rows: Vec<(&SubjectFeatures, &str, usize, &String, f64)> = Vec::new();
     for subject in subjects {

@@ -11,3 +11,4 @@ mod real_cohorts;
 mod redone;
 mod reproducible;
 mod spoilt_subjects;
+mod terminal;
