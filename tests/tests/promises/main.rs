@@ -4,6 +4,7 @@ mod bad_input;
 mod bad_weights;
 mod chain;
 mod commands;
+mod diverging;
 mod interrupted;
 mod known_portraits;
 mod no_room;
