@@ -237,7 +237,7 @@ impl RunPlan {
             }
         }
         // Above 1 a model may be worse than a constant: odd, and yet what somebody may want to see.
-        if !(self.judge.faithful_share > 0.0) {
+        if self.judge.faithful_share.is_nan() || self.judge.faithful_share <= 0.0 {
             bail!("need a positive judge.faithful_share, found {}", self.judge.faithful_share);
         }
         if !(self.train.max_gradient_norm > 0.0 && self.cleaning.spikes.bin_secs > 0.0) {
