@@ -18,6 +18,20 @@ pub trait Map: Send + Sync {
         image.gemm(1.0, &self.jacobian(z), &frame, 0.0);
     }
 
+    /// Time units per step where the map samples a flow, `F = φ_h`; `None` for a map in its own right.
+    ///
+    /// A limit cycle of the flow is a closed curve of the sampled map, and only this tells it from quasiperiodicity.
+    fn flow_time_per_step(&self) -> Option<f64> {
+        None
+    }
+
+    /// The largest `r` such that `F` is affine on the ellipsoid `{z + v : vᵀ C⁻¹ v ≤ r²}`, with `C: [M × M]`; zero where unknown.
+    ///
+    /// What lets a basin be certified around a stable point of a piecewise-linear map.
+    fn affine_radius(&self, _z: &[f64], _covariance: &DMatrix<f64>) -> f64 {
+        0.0
+    }
+
     /// `Fⁿ(start)`.
     fn iterate(&self, start: &[f64], steps: usize) -> Vec<f64> {
         let mut z = start.to_vec();

@@ -203,6 +203,11 @@ impl Map for PiecewiseLinearMap {
         self.affine_in(&self.pattern_at(z)).0
     }
 
+    fn affine_radius(&self, z: &[f64], covariance: &DMatrix<f64>) -> f64 {
+        let folds = self.hinges.iter().map(|hinge| hinge.standardised_distance(z, covariance));
+        folds.fold(f64::INFINITY, f64::min)
+    }
+
     fn push_forward(&self, z: &[f64], frame: DMatrixView<'_, f64>, image: &mut DMatrix<f64>) {
         image.gemm(1.0, &self.linear, &frame, 0.0);
         self.visit_active(z, |index, _| {
@@ -216,6 +221,16 @@ impl Map for PiecewiseLinearMap {
 }
 
 impl Hinge {
+    /// How many standard deviations the fold lies from `z` where the deviations have this `covariance`.
+    fn standardised_distance(&self, z: &[f64], covariance: &DMatrix<f64>) -> f64 {
+        let variance: f64 = covariance
+            .column_iter()
+            .zip(&self.normal)
+            .map(|(column, w)| w * dot(column.as_slice(), &self.normal))
+            .sum();
+        self.activation(z).abs() / variance.sqrt()
+    }
+
     /// Whether the hinge has a fold at all: a normal so short that its fold lies at infinity has none.
     fn folds(&self) -> bool {
         let length = norm(&self.normal);
