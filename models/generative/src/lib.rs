@@ -18,7 +18,7 @@ mod times_matrix;
 mod vae;
 
 pub use encoder::EncoderPlan;
-pub use observation::ObservationKind;
+pub use observation::{FrozenObservation, Observation, ObservationKind};
 pub use projection::Projection;
 pub use series::{Series, SeriesError, Split, SplitPlan};
 pub use simulation::{FrozenModel, ProcessNoise, Simulation};

@@ -5,7 +5,7 @@ use nullcline_dynamics::{Map, PiecewiseLinearMap};
 use rand::{Rng, RngExt};
 use rand_distr::StandardNormal;
 
-use crate::observation::{ObservationKind, rate};
+use crate::observation::FrozenObservation;
 
 /// A generative model that no longer learns.
 #[derive(Clone, Debug)]
@@ -14,11 +14,7 @@ pub struct FrozenModel {
     pub map: PiecewiseLinearMap,
     /// `C: [M, K]`.
     pub input_weights: DMatrix<f64>,
-    pub observation: ObservationKind,
-    /// `B: [D, M]`.
-    pub weight: DMatrix<f64>,
-    /// `b: [D]`.
-    pub bias: Vec<f64>,
+    pub observation: FrozenObservation,
     pub noise: ProcessNoise,
 }
 
@@ -91,20 +87,6 @@ impl FrozenModel {
         std::mem::swap(z, scratch);
     }
 
-    /// Expected observation at `z`: `[D]`.
-    pub fn observe(&self, z: &[f64]) -> Vec<f64> {
-        (0..self.weight.nrows())
-            .map(|channel| {
-                let linear =
-                    z.iter().enumerate().fold(self.bias[channel], |sum, (i, z)| sum + self.weight[(channel, i)] * z);
-                match self.observation {
-                    ObservationKind::Gaussian => linear,
-                    ObservationKind::Poisson => rate(linear),
-                }
-            })
-            .collect()
-    }
-
     /// `n_times` states from `start` on, the first being `start` itself; `input_at(t)` drives the step
     /// from `t` to `t + 1`, and process noise too where the model uses it. `None` when the trajectory diverges.
     pub fn simulate<'a>(
@@ -117,13 +99,13 @@ impl FrozenModel {
         let mut z = start.to_vec();
         let mut scratch = Vec::new();
         let mut latent = Vec::with_capacity(n_times * z.len());
-        let mut observed = Vec::with_capacity(n_times * self.bias.len());
+        let mut observed = Vec::with_capacity(n_times * self.observation.n_channels());
         for t in 0..n_times {
             if z.iter().any(|value| value.is_nan() || value.abs() > DIVERGENCE_BOUND) {
                 return None;
             }
             latent.extend_from_slice(&z);
-            observed.extend(self.observe(&z));
+            observed.extend(self.observation.mean(&z));
             if t + 1 < n_times {
                 self.step(&mut z, input_at(t), &mut scratch);
                 self.noise.add(rng, &mut z);
@@ -131,7 +113,7 @@ impl FrozenModel {
         }
         Some(Simulation {
             latent: DMatrix::from_row_slice(n_times, start.len(), &latent),
-            observed: DMatrix::from_row_slice(n_times, self.bias.len(), &observed),
+            observed: DMatrix::from_row_slice(n_times, self.observation.n_channels(), &observed),
         })
     }
 }

@@ -33,40 +33,9 @@ impl CustomOp2 for DataProduct {
         w_layout: &Layout,
     ) -> Result<(CpuStorage, Shape)> {
         let ((rows, inner), (_, columns)) = (data_layout.shape().dims2()?, w_layout.shape().dims2()?);
-        let (CpuStorage::F32(x), CpuStorage::F32(w)) = (data, w) else { bail!("need f32 storage") };
-        let (Some((x_start, x_end)), Some((w_start, w_end))) =
-            (data_layout.contiguous_offsets(), w_layout.contiguous_offsets())
-        else {
-            bail!("need contiguous tensors");
-        };
-        let (x, w) = (&x[x_start..x_end], &w[w_start..w_end]);
-        assert!(x.len() == rows * inner && w.len() == inner * columns);
         let mut product = vec![0.0f32; rows * columns];
-        // SAFETY: the assertion bounds every index that these shapes and strides can reach, and the product
-        // is memory of its own.
-        unsafe {
-            gemm::gemm(
-                rows,
-                columns,
-                inner,
-                product.as_mut_ptr(),
-                1,
-                columns as isize,
-                false,
-                x.as_ptr(),
-                1,
-                inner as isize,
-                w.as_ptr(),
-                1,
-                columns as isize,
-                0.0,
-                1.0,
-                false,
-                false,
-                false,
-                Parallelism::None,
-            );
-        }
+        let (data, w) = (contiguous(data, data_layout)?, contiguous(w, w_layout)?);
+        multiply(&mut product, data, Rows, w, Rows, [rows, inner, columns], false);
         Ok((CpuStorage::F32(product), Shape::from((rows, columns))))
     }
 
@@ -78,6 +47,68 @@ impl CustomOp2 for DataProduct {
         grad: &Tensor,
     ) -> Result<(Option<Tensor>, Option<Tensor>)> {
         Ok((None, Some(data.t()?.matmul(&grad.contiguous()?)?)))
+    }
+}
+
+/// The values of an f32 tensor that lies in one piece.
+pub fn contiguous<'a>(storage: &'a CpuStorage, layout: &Layout) -> Result<&'a [f32]> {
+    let CpuStorage::F32(values) = storage else { bail!("need f32 storage") };
+    match layout.contiguous_offsets() {
+        Some((start, end)) => Ok(&values[start..end]),
+        None => bail!("need a contiguous tensor, found strides {:?}", layout.stride()),
+    }
+}
+
+/// Whether a factor is stored as it stands in the product, or transposed.
+#[derive(Clone, Copy)]
+pub enum Order {
+    Rows,
+    Columns,
+}
+
+use Order::{Columns, Rows};
+
+/// `out: [p, r] (+)= left: [p, q] · right: [q, r]`, `out` row-major.
+pub fn multiply(
+    out: &mut [f32],
+    left: &[f32],
+    left_order: Order,
+    right: &[f32],
+    right_order: Order,
+    [p, q, r]: [usize; 3],
+    accumulate: bool,
+) {
+    assert!(out.len() == p * r && left.len() == p * q && right.len() == q * r);
+    let strides = |order: Order, rows: usize, columns: usize| match order {
+        Rows => (columns as isize, 1),
+        Columns => (1, rows as isize),
+    };
+    let (left_row, left_column) = strides(left_order, p, q);
+    let (right_row, right_column) = strides(right_order, q, r);
+    // SAFETY: the assertion above bounds every index that these shapes and strides can reach, and
+    // `out` is borrowed mutably, so it overlaps neither factor.
+    unsafe {
+        gemm::gemm(
+            p,
+            r,
+            q,
+            out.as_mut_ptr(),
+            1,
+            r as isize,
+            accumulate,
+            left.as_ptr(),
+            left_column,
+            left_row,
+            right.as_ptr(),
+            right_column,
+            right_row,
+            1.0,
+            1.0,
+            false,
+            false,
+            false,
+            Parallelism::None,
+        );
     }
 }
 

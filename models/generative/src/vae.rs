@@ -45,8 +45,8 @@ impl ModelPlan {
 pub enum ModelError {
     #[error("need positive latent, hidden, observed and encoder dimensions, found {latent}, {hidden} and {observed}")]
     EmptyModel { latent: usize, hidden: usize, observed: usize },
-    #[error("need a convolutional encoder for Poisson observations, found the pseudo-inverse")]
-    PseudoInverseOfCounts,
+    #[error("need a convolutional encoder for {0} observations, found the pseudo-inverse")]
+    PseudoInverseOfCounts(ObservationKind),
     #[error(
         "need at most as many latent dimensions as observed ones for the pseudo-inverse, found {latent} of {observed}"
     )]
@@ -120,7 +120,7 @@ impl SequenceVae {
         let rows = series.rows(training);
         let n = series.n_channels;
         let projection = match plan.observation {
-            ObservationKind::Gaussian if n > plan.max_observed_dim => {
+            kind if !kind.is_counts() && n > plan.max_observed_dim => {
                 Projection::principal(rows, n, plan.max_observed_dim)
             }
             _ => Projection::identity(n),
@@ -129,8 +129,8 @@ impl SequenceVae {
         plan.check(observed)?;
         let ModelPlan { latent_dim: latent, hidden_dim: hidden, .. } = *plan;
         if plan.encoder == EncoderPlan::PseudoInverse {
-            if plan.observation == ObservationKind::Poisson {
-                return Err(ModelError::PseudoInverseOfCounts);
+            if plan.observation.is_counts() {
+                return Err(ModelError::PseudoInverseOfCounts(plan.observation));
             }
             if latent > observed {
                 return Err(ModelError::MoreLatentThanObserved { latent, observed });
@@ -194,15 +194,12 @@ impl SequenceVae {
 
     /// The only way to `dynamics`: everything that generates, in f64, no longer learning.
     pub fn freeze(&self) -> Result<FrozenModel, ModelError> {
-        let (weight, bias) = self.observation.freeze()?;
         let m = self.plan.latent_dim;
         let input_weights = self.latent.input_weights()?;
         Ok(FrozenModel {
             map: self.latent.freeze()??,
             input_weights: DMatrix::from_row_slice(m, input_weights.len() / m, &input_weights),
-            observation: self.plan.observation,
-            weight,
-            bias,
+            observation: self.observation.freeze()?,
             noise: self.noise.clone(),
         })
     }

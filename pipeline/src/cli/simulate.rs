@@ -54,9 +54,9 @@ pub fn simulate(arguments: &SimulateArguments) -> Result<Outcome> {
     let Some(run) = frozen.simulate(&mut rng, &start, arguments.steps, |_| &silence) else {
         bail!("the simulation from {start:?} diverged within {} steps", arguments.steps);
     };
-    let observed = match model.plan.observation {
-        nullcline_models::ObservationKind::Poisson => run.observed,
-        nullcline_models::ObservationKind::Gaussian => model.projection.reconstruct(&run.observed),
+    let observed = match model.plan.observation.is_counts() {
+        true => run.observed,
+        false => model.projection.reconstruct(&run.observed),
     };
     let rows = |matrix: &nalgebra::DMatrix<f64>| -> Vec<Vec<f64>> {
         matrix.row_iter().map(|row| row.iter().copied().collect()).collect()

@@ -2,7 +2,6 @@ use anyhow::Result;
 use nalgebra::DMatrix;
 use nullcline_datasets::Modality;
 use nullcline_dynamics::{Portrait, portrait};
-use nullcline_models::judging::draw_counts;
 use nullcline_models::{FrozenModel, SequenceVae, Simulation};
 use rand::Rng;
 use rand::seq::index;
@@ -112,14 +111,12 @@ pub fn free_run(ingested: &Ingested, model: &SequenceVae, seed: RunSeed) -> Resu
     let encoded = model.encode(series.rows(split.held_out.clone()))?;
     let first = split.held_out.start + context;
     let start: Vec<f64> = encoded.row(0).iter().copied().collect();
-    let run = model.freeze()?.simulate(&mut rng, &start, encoded.nrows(), |t| series.input_at(first + t));
+    let frozen = model.freeze()?;
+    let run = frozen.simulate(&mut rng, &start, encoded.nrows(), |t| series.input_at(first + t));
     let Some(Simulation { latent, observed }) = run else { return Ok(None) };
     let simulated = match modality {
         // Counts beside counts: an expected rate would look smoother than any recording.
-        Modality::Spikes => {
-            let counts = draw_counts(&mut rng, &observed).into_iter().map(f64::from);
-            DMatrix::from_row_iterator(observed.nrows(), observed.ncols(), counts)
-        }
+        Modality::Spikes => frozen.observation.draw(&mut rng, &observed),
         Modality::Eeg | Modality::Bold => model.projection.reconstruct(&observed),
     };
     let rows = series.rows(first..split.held_out.end).iter().map(|&value| f64::from(value));

@@ -23,7 +23,7 @@ pub fn prediction_error(
     let Some(predictions) = predict(model, series, range.clone(), steps)? else { return Ok(None) };
     let n_predicted = predictions.nrows();
     let truth = space.data(series, range.end - n_predicted..range.end);
-    Ok(mean_squared(&truth, &space.expected(&predictions)))
+    Ok(mean_squared(&truth, &space.expected(&model.freeze()?.observation, &predictions)))
 }
 
 /// Expected observations `[n, observed]` for the last `n` times of `range`, each `steps` ahead of the
@@ -41,16 +41,16 @@ pub(super) fn predict(
     let encoded = model.encode(series.rows(range.clone()))?;
     let frozen = model.freeze()?;
     let n_predicted = encoded.nrows() - steps;
-    let mut predictions = Vec::with_capacity(n_predicted * frozen.bias.len());
+    let mut predictions = Vec::with_capacity(n_predicted * frozen.observation.n_channels());
     let mut scratch = Vec::new();
     for start in 0..n_predicted {
         let mut z: Vec<f64> = encoded.row(start).iter().copied().collect();
         for step in 0..steps {
             frozen.step(&mut z, series.input_at(range.start + context + start + step), &mut scratch);
         }
-        predictions.extend(frozen.observe(&z));
+        predictions.extend(frozen.observation.mean(&z));
     }
-    Ok(Some(DMatrix::from_row_slice(n_predicted, frozen.bias.len(), &predictions)))
+    Ok(Some(DMatrix::from_row_slice(n_predicted, frozen.observation.n_channels(), &predictions)))
 }
 
 pub(super) fn mean_squared(truth: &DMatrix<f64>, predicted: &DMatrix<f64>) -> Option<f64> {

@@ -8,7 +8,6 @@ use super::{
     JudgePlan, JudgingSpace, VectorAutoregression, bits_per_spike, phase_surrogate, prediction_error,
     spectral_distance, state_space_divergence,
 };
-use crate::observation::ObservationKind;
 use crate::vae::{ModelError, SequenceVae};
 use crate::{Series, Split};
 
@@ -58,7 +57,7 @@ pub fn judge(
     let arena = Arena {
         training: space.data(series, split.training()),
         held_out: space.data(series, split.held_out.clone()),
-        counts: (model.plan.observation == ObservationKind::Poisson).then(|| Counts::of(series, split)),
+        counts: model.plan.observation.is_counts().then(|| Counts::of(series, split)),
         space: &space,
         plan,
     };
