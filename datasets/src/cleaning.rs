@@ -10,12 +10,13 @@ pub mod plan;
 pub mod reference;
 mod signals;
 pub mod standardise;
+mod units;
 
 use std::collections::BTreeMap;
 
 pub use context::CleaningContext;
 pub use error::CleaningError;
-pub use plan::{BoldPlan, CleaningPlan, EegPlan, NotchChoice, SpikesPlan};
+pub use plan::{BoldPlan, CleaningPlan, EegPlan, NotchChoice, SpikesPlan, TrialUse};
 
 use crate::recording::{Raw, Recording};
 

@@ -10,9 +10,9 @@ use crate::readers::edf::EdfRecording;
 use crate::readers::error::ReadError;
 use crate::readers::npy::NpyArray;
 use crate::readers::numeric_table::{Header, NumericTable};
-use crate::readers::nwb::NwbUnits;
+use crate::readers::nwb;
 use crate::readers::scan_rate;
-use crate::recording::Modality;
+use crate::recording::{Modality, SpikeTrains};
 
 /// SI units, native rates.
 #[derive(Debug, Clone, PartialEq, Serialize)]
@@ -65,7 +65,7 @@ pub fn inspect(path: &Path) -> Result<Inspection, ReadError> {
         "edf" => Ok(of_edf(&EdfRecording::read(path)?)),
         "tsv" => of_table("TSV", path),
         "csv" => of_table("CSV", path),
-        "nwb" => Ok(of_units(&NwbUnits::read(path)?)),
+        "nwb" => Ok(of_units(&nwb::read(path)?)),
         "npy" => of_array(path),
         _ => Err(ReadError::UnknownFormat {
             known: "EDF (.edf), ROI series (.tsv, .csv), NWB units (.nwb), NumPy arrays (.npy)",
@@ -136,8 +136,8 @@ fn of_array(path: &Path) -> Result<Inspection, ReadError> {
     })
 }
 
-fn of_units(nwb: &NwbUnits) -> Inspection {
-    let units = &nwb.trains.units;
+fn of_units(trains: &SpikeTrains) -> Inspection {
+    let units = trains.units();
     Inspection {
         format: "NWB",
         modality: Some(Modality::Spikes),
@@ -145,12 +145,12 @@ fn of_units(nwb: &NwbUnits) -> Inspection {
         n_times: None,
         channels: Vec::new(),
         annotations: 0,
-        warnings: nwb.warnings.clone(),
+        warnings: trains.warnings.clone(),
         units: Some(UnitsInspection {
             n: units.len(),
-            n_spikes: units.iter().map(|unit| unit.spike_secs.len()).collect(),
-            first_spike_s: units.iter().map(|unit| unit.spike_secs.first().copied()).collect(),
-            trials: nwb.trains.n_trials,
+            n_spikes: units.iter().map(|unit| unit.n_spikes()).collect(),
+            first_spike_s: units.iter().map(|unit| trains.spikes_of(unit).first().copied()).collect(),
+            trials: trains.trials.len(),
         }),
     }
 }

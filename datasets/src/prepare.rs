@@ -3,7 +3,6 @@
 use crate::bids::{RecordingFile, events, sidecar};
 use crate::cleaning::{Cleaned, CleaningContext, CleaningError, CleaningPlan, clean};
 use crate::readers::{ReadError, read};
-use crate::recording::Raw;
 
 #[derive(Debug, thiserror::Error)]
 pub enum PrepareError {
@@ -19,15 +18,10 @@ pub enum PrepareError {
 pub fn prepare(file: &RecordingFile, train_fraction: f64, plan: &CleaningPlan) -> Result<Cleaned, PrepareError> {
     let sidecar = sidecar(&file.path)?;
     let context = CleaningContext::of(file, &sidecar, train_fraction)?;
-    let raw = read(file, &sidecar)?;
-    let start_secs = match &raw {
-        Raw::Signals(_) => 0.0,
-        Raw::Spikes(trains) => trains.start_secs,
-    };
-    let mut cleaned = clean(raw, &context, plan)?;
+    let mut cleaned = clean(read(file, &sidecar)?, &context, plan)?;
     if let Some(path) = file.events_path() {
         let recording = &mut cleaned.recording;
-        recording.inputs = events::inputs(&path, recording.sample_rate, recording.n_times(), start_secs)?;
+        recording.inputs = events::inputs(&path, recording.sample_rate, &recording.runs)?;
     }
     Ok(cleaned)
 }

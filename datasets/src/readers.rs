@@ -1,7 +1,9 @@
 //! File formats, each read by its own module into SI units.
 
-use crate::bids::{RecordingFile, Sidecar};
-use crate::recording::{Modality, Raw, SampleRate};
+use std::path::Path;
+
+use crate::bids::{RecordingFile, Sidecar, sidecar};
+use crate::recording::{Modality, Raw, SampleRate, SpikeTrains};
 
 pub mod edf;
 pub mod edf_annotations;
@@ -12,9 +14,12 @@ mod hdf5_guard;
 pub mod npy;
 pub mod numeric_table;
 pub mod nwb;
+mod nwb_table;
 pub mod nwb_write;
+pub mod phy;
 pub mod roi_table;
 pub mod series;
+pub mod spike_text;
 pub mod table;
 
 pub use error::ReadError;
@@ -28,8 +33,37 @@ pub fn read(file: &RecordingFile, sidecar: &Sidecar) -> Result<Raw, ReadError> {
             let rate = scan_rate(sidecar).ok_or_else(|| ReadError::NoScanRate { path: file.path.clone() })?;
             Ok(Raw::Signals(roi_table::read(&file.path, rate)?))
         }
-        Modality::Spikes => Ok(Raw::Spikes(nwb::NwbUnits::read(&file.path)?.trains)),
+        Modality::Spikes => Ok(Raw::Spikes(read_spikes(&file.path)?)),
     }
+}
+
+/// Reads sorted units: NWB, a folder of Phy or KiloSort, plain text, or a table of units and times.
+pub fn read_spikes(path: &Path) -> Result<SpikeTrains, ReadError> {
+    if path.is_dir() {
+        return phy::read(path);
+    }
+    match extension_of(path).as_str() {
+        "nwb" => nwb::read(path),
+        "tsv" | "csv" => spike_text::read_table(path, time_unit(path)?.as_deref()),
+        "txt" => spike_text::read_lines(path),
+        other => Err(ReadError::UnknownFormat {
+            known: "NWB units (.nwb), a Phy folder, spike times (.txt, .tsv, .csv)",
+            found: if other.is_empty() { "no extension".to_owned() } else { format!(".{other}") },
+            path: path.to_owned(),
+        }),
+    }
+}
+
+/// The `Units` that a sidecar gives for the column of spike times.
+fn time_unit(path: &Path) -> Result<Option<String>, ReadError> {
+    let sidecar = sidecar(path)?;
+    let mut columns = sidecar.fields.iter().filter(|(name, _)| name.to_ascii_lowercase().contains("time"));
+    Ok(columns.find_map(|(_, column)| column.get("Units")?.as_str().map(str::to_owned)))
+}
+
+/// In lower case; empty where there is none.
+pub(crate) fn extension_of(path: &Path) -> String {
+    path.extension().map(|extension| extension.to_string_lossy().to_ascii_lowercase()).unwrap_or_default()
 }
 
 /// One volume per repetition time; `SamplingFrequency` is the same said the other way round.

@@ -1,6 +1,14 @@
 //! What was measured: sampled signals, spike trains, and the cleaned recording that a model sees.
 
+mod runs;
+mod spikes;
+mod support;
+
 use std::fmt;
+
+pub use runs::{Run, Runs};
+pub use spikes::{SpikeTrains, Trials, Unit};
+pub use support::Support;
 
 use serde::{Deserialize, Serialize};
 
@@ -86,14 +94,19 @@ pub struct Channel {
     pub unit: String,
 }
 
-/// A cleaned recording on one regular time axis: what a model is fitted to.
+/// A cleaned recording at one rate: what a model is fitted to.
+///
+/// Its support has two grains. Where the recording was interrupted, one run ends and the next begins; where a channel
+/// lacks values within a run (scrubbed volumes, bad segments, units not yet found), its samples are NaN and keep
+/// their place in time.
 #[derive(Debug, Clone, PartialEq)]
 pub struct Recording {
     pub modality: Modality,
     pub sample_rate: SampleRate,
     pub channels: Vec<Channel>,
-    /// `[time, channel]`, row-major.
+    /// `[time, channel]`, row-major; NaN is missing.
     pub samples: Vec<f32>,
+    pub runs: Runs,
     pub inputs: Inputs,
 }
 
@@ -106,8 +119,36 @@ impl Recording {
         self.samples.len().checked_div(self.n_channels()).unwrap_or(0)
     }
 
+    /// Time in the runs, without the gaps between them.
     pub fn duration_secs(&self) -> f64 {
         self.n_times() as f64 / self.sample_rate.hz()
+    }
+
+    /// Samples, over all channels, that are missing.
+    pub fn n_missing(&self) -> usize {
+        self.samples.iter().filter(|value| !value.is_finite()).count()
+    }
+
+    /// The longest part without a break in which no channel is missing, its inputs with it.
+    pub fn longest_complete(&self) -> Self {
+        let complete =
+            |t: usize| self.samples[t * self.n_channels()..][..self.n_channels()].iter().all(|x| x.is_finite());
+        let rows: Vec<f64> = (0..self.n_times()).map(|t| if complete(t) { 0.0 } else { f64::NAN }).collect();
+        let longest = self.runs.stretches_of(&rows).into_iter().rev().max_by_key(ExactSizeIterator::len);
+        let range = longest.unwrap_or(0..0);
+        let rows = |values: &[f32], n: usize| values[range.start * n..range.end * n].to_vec();
+        let start_secs = self.runs.secs_of(range.start, self.sample_rate).unwrap_or(0.0);
+        Self {
+            modality: self.modality,
+            sample_rate: self.sample_rate,
+            channels: self.channels.clone(),
+            samples: rows(&self.samples, self.n_channels()),
+            runs: Runs::from_lengths([(range.len(), start_secs)]),
+            inputs: Inputs {
+                names: self.inputs.names.clone(),
+                values: rows(&self.inputs.values, self.inputs.n_inputs()),
+            },
+        }
     }
 
     /// The samples of channel `i`, in order of time.
@@ -146,9 +187,21 @@ pub enum Raw {
 pub struct Signals {
     pub modality: Modality,
     pub channels: Vec<SignalChannel>,
+    /// When there was a recording, from its first sample. Each channel has the samples of these stretches end to
+    /// end, whole ones; a gap takes no memory. Values missing within a stretch are NaN.
+    pub recorded: Support,
     pub annotations: Vec<Annotation>,
     /// What the reader had to assume or leave out, one sentence each.
     pub warnings: Vec<String>,
+}
+
+impl Signals {
+    /// A recording without a break: as long as its longest channel.
+    pub fn unbroken(modality: Modality, channels: Vec<SignalChannel>) -> Self {
+        let secs = |channel: &SignalChannel| channel.samples.len() as f64 / channel.sample_rate.hz();
+        let recorded = Support::between(0.0, channels.iter().map(secs).fold(0.0, f64::max));
+        Self { modality, channels, recorded, annotations: Vec::new(), warnings: Vec::new() }
+    }
 }
 
 #[derive(Debug, Clone, PartialEq)]
@@ -160,29 +213,13 @@ pub struct SignalChannel {
     pub samples: Vec<f32>,
 }
 
-/// A remark in the recording. Onset counts from the first sample.
+/// A remark in the recording. Onset counts from the first sample, gaps included.
 #[derive(Debug, Clone, PartialEq)]
 pub struct Annotation {
     pub onset_secs: f64,
     /// 0 for a moment.
     pub duration_secs: f64,
     pub text: String,
-}
-
-/// Spike times of sorted units over the observed stretch `[start_secs, stop_secs]`.
-#[derive(Debug, Clone, PartialEq)]
-pub struct SpikeTrains {
-    pub units: Vec<Unit>,
-    pub start_secs: f64,
-    pub stop_secs: f64,
-    pub n_trials: usize,
-}
-
-#[derive(Debug, Clone, PartialEq)]
-pub struct Unit {
-    pub name: String,
-    /// Ascending.
-    pub spike_secs: Vec<f64>,
 }
 
 #[cfg(test)]
@@ -205,6 +242,7 @@ mod tests {
             sample_rate: SampleRate { hz: 2.0 },
             channels: vec![channel("Fz"), channel("Cz")],
             samples: vec![1.0, 10.0, 2.0, 20.0, 3.0, 30.0],
+            runs: Runs::unbroken(3),
             inputs: Inputs::none(),
         };
         assert_eq!(recording.n_times(), 3);

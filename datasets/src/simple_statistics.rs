@@ -2,7 +2,7 @@
 
 use std::collections::BTreeMap;
 
-use crate::recording::{Modality, Recording};
+use crate::recording::{Modality, Recording, Runs};
 use crate::spectrum::welch;
 
 /// Simple statistics by name; those that cannot be computed (too few channels, no variance) are left out.
@@ -15,7 +15,7 @@ use crate::spectrum::welch;
 /// - Spikes, at 1 s: `mean_rate_hz`, `population_cv` of the summed count, `mean_correlation` over unit pairs,
 ///   `fano_factor` averaged over units.
 ///
-/// Costs `O(channels² · time)` for the correlations.
+/// Missing values have no say, and nothing is computed across a gap. Costs `O(channels² · time)` for the correlations.
 pub fn simple_statistics(recording: &Recording) -> BTreeMap<String, f64> {
     let named = match recording.modality {
         Modality::Eeg => of_eeg(recording),
@@ -36,7 +36,11 @@ fn of_eeg(recording: &Recording) -> Named {
     let channels = columns(recording);
     let rate_hz = recording.sample_rate.hz();
     let piece = (PIECE_SECS * rate_hz).round() as usize;
-    let spectra: Vec<_> = channels.iter().map(|x| welch(x, rate_hz, piece)).collect();
+    let spectrum = |x: &Vec<f64>| {
+        let stretches = recording.runs.stretches_of(x);
+        welch(&stretches.into_iter().map(|stretch| &x[stretch]).collect::<Vec<_>>(), rate_hz, piece)
+    };
+    let spectra: Vec<_> = channels.iter().map(spectrum).collect();
     let [low_hz, high_hz] = WHOLE_HZ;
 
     let mut named: Named = BANDS_HZ
@@ -58,12 +62,11 @@ fn of_eeg(recording: &Recording) -> Named {
 fn of_bold(recording: &Recording) -> Named {
     let regions = columns(recording);
     let pairs = correlations(&regions);
-    let global: Vec<f64> =
-        (0..recording.n_times()).map(|t| regions.iter().map(|x| x[t]).sum::<f64>() / regions.len() as f64).collect();
+    let global: Vec<f64> = (0..recording.n_times()).filter_map(|t| mean(regions.iter().map(|x| x[t]))).collect();
     vec![
         ("mean_abs_correlation", mean(pairs.iter().map(|r| r.abs()))),
         ("mean_correlation", mean(pairs.iter().copied())),
-        ("lag1_autocorrelation", mean(regions.iter().map(|x| lag1_autocorrelation(x)))),
+        ("lag1_autocorrelation", mean(regions.iter().map(|x| lag1_autocorrelation(x, &recording.runs)))),
         ("global_sd", (!global.is_empty()).then(|| sd(&global))),
         ("log_sd", mean(regions.iter().map(|x| sd(x).ln()))),
     ]
@@ -72,10 +75,14 @@ fn of_bold(recording: &Recording) -> Named {
 fn of_spikes(recording: &Recording) -> Named {
     const BIN_SECS: f64 = 1.0;
     let per_bin = (BIN_SECS * recording.sample_rate.hz()).round().max(1.0) as usize;
-    let units: Vec<Vec<f64>> =
-        columns(recording).iter().map(|x| x.chunks_exact(per_bin).map(|bins| bins.iter().sum()).collect()).collect();
+    let seconds = |x: &Vec<f64>| -> Vec<f64> {
+        let runs = recording.runs.iter().map(|run| &x[run.samples.clone()]);
+        runs.flat_map(|x| x.chunks_exact(per_bin).map(|bins| bins.iter().sum())).collect()
+    };
+    let units: Vec<Vec<f64>> = columns(recording).iter().map(seconds).collect();
     let n_bins = units.first().map_or(0, Vec::len);
-    let population: Vec<f64> = (0..n_bins).map(|t| units.iter().map(|x| x[t]).sum()).collect();
+    let population: Vec<f64> =
+        (0..n_bins).map(|t| units.iter().map(|x| x[t]).sum()).filter(|sum: &f64| sum.is_finite()).collect();
     let rate_of = |counts: &[f64]| average(counts) * recording.sample_rate.hz() / per_bin as f64;
     vec![
         ("mean_rate_hz", mean(units.iter().map(|x| rate_of(x)))),
@@ -96,20 +103,26 @@ fn mean(values: impl Iterator<Item = f64>) -> Option<f64> {
     (n > 0.0).then(|| sum / n)
 }
 
+/// Over the values that are there.
 fn average(x: &[f64]) -> f64 {
-    x.iter().sum::<f64>() / x.len() as f64
+    let (n, sum) =
+        x.iter().filter(|value| value.is_finite()).fold((0.0, 0.0), |(n, sum), value| (n + 1.0, sum + value));
+    sum / n
 }
 
-/// Population standard deviation.
+/// Population standard deviation of the values that are there.
 fn sd(x: &[f64]) -> f64 {
     let mean = average(x);
-    (x.iter().map(|value| (value - mean).powi(2)).sum::<f64>() / x.len() as f64).sqrt()
+    average(&x.iter().map(|value| (value - mean).powi(2)).collect::<Vec<_>>()).sqrt()
 }
 
-/// Pearson's r of every pair of channels that both vary.
+/// Pearson's r of every pair of channels that both vary, over the times at which no channel is missing.
 fn correlations(channels: &[Vec<f64>]) -> Vec<f64> {
+    let n_times = channels.first().map_or(0, Vec::len);
+    let complete: Vec<usize> = (0..n_times).filter(|&t| channels.iter().all(|x| x[t].is_finite())).collect();
     let unit_length = |x: &Vec<f64>| {
-        let mean = average(x);
+        let x: Vec<f64> = complete.iter().map(|&t| x[t]).collect();
+        let mean = average(&x);
         let length = x.iter().map(|value| (value - mean).powi(2)).sum::<f64>().sqrt();
         (length > 0.0).then(|| x.iter().map(|value| (value - mean) / length).collect::<Vec<_>>())
     };
@@ -121,10 +134,13 @@ fn correlations(channels: &[Vec<f64>]) -> Vec<f64> {
     pairs
 }
 
-fn lag1_autocorrelation(x: &[f64]) -> f64 {
+fn lag1_autocorrelation(x: &[f64], runs: &Runs) -> f64 {
     let mean = average(x);
-    let covariance: f64 = x.windows(2).map(|pair| (pair[0] - mean) * (pair[1] - mean)).sum();
-    covariance / x.iter().map(|value| (value - mean).powi(2)).sum::<f64>()
+    let stretches = runs.stretches_of(x);
+    let neighbours = stretches.iter().flat_map(|stretch| x[stretch.clone()].windows(2));
+    let covariance: f64 = neighbours.map(|pair| (pair[0] - mean) * (pair[1] - mean)).sum();
+    let squares = x.iter().filter(|value| value.is_finite()).map(|value| (value - mean).powi(2));
+    covariance / squares.sum::<f64>()
 }
 
 /// Shannon entropy of the powers as shares, over its largest possible value; NaN for fewer than two powers.
@@ -150,6 +166,7 @@ mod tests {
             sample_rate: SampleRate::from_hz(hz).unwrap(),
             channels: (0..channels.len()).map(channel).collect(),
             samples: (0..channels[0].len()).flat_map(|t| channels.iter().map(move |x| x[t])).collect(),
+            runs: Runs::unbroken(channels[0].len()),
             inputs: Inputs::none(),
         })
     }

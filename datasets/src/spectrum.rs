@@ -11,22 +11,22 @@ pub(crate) struct Spectrum {
     pub density: Vec<f64>,
 }
 
-/// Mean periodogram of half-overlapping, mean-free, Hann-windowed pieces of `piece` samples (or all of `x`, if shorter).
+/// Mean periodogram of half-overlapping, mean-free, Hann-windowed pieces of `piece` samples, none of which reaches from
+/// one of the unbroken `stretches` into the next. Where all are shorter, the longest is the piece.
 ///
-/// Equals scipy's `welch(x, rate, nperseg=piece)`. Costs `O(n log piece)`.
+/// Equals scipy's `welch(x, rate, nperseg=piece)` for one stretch. Costs `O(n log piece)`.
 ///
 /// Source: Welch (1967), IEEE Trans. Audio Electroacoust. 15, 70–73.
-pub(crate) fn welch(x: &[f64], rate_hz: f64, piece: usize) -> Spectrum {
-    let piece = piece.min(x.len()).max(1);
+pub(crate) fn welch(stretches: &[&[f64]], rate_hz: f64, piece: usize) -> Spectrum {
+    let longest = stretches.iter().map(|x| x.len()).max().unwrap_or(0);
+    let piece = piece.min(longest).max(1);
     let window: Vec<f64> = (0..piece).map(|t| 0.5 - 0.5 * (2.0 * PI * t as f64 / piece as f64).cos()).collect();
     let transform = RealFftPlanner::<f64>::new().plan_fft_forward(piece);
     let (mut input, mut output) = (transform.make_input_vec(), transform.make_output_vec());
     let mut density = vec![0.0; output.len()];
     let hop = piece - piece / 2;
-    let starts = (0..=x.len().saturating_sub(piece)).step_by(hop);
     let mut n_pieces = 0.0;
-    for start in starts.take_while(|_| !x.is_empty()) {
-        let part = &x[start..start + piece];
+    for part in stretches.iter().flat_map(|x| x.windows(piece).step_by(hop)) {
         let mean = part.iter().sum::<f64>() / piece as f64;
         for ((into, value), weight) in input.iter_mut().zip(part).zip(&window) {
             *into = (value - mean) * weight;
@@ -69,7 +69,7 @@ mod tests {
     fn check(n: usize, piece: usize, expected: &[(usize, f64)]) {
         let value = |t: f64| (0.9 * t).sin() + 0.5 * (0.05 * t * t / 40.0).cos() + 0.01 * t + 3.0;
         let x: Vec<f64> = (0..n).map(|t| value(t as f64)).collect();
-        let found = welch(&x, 128.0, piece);
+        let found = welch(&[&x], 128.0, piece);
         assert_eq!(found.density.len(), piece / 2 + 1);
         for &(k, expected) in expected {
             let error = (found.density[k] - expected).abs() / expected;

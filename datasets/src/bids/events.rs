@@ -5,37 +5,47 @@ use std::path::Path;
 
 use crate::readers::error::ReadError;
 use crate::readers::table::{Table, is_missing};
-use crate::recording::{Inputs, SampleRate};
+use crate::recording::{Inputs, Runs, SampleRate};
 
 /// One boxcar per trial type, 1 while an event of that type lasts and 0 otherwise, sorted by name.
 ///
-/// Sample `t` stands for `start_secs + t / rate`. An event covers the samples from its onset up to, not including,
-/// its end; one shorter than a sample, or without a duration, covers the sample nearest to its onset. Events
-/// outside the recording are left out. Without a `trial_type` column all events are one input, `event`.
+/// An event covers the samples from its onset up to, not including, its end; one shorter than a sample, or without
+/// a duration, covers the sample nearest to its onset. What lies outside the runs is left out. Without a `trial_type`
+/// column all events are one input, `event`.
 ///
 /// Fails where `onset` is missing or not a number.
-pub fn inputs(path: &Path, sample_rate: SampleRate, n_times: usize, start_secs: f64) -> Result<Inputs, ReadError> {
-    let events = read(path)?;
+pub fn inputs(path: &Path, sample_rate: SampleRate, runs: &Runs) -> Result<Inputs, ReadError> {
+    Ok(boxcars(&read(path)?, sample_rate, runs))
+}
+
+/// As [`inputs`], of events that are already read.
+pub fn boxcars(events: &[Event], sample_rate: SampleRate, runs: &Runs) -> Inputs {
     let names: BTreeMap<&str, usize> = events.iter().map(|event| (event.kind.as_str(), 0)).collect();
     let names: BTreeMap<&str, usize> = names.into_keys().enumerate().map(|(k, name)| (name, k)).collect();
     let n_inputs = names.len();
-    let mut values = vec![0.0; n_times * n_inputs];
-    for event in &events {
+    let mut values = vec![0.0; runs.n_times() * n_inputs];
+    for event in events {
         let column = names[event.kind.as_str()];
-        for t in samples_of(event, sample_rate, n_times, start_secs) {
+        let during = [event.onset_secs, event.onset_secs + event.duration_secs.max(0.0)];
+        for t in runs.between(during, sample_rate).into_iter().flatten() {
             values[t * n_inputs + column] = 1.0;
         }
     }
-    Ok(Inputs { names: names.into_keys().map(str::to_owned).collect(), values })
+    Inputs { names: names.into_keys().map(str::to_owned).collect(), values }
 }
 
-struct Event {
-    onset_secs: f64,
-    duration_secs: f64,
-    kind: String,
+/// Something that happened, on the clock of the recording.
+#[derive(Debug, Clone, PartialEq)]
+pub struct Event {
+    pub onset_secs: f64,
+    /// 0 for a moment.
+    pub duration_secs: f64,
+    /// The kind of event, `trial_type` in BIDS.
+    pub kind: String,
 }
 
-fn read(path: &Path) -> Result<Vec<Event>, ReadError> {
+/// The rows of an events table; those whose `trial_type` is missing are left out.
+pub fn read(path: &Path) -> Result<Vec<Event>, ReadError> {
     let table = Table::read(path)?;
     let onset = table
         .column("onset")
@@ -59,28 +69,16 @@ fn read(path: &Path) -> Result<Vec<Event>, ReadError> {
     Ok(events)
 }
 
-fn samples_of(event: &Event, rate: SampleRate, n_times: usize, start_secs: f64) -> std::ops::Range<usize> {
-    // A millionth of a sample forgives onsets that were rounded when written.
-    const ROUNDING: f64 = 1e-6;
-    let onset = (event.onset_secs - start_secs) * rate.hz();
-    let end = onset + event.duration_secs.max(0.0) * rate.hz();
-    let first = (onset - ROUNDING).ceil();
-    let last = (end - ROUNDING).ceil();
-    let (first, last) = if last > first { (first, last) } else { (onset.round(), onset.round() + 1.0) };
-    // `as` saturates, so events far outside end at the borders.
-    let clip = |sample: f64| (sample.max(0.0) as usize).min(n_times);
-    clip(first)..clip(last).max(clip(first))
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
 
     fn inputs_of(text: &str, hz: f64, n_times: usize, start_secs: f64) -> Result<Inputs, ReadError> {
+        let runs = Runs::from_lengths([(n_times, start_secs)]);
         let folder = tempfile::tempdir().unwrap();
         let path = folder.path().join("events.tsv");
         std::fs::write(&path, text).unwrap();
-        inputs(&path, SampleRate::from_hz(hz).unwrap(), n_times, start_secs)
+        inputs(&path, SampleRate::from_hz(hz).unwrap(), &runs)
     }
 
     #[test]

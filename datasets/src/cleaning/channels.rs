@@ -27,10 +27,12 @@ pub enum Unusable {
 
 /// Sorts channels into usable ones and `(name, reason)`, both in the order of the file.
 ///
-/// The rate and unit kept are those that most channels of the brain share; on a tie, the higher rate.
+/// A channel may lack up to the share `max_missing` of its samples; what it lacks becomes NaN. The rate and unit kept are
+/// those that most channels of the brain share; on a tie, the higher rate.
 pub fn usable(
     modality: Modality,
     channels: Vec<SignalChannel>,
+    max_missing: f64,
     context: &CleaningContext,
 ) -> (Vec<SignalChannel>, Vec<(String, String)>) {
     let candidates = || channels.iter().filter(|channel| not_wanted(modality, &channel.name, context).is_none());
@@ -43,9 +45,9 @@ pub fn usable(
     for channel in channels {
         let reason = not_wanted(modality, &channel.name, context)
             .or_else(|| unlike_most(&channel, needed_hz, &needed_unit))
-            .or_else(|| unusable_samples(&channel.samples, context.train_fraction));
+            .or_else(|| unusable_samples(&channel.samples, max_missing, context.train_fraction));
         match reason {
-            None => good.push(channel),
+            None => good.push(missing_as_nan(channel)),
             Some(reason) => excluded.push((channel.name, reason.to_string())),
         }
     }
@@ -71,16 +73,22 @@ fn unlike_most(channel: &SignalChannel, needed_hz: f64, needed_unit: &str) -> Op
         .then(|| Unusable::OtherUnit { found: channel.unit.clone(), needed: needed_unit.to_owned() })
 }
 
-fn unusable_samples(samples: &[f32], train_fraction: f64) -> Option<Unusable> {
-    let Some(first) = samples.first() else {
+fn unusable_samples(samples: &[f32], max_missing: f64, train_fraction: f64) -> Option<Unusable> {
+    if samples.is_empty() {
         return Some(Unusable::Empty);
-    };
+    }
     let n = samples.iter().filter(|value| !value.is_finite()).count();
-    if n > 0 {
+    if n as f64 > max_missing * samples.len() as f64 {
         return Some(Unusable::NotFinite { n, of: samples.len() });
     }
-    let training = &samples[..n_training(samples.len(), train_fraction)];
-    training.iter().all(|value| value == first).then_some(Unusable::Flat)
+    let mut training = samples[..n_training(samples.len(), train_fraction)].iter().filter(|value| value.is_finite());
+    let first = training.next();
+    training.all(|value| Some(value) == first).then_some(Unusable::Flat)
+}
+
+fn missing_as_nan(mut channel: SignalChannel) -> SignalChannel {
+    channel.samples.iter_mut().filter(|value| !value.is_finite()).for_each(|value| *value = f32::NAN);
+    channel
 }
 
 /// EDF+ writes labels as "EEG Fz", tables as "Fz".
@@ -144,7 +152,7 @@ mod tests {
             train_fraction: 0.75,
             ..Default::default()
         };
-        let (good, excluded) = usable(Modality::Eeg, channels, &context);
+        let (good, excluded) = usable(Modality::Eeg, channels, 0.1, &context);
         assert_eq!(good.iter().map(|c| c.name.as_str()).collect::<Vec<_>>(), ["Fz", "Pz", "C3"]);
         let excluded: Vec<(&str, &str)> = excluded.iter().map(|(n, r)| (n.as_str(), r.as_str())).collect();
         assert_eq!(

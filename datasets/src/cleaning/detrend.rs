@@ -1,12 +1,14 @@
 //! Slow drift, taken as a straight line.
 
-/// Subtracts the least-squares line from `x`, in place, as scipy's `detrend`. Two samples or fewer become zero.
+/// Subtracts the least-squares line from `x`, in place, as scipy's `detrend`. Missing values (NaN) have no say and
+/// stay missing. Two values or fewer become zero.
 pub fn subtract_line(x: &mut [f64]) {
-    let n = x.len() as f64;
-    let middle = (n - 1.0) / 2.0;
-    let mean = x.iter().sum::<f64>() / n;
-    let covariance: f64 = x.iter().enumerate().map(|(t, value)| (t as f64 - middle) * (value - mean)).sum();
-    let variance = n * (n * n - 1.0) / 12.0;
+    let present = || x.iter().enumerate().filter(|(_, value)| value.is_finite()).map(|(t, &value)| (t as f64, value));
+    let n = present().count() as f64;
+    let middle = present().map(|(t, _)| t).sum::<f64>() / n;
+    let mean = present().map(|(_, value)| value).sum::<f64>() / n;
+    let covariance: f64 = present().map(|(t, value)| (t - middle) * (value - mean)).sum();
+    let variance: f64 = present().map(|(t, _)| (t - middle).powi(2)).sum();
     let slope = if variance > 0.0 { covariance / variance } else { 0.0 };
     for (t, value) in x.iter_mut().enumerate() {
         *value -= mean + slope * (t as f64 - middle);
@@ -21,8 +23,10 @@ mod tests {
     #[test]
     fn a_line_leaves_nothing_and_the_rest_stays() {
         let mut line: Vec<f64> = (0..50).map(|t| 3.0 - 0.5 * f64::from(t)).collect();
+        line[7] = f64::NAN;
         subtract_line(&mut line);
-        assert!(line.iter().all(|value| value.abs() < 1e-12));
+        assert!(line.iter().enumerate().all(|(t, value)| value.abs() < 1e-12 || t == 7));
+        assert!(line[7].is_nan());
 
         let mut x = [1.0, 4.0, 2.0, 8.0, 5.0, 7.0];
         subtract_line(&mut x);
@@ -37,5 +41,7 @@ mod tests {
         for (found, expected) in x.iter().zip(expected) {
             assert!((found - expected).abs() < 1e-12, "{found} {expected}");
         }
+        subtract_line(&mut []);
+        subtract_line(&mut [f64::NAN]);
     }
 }

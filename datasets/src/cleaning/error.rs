@@ -24,6 +24,9 @@ pub enum CleaningError {
     #[error("need at most {most} counts, found {n_bins} bins of {bin_secs} s for {n_units} units in {}", path.display())]
     TooManyBins { most: usize, n_bins: f64, bin_secs: f64, n_units: usize, path: PathBuf },
 
+    #[error("need a column {column} for {setting}, found {found} in {}", path.display())]
+    NoColumn { setting: &'static str, column: String, found: String, path: PathBuf },
+
     #[error("need {needed} as {setting}, found {found}")]
     Plan { setting: &'static str, needed: &'static str, found: f64 },
 }

@@ -4,7 +4,7 @@ use std::f64::consts::PI;
 
 use realfft::num_complex::Complex64;
 
-use crate::recording::SampleRate;
+use crate::recording::{Runs, SampleRate};
 
 /// What a filter lets through.
 #[derive(Debug, Clone, Copy, PartialEq)]
@@ -120,6 +120,30 @@ pub fn filter_zero_phase(sections: &[Section], x: &[f64]) -> Result<Vec<f64>, Fi
     run(sections, &mut extended);
     extended.reverse();
     Ok(extended[pad..pad + x.len()].to_vec())
+}
+
+/// Filters every stretch of `x` without a break or a missing value by itself, in place, and says how many samples
+/// were lost: those of stretches too short to filter, which become missing.
+///
+/// Fails where no stretch is long enough.
+pub fn filter_stretches(sections: &[Section], x: &mut [f64], runs: &Runs) -> Result<usize, FilterError> {
+    let stretches = runs.stretches_of(x);
+    let needed = padding(sections);
+    let longest = stretches.iter().map(ExactSizeIterator::len).max().unwrap_or(0);
+    if longest <= needed {
+        return Err(FilterError::TooFewSamples { needed, found: longest });
+    }
+    let mut n_lost = 0;
+    for stretch in stretches {
+        match filter_zero_phase(sections, &x[stretch.clone()]) {
+            Ok(filtered) => x[stretch].copy_from_slice(&filtered),
+            Err(_) => {
+                n_lost += stretch.len();
+                x[stretch].fill(f64::NAN);
+            }
+        }
+    }
+    Ok(n_lost)
 }
 
 fn check_edges(band: Band, rate: SampleRate) -> Result<(), FilterError> {
@@ -328,6 +352,24 @@ mod tests {
         for (t, expected) in [0, 1, 5_700, 12_000, 19_998, 19_999].into_iter().zip(expected) {
             assert!((y[t] - expected).abs() < 1e-10, "sample {t}: {} instead of {expected}", y[t]);
         }
+    }
+
+    #[test]
+    fn no_filter_reaches_across_a_gap() {
+        let sections = butterworth(ORDER, Band::between([1.0, 40.0]), rate(128.0)).unwrap();
+        let x = test_signal();
+        let runs = Runs::from_lengths([(150, 0.0), (250, 60.0)]);
+        let mut gapped = x.clone();
+        gapped[200] = f64::NAN;
+        gapped[390] = f64::NAN;
+        assert_eq!(filter_stretches(&sections, &mut gapped, &runs), Ok(9));
+        for stretch in [0..150, 150..200, 201..390] {
+            assert_eq!(gapped[stretch.clone()], filter_zero_phase(&sections, &x[stretch]).unwrap());
+        }
+        assert!(gapped[390..].iter().chain(&gapped[200..201]).all(|value| value.is_nan()));
+        let short = Runs::from_lengths([(20, 0.0), (20, 9.0)]);
+        let error = filter_stretches(&sections, &mut x[..40].to_vec(), &short).unwrap_err();
+        assert_eq!(error, FilterError::TooFewSamples { needed: 27, found: 20 });
     }
 
     #[test]

@@ -1,5 +1,7 @@
 //! What is done to a recording: every scientific choice of the cleaning, with its default.
 
+use std::collections::BTreeMap;
+
 use serde::{Deserialize, Serialize};
 
 /// How recordings are cleaned. Fields left out of a run file take their defaults; unknown fields are errors.
@@ -11,6 +13,9 @@ pub struct CleaningPlan {
     pub spikes: SpikesPlan,
     /// Each channel to mean 0 and sd 1 over the training part. Never applied to counts.
     pub standardise: bool,
+    /// A channel that lacks a larger share of the samples that others have is excluded; what a channel that stays
+    /// lacks is missing, not filled in.
+    pub max_missing: f64,
     /// A recording with fewer good channels is excluded.
     pub min_channels: usize,
     /// A shorter recording is excluded.
@@ -18,13 +23,14 @@ pub struct CleaningPlan {
 }
 
 impl Default for CleaningPlan {
-    /// Standardised, at least 2 channels and 20 s.
+    /// Standardised, at least 2 channels and 20 s, up to a tenth of a channel missing.
     fn default() -> Self {
         Self {
             eeg: EegPlan::default(),
             bold: BoldPlan::default(),
             spikes: SpikesPlan::default(),
             standardise: true,
+            max_missing: 0.1,
             min_channels: 2,
             min_secs: 20.0,
         }
@@ -72,12 +78,42 @@ pub struct SpikesPlan {
     pub bin_secs: f64,
     /// A unit that fires less often is excluded.
     pub min_rate_hz: f64,
+    /// What becomes of the session's trials.
+    pub trials: TrialUse,
+    /// Column of the trials table that says what kind of trial it was, each kind an input of its own.
+    pub condition: Option<String>,
+    /// Only units whose property (a column of the units' table) has one of these values, such as
+    /// `quality = ["good"]`. Units that the sorter calls noise are excluded unless this asks for them.
+    pub keep: BTreeMap<String, Vec<String>>,
+    /// Only units whose property is at least this, such as `snr = 3`.
+    pub at_least: BTreeMap<String, f64>,
+    /// Only units whose property is at most this, such as `isi_violations = 0.5`.
+    pub at_most: BTreeMap<String, f64>,
+}
+
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "lowercase")]
+pub enum TrialUse {
+    /// One boxcar for each condition, where the session has trials and no events table.
+    #[default]
+    Inputs,
+    /// The recording is the trials, each a run by itself; the conditions are inputs.
+    Cut,
+    Off,
 }
 
 impl Default for SpikesPlan {
-    /// 0.1 s bins, units from 0.05 Hz.
+    /// 0.1 s bins, units from 0.05 Hz whatever their quality, trials as inputs.
     fn default() -> Self {
-        Self { bin_secs: 0.1, min_rate_hz: 0.05 }
+        Self {
+            bin_secs: 0.1,
+            min_rate_hz: 0.05,
+            trials: TrialUse::Inputs,
+            condition: None,
+            keep: BTreeMap::new(),
+            at_least: BTreeMap::new(),
+            at_most: BTreeMap::new(),
+        }
     }
 }
 

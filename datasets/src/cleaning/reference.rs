@@ -2,13 +2,13 @@
 
 /// Subtracts the mean over channels from every channel, sample by sample; `channels: [channel][time]`.
 ///
-/// Only good channels may be passed: a bad one would leak into all others. Costs one dimension: the channels
+/// A channel that is missing (NaN) at a time stays so, and the mean is over the others. Only good channels may be passed: a bad one would leak into all others. Costs one dimension: the channels
 /// then sum to zero.
 pub fn subtract_average(channels: &mut [Vec<f64>]) {
-    let n_channels = channels.len() as f64;
     let n_times = channels.iter().map(Vec::len).min().unwrap_or(0);
     for t in 0..n_times {
-        let mean = channels.iter().map(|channel| channel[t]).sum::<f64>() / n_channels;
+        let present = || channels.iter().map(|channel| channel[t]).filter(|value| value.is_finite());
+        let mean = present().sum::<f64>() / present().count() as f64;
         for channel in channels.iter_mut() {
             channel[t] -= mean;
         }

@@ -121,10 +121,9 @@ impl EdfRecording {
             sample_rate: channel.sample_rate,
         });
         Signals {
-            modality: Modality::Eeg,
-            channels: channels.collect(),
             annotations: self.annotations,
             warnings: self.warnings,
+            ..Signals::unbroken(Modality::Eeg, channels.collect())
         }
     }
 }

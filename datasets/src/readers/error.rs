@@ -23,8 +23,8 @@ pub enum ReadError {
     #[error("need RepetitionTime or SamplingFrequency in a JSON sidecar, found neither for {}", path.display())]
     NoScanRate { path: PathBuf },
 
-    #[error("need sorted spikes in /units, found no /units in {}", path.display())]
-    NoUnits { path: PathBuf },
+    #[error("need sorted spikes in /units, found no /units{instead} in {}", path.display())]
+    NoUnits { instead: String, path: PathBuf },
 
     #[error("need one of {known}, found {found} at {}", path.display())]
     UnknownFormat { known: &'static str, found: String, path: PathBuf },

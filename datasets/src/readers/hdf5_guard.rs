@@ -29,9 +29,11 @@ pub(super) fn values<T: hdf5::H5Type>(dataset: &hdf5::Dataset, path: &Path) -> R
     dataset.read_raw::<T>().map_err(|error| broken(path, &error))
 }
 
-/// Texts of a one-dimensional string dataset; `None` where it holds something else.
+/// Texts of a one-dimensional string dataset; `None` where it holds something else, or texts of a fixed length above
+/// 256 bytes.
 pub(super) fn texts(dataset: &hdf5::Dataset, path: &Path) -> Result<Option<Vec<String>>, ReadError> {
-    use hdf5::types::{TypeDescriptor, VarLenAscii, VarLenUnicode};
+    use hdf5::types::{FixedAscii, FixedUnicode, TypeDescriptor, VarLenAscii, VarLenUnicode};
+    const LONGEST: usize = 256;
     check_size(dataset, 16, path)?;
     let descriptor = dataset.dtype().and_then(|dtype| dtype.to_descriptor());
     Ok(match descriptor {
@@ -40,6 +42,14 @@ pub(super) fn texts(dataset: &hdf5::Dataset, path: &Path) -> Result<Option<Vec<S
         }
         Ok(TypeDescriptor::VarLenAscii) => {
             dataset.read_raw::<VarLenAscii>().ok().map(|texts| texts.iter().map(|t| t.as_str().to_owned()).collect())
+        }
+        Ok(TypeDescriptor::FixedUnicode(n)) if n <= LONGEST => {
+            let texts = dataset.read_raw::<FixedUnicode<LONGEST>>().ok();
+            texts.map(|texts| texts.iter().map(|t| t.as_str().to_owned()).collect())
+        }
+        Ok(TypeDescriptor::FixedAscii(n)) if n <= LONGEST => {
+            let texts = dataset.read_raw::<FixedAscii<LONGEST>>().ok();
+            texts.map(|texts| texts.iter().map(|t| t.as_str().to_owned()).collect())
         }
         _ => None,
     })

@@ -1,108 +1,117 @@
-//! Sorted spikes in Neurodata Without Borders 2: the ragged columns of `/units`.
+//! Sorted spikes in Neurodata Without Borders: the ragged columns of `/units`, and the unit times of version 1.
 //!
-//! Source: NWB schema 2, <https://nwb-schema.readthedocs.io>, `Units` and `DynamicTable`.
+//! Source: NWB schema 2, <https://nwb-schema.readthedocs.io>, `Units`, `TimeIntervals` and `DynamicTable`; version 1.0,
+//! `UnitTimes`.
 
 use std::path::Path;
 
 use super::error::ReadError;
-use super::hdf5_guard::{dataset, open, texts, values};
-use crate::recording::{SpikeTrains, Unit};
+use super::hdf5_guard::{broken, dataset, open, values};
+use super::nwb_table::{column_texts, ragged, row_names};
+use crate::recording::{SpikeTrains, Support, Trials, Unit};
 
-#[derive(Debug, Clone, PartialEq)]
-pub struct NwbUnits {
-    pub trains: SpikeTrains,
-    pub warnings: Vec<String>,
-}
-
-impl NwbUnits {
-    /// Reads every unit's spike times, the flat vector in one go.
-    ///
-    /// The observed stretch spans all `obs_intervals`; without them it runs from 0 s (or the first spike, where that
-    /// is earlier) to the last spike. Trials are counted, not applied. Fails where there is no `/units`, or where an
-    /// index does not fit its vector.
-    pub fn read(path: &Path) -> Result<Self, ReadError> {
-        let file = open(path)?;
-        if !file.link_exists("units") {
-            return Err(ReadError::NoUnits { path: path.to_owned() });
+/// Reads every unit's spike times, the flat vector in one go.
+///
+/// A unit is observed in its `obs_intervals`, and never in `/intervals/invalid_times`; without either, from 0 s (or
+/// the first spike, where that is earlier) to the last spike of the session. Every plain column of the table becomes
+/// a property of its units, and the location of a unit's electrodes too. Fails where there are no units, or where an
+/// index does not fit its vector. Needs memory for the spikes once.
+pub fn read(path: &Path) -> Result<SpikeTrains, ReadError> {
+    let file = open(path)?;
+    let mut trains = if file.link_exists("units") {
+        let units = file.group("units").map_err(|_| no_units(&file, path))?;
+        if !units.link_exists("spike_times") {
+            return Err(no_units(&file, path));
         }
-        let units = file.group("units").map_err(|_| ReadError::NoUnits { path: path.to_owned() })?;
-        let spike_times: Vec<f64> = values(&dataset(&units, "spike_times", path)?, path)?;
-        let ends: Vec<u64> = values(&dataset(&units, "spike_times_index", path)?, path)?;
-        let names = unit_names(&units, ends.len(), path)?;
-        let mut warnings = Vec::new();
-        let mut trains = Vec::with_capacity(ends.len());
-        for ((start, end), name) in ragged(&ends, spike_times.len(), "spike_times_index", path)?.into_iter().zip(names)
-        {
-            let mut spike_secs = spike_times[start..end].to_vec();
-            if let Some(odd) = spike_secs.iter().find(|time| !time.is_finite()) {
-                return Err(ReadError::field("finite spike times", format!("{odd} in unit {name}"), path));
-            }
-            if !spike_secs.is_sorted() {
-                spike_secs.sort_by(f64::total_cmp);
-                warnings.push(format!("Spikes of unit {name} were out of order and have been sorted."));
-            }
-            trains.push(Unit { name, spike_secs });
-        }
-        let (start_secs, stop_secs) = match observed(&units, path)? {
-            Some(observed) => {
-                warnings.extend(observed.gap_warning());
-                observed.span()
-            }
-            None => span_of_spikes(&trains),
-        };
-        let n_outside =
-            trains.iter().flat_map(|unit| &unit.spike_secs).filter(|&&t| t < start_secs || t > stop_secs).count();
-        if n_outside > 0 {
-            warnings.push(format!("{n_outside} spikes lie outside the observed {start_secs}–{stop_secs} s."));
-        }
-        let n_trials = match file.group("intervals/trials") {
-            Ok(trials) => dataset(&trials, "id", path)?.size(),
-            Err(_) => 0,
-        };
-        Ok(Self { trains: SpikeTrains { units: trains, start_secs, stop_secs, n_trials }, warnings })
-    }
-}
-
-/// Cumulative ends, as NWB stores them, to ranges; they must not decrease or leave the vector.
-fn ragged(ends: &[u64], n_values: usize, name: &str, path: &Path) -> Result<Vec<(usize, usize)>, ReadError> {
-    let mut start = 0;
-    ends.iter()
-        .map(|&end| {
-            let range =
-                usize::try_from(end).ok().filter(|&end| start <= end && end <= n_values).map(|end| (start, end));
-            let (_, next) = range.ok_or_else(|| {
-                let needed = format!("{name} to rise from {start} to at most {n_values}");
-                ReadError::field(needed, format!("{end}"), path)
-            })?;
-            start = next;
-            Ok(range.unwrap_or_default())
-        })
-        .collect()
-}
-
-/// A column of names where the lab gave one, else the table's ids.
-fn unit_names(units: &hdf5::Group, n: usize, path: &Path) -> Result<Vec<String>, ReadError> {
-    for column in ["unit_name", "name", "label"] {
-        if units.link_exists(column)
-            && let Some(names) = texts(&dataset(units, column, path)?, path)?
-            && names.len() == n
-        {
-            return Ok(names);
-        }
-    }
-    let ids: Vec<i64> = match units.link_exists("id") {
-        true => values(&dataset(units, "id", path)?, path)?,
-        false => Vec::new(),
+        of_units(&file, &units, path)?
+    } else {
+        of_unit_times(&file, path)?.ok_or_else(|| no_units(&file, path))?
     };
-    Ok((0..n).map(|i| ids.get(i).map_or_else(|| i.to_string(), i64::to_string)).collect())
+    if let Some(invalid) = interval_table(&file, "invalid_times", path)? {
+        let invalid = Support::new(invalid.intervals_secs);
+        trains.warnings.push(format!("{:.3} s are marked invalid and left out.", invalid.total_secs()));
+        trains.observed = trains.observed.without(&invalid);
+    }
+    let n_outside = trains.n_unobserved();
+    if n_outside > 0 {
+        trains.warnings.push(format!("{n_outside} spikes lie outside the observed time of their unit."));
+    }
+    trains.trials = interval_table(&file, "trials", path)?.unwrap_or_default();
+    Ok(trains)
 }
 
-/// `[start, stop]` pairs in seconds, over all units.
-struct Observed {
-    intervals_secs: Vec<[f64; 2]>,
+fn of_units(file: &hdf5::File, units: &hdf5::Group, path: &Path) -> Result<SpikeTrains, ReadError> {
+    let mut spike_secs: Vec<f64> = values(&dataset(units, "spike_times", path)?, path)?;
+    // A table of one unit may do without an index.
+    let ends: Vec<u64> = match units.link_exists("spike_times_index") {
+        true => values(&dataset(units, "spike_times_index", path)?, path)?,
+        false => vec![spike_secs.len() as u64],
+    };
+    let ranges = ragged(&ends, spike_secs.len(), "spike_times_index", path)?;
+    check_finite(&spike_secs, path)?;
+    let n_units = ranges.len();
+    let observed = observed(units, n_units, path)?;
+    let names = row_names(units, n_units, &["unit_name", "name", "label"], path)?;
+    let mut list: Vec<(Unit, usize)> = names.into_iter().map(Unit::named).zip(ranges.iter().map(|r| r.len())).collect();
+    if let Some(observed) = &observed {
+        list.iter_mut().zip(observed).for_each(|((unit, _), support)| unit.observed = Some(support.clone()));
+    }
+    let properties = column_texts(units, n_units, path)?;
+    for (column, texts) in properties.into_iter().filter(|(column, _)| column != "unit_name" && column != "name") {
+        for ((unit, _), text) in list.iter_mut().zip(texts) {
+            unit.properties.insert(column.clone(), text);
+        }
+    }
+    for ((unit, _), locations) in list.iter_mut().zip(electrode_locations(file, units, n_units, path)?) {
+        unit.properties.insert("electrode_location".to_owned(), locations);
+    }
+    // Spikes that no unit claims are nobody's.
+    let n_claimed = ranges.last().map_or(0, |range| range.end);
+    let n_unclaimed = spike_secs.len() - n_claimed;
+    spike_secs.truncate(n_claimed);
+    let session =
+        observed.map(|supports| Support::new(supports.iter().flat_map(|s| s.intervals_secs().iter().copied())));
+    let mut trains = SpikeTrains::new(list, spike_secs, session.filter(|session| !session.is_empty()));
+    // What every unit shares need not be said of each.
+    let whole = trains.observed.clone();
+    trains.share_observed(&whole);
+    if n_unclaimed > 0 {
+        trains.warnings.push(format!("{n_unclaimed} spikes after those of the last unit belong to no unit."));
+    }
+    Ok(trains)
 }
 
-fn observed(units: &hdf5::Group, path: &Path) -> Result<Option<Observed>, ReadError> {
+/// Version 1 keeps one group for each unit, in some processing module.
+fn of_unit_times(file: &hdf5::File, path: &Path) -> Result<Option<SpikeTrains>, ReadError> {
+    let Ok(processing) = file.group("processing") else {
+        return Ok(None);
+    };
+    let broken = |error: hdf5::Error| broken(path, &error);
+    for module in processing.groups().map_err(broken)? {
+        let Ok(unit_times) = module.group("UnitTimes") else { continue };
+        let mut spike_secs = Vec::new();
+        let mut units = Vec::new();
+        for unit in unit_times.groups().map_err(broken)? {
+            let times: Vec<f64> = values(&dataset(&unit, "times", path)?, path)?;
+            let name = unit.name().rsplit('/').next().unwrap_or_default().to_owned();
+            units.push((Unit::named(name), times.len()));
+            spike_secs.extend(times);
+        }
+        check_finite(&spike_secs, path)?;
+        return Ok(Some(SpikeTrains::new(units, spike_secs, None)));
+    }
+    Ok(None)
+}
+
+fn check_finite(spike_secs: &[f64], path: &Path) -> Result<(), ReadError> {
+    match spike_secs.iter().position(|time| !time.is_finite()) {
+        None => Ok(()),
+        Some(at) => Err(ReadError::field("finite spike times", format!("{} as spike {at}", spike_secs[at]), path)),
+    }
+}
+
+/// `[start, stop]` pairs of each unit; `None` where the table has no such column.
+fn observed(units: &hdf5::Group, n_units: usize, path: &Path) -> Result<Option<Vec<Support>>, ReadError> {
     if !units.link_exists("obs_intervals") {
         return Ok(None);
     }
@@ -111,34 +120,80 @@ fn observed(units: &hdf5::Group, path: &Path) -> Result<Option<Observed>, ReadEr
     if !rest.is_empty() || pairs.iter().any(|[start, stop]| !(start.is_finite() && stop.is_finite() && start <= stop)) {
         return Err(ReadError::field("obs_intervals of [start, stop] in seconds", "others", path));
     }
-    let mut intervals_secs = pairs.to_vec();
-    intervals_secs.sort_by(|a, b| a[0].total_cmp(&b[0]).then(a[1].total_cmp(&b[1])));
-    Ok((!intervals_secs.is_empty()).then_some(Observed { intervals_secs }))
+    if !units.link_exists("obs_intervals_index") {
+        let all = Support::new(pairs.iter().copied());
+        return Ok((!pairs.is_empty()).then(|| vec![all; n_units]));
+    }
+    let ends: Vec<u64> = values(&dataset(units, "obs_intervals_index", path)?, path)?;
+    let ranges = ragged(&ends, pairs.len(), "obs_intervals_index", path)?;
+    if ranges.len() != n_units {
+        return Err(ReadError::field(format!("obs_intervals of {n_units} units"), format!("{}", ranges.len()), path));
+    }
+    // A table in which no unit has an interval does not say when they were observed.
+    let supports = ranges.into_iter().map(|range| Support::new(pairs[range].iter().copied()));
+    Ok((!pairs.is_empty()).then(|| supports.collect()))
 }
 
-impl Observed {
-    fn span(&self) -> (f64, f64) {
-        self.intervals_secs.iter().fold((f64::INFINITY, f64::NEG_INFINITY), |(first, last), &[start, stop]| {
-            (first.min(start), last.max(stop))
-        })
-    }
-
-    /// Silence that nobody observed would pass for silence of the neurons.
-    fn gap_warning(&self) -> Option<String> {
-        let mut gap_secs = 0.0;
-        let mut covered_to = f64::NEG_INFINITY;
-        for &[start, stop] in &self.intervals_secs {
-            if covered_to.is_finite() && start > covered_to {
-                gap_secs += start - covered_to;
-            }
-            covered_to = covered_to.max(stop);
+/// Where each unit's electrodes are, such as `CA1`; empty where the file does not say.
+///
+/// The region names its table by an object reference; all tools write the one at its usual place.
+fn electrode_locations(
+    file: &hdf5::File,
+    units: &hdf5::Group,
+    n_units: usize,
+    path: &Path,
+) -> Result<Vec<String>, ReadError> {
+    let region = units.dataset("electrodes").ok().filter(|_| units.link_exists("electrodes_index"));
+    let Some(region) = region else {
+        return Ok(Vec::new());
+    };
+    let referenced = || -> hdf5::Result<hdf5::Group> {
+        let reference = region.attr("table")?.read_scalar::<hdf5::ObjectReference1>()?;
+        match file.dereference(&reference)? {
+            hdf5::ReferencedObject::Group(group) => Ok(group),
+            _ => Err(hdf5::Error::Internal("not a table".to_owned())),
         }
-        (gap_secs > 0.0)
-            .then(|| format!("{gap_secs:.3} s within the recording were not observed; they count as silent."))
-    }
+    };
+    let Ok(electrodes) = referenced().or_else(|_| file.group("general/extracellular_ephys/electrodes")) else {
+        return Ok(Vec::new());
+    };
+    let rows: Vec<u64> = values(&region, path)?;
+    let ends: Vec<u64> = values(&dataset(units, "electrodes_index", path)?, path)?;
+    let ranges = ragged(&ends, rows.len(), "electrodes_index", path)?;
+    let n_electrodes = electrodes.dataset("id").map_or(0, |id| id.size());
+    let Some(locations) = column_texts(&electrodes, n_electrodes, path)?.remove("location") else {
+        return Ok(Vec::new());
+    };
+    let of_unit = |range: std::ops::Range<usize>| {
+        let mut names: Vec<&str> =
+            rows[range].iter().filter_map(|&row| locations.get(row as usize).map(String::as_str)).collect();
+        names.sort_unstable();
+        names.dedup();
+        names.join(", ")
+    };
+    Ok(if ranges.len() == n_units { ranges.into_iter().map(of_unit).collect() } else { Vec::new() })
 }
 
-fn span_of_spikes(units: &[Unit]) -> (f64, f64) {
-    let times = || units.iter().flat_map(|unit| &unit.spike_secs);
-    (times().fold(0.0, |first, &t| t.min(first)), times().fold(0.0, |last, &t| t.max(last)))
+/// A table of `/intervals`, such as `trials`; `None` where there is none.
+fn interval_table(file: &hdf5::File, name: &str, path: &Path) -> Result<Option<Trials>, ReadError> {
+    let Ok(table) = file.group(&format!("intervals/{name}")) else {
+        return Ok(None);
+    };
+    let column = |name: &str| values::<f64>(&dataset(&table, name, path)?, path);
+    let (starts, stops) = (column("start_time")?, column("stop_time")?);
+    if starts.len() != stops.len() {
+        let found = format!("{} and {} in {name}", starts.len(), stops.len());
+        return Err(ReadError::field("as many stop_time as start_time", found, path));
+    }
+    let mut columns = column_texts(&table, starts.len(), path)?;
+    columns.retain(|name, _| name != "start_time" && name != "stop_time");
+    let intervals_secs = starts.into_iter().zip(stops).map(|(start, stop)| [start, stop]);
+    Ok(Some(Trials { intervals_secs: intervals_secs.collect(), columns }))
+}
+
+/// What the file holds instead helps whoever took it for one of spikes.
+fn no_units(file: &hdf5::File, path: &Path) -> ReadError {
+    let series = file.group("acquisition").and_then(|group| group.member_names()).unwrap_or_default();
+    let instead = if series.is_empty() { String::new() } else { format!(" (acquisition holds {})", series.join(", ")) };
+    ReadError::NoUnits { instead, path: path.to_owned() }
 }

@@ -58,21 +58,21 @@ fn write_hdf5(path: &Path, nwb: &NwbToWrite) -> hdf5::Result<()> {
 
 fn write_units(units: &hdf5::Group, nwb: &NwbToWrite) -> hdf5::Result<()> {
     let trains = nwb.trains;
-    let n = trains.units.len();
+    let all = trains.units();
+    let n = all.len();
     type_attributes(units, "core", "Units", &format!("{}/units", nwb.identifier))?;
     text_attribute(units, "description", "sorted units")?;
     let columns = ["unit_name", "spike_times", "obs_intervals"].map(unicode);
     let columns = columns.into_iter().collect::<hdf5::Result<Vec<_>>>()?;
     units.new_attr_builder().with_data(&columns).create("colnames")?;
 
-    let names = trains.units.iter().map(|unit| unicode(&unit.name)).collect::<hdf5::Result<Vec<_>>>()?;
-    let spikes: Vec<f64> = trains.units.iter().flat_map(|unit| unit.spike_secs.iter().copied()).collect();
-    let ends = trains.units.iter().scan(0, |end, unit| {
-        *end += unit.spike_secs.len() as u64;
-        Some(*end)
-    });
-    let ends: Vec<u64> = ends.collect();
-    let observed: Vec<[f64; 2]> = vec![[trains.start_secs, trains.stop_secs]; n];
+    let names = all.iter().map(|unit| unicode(&unit.name)).collect::<hdf5::Result<Vec<_>>>()?;
+    let spikes: Vec<f64> = all.iter().flat_map(|unit| trains.spikes_of(unit).iter().copied()).collect();
+    let ends = cumulative(all.iter().map(|unit| unit.n_spikes()));
+    let observed: Vec<&[[f64; 2]]> =
+        all.iter().map(|unit| unit.observed.as_ref().unwrap_or(&trains.observed).intervals_secs()).collect();
+    let observed_ends = cumulative(observed.iter().map(|intervals| intervals.len()));
+    let observed = observed.concat();
 
     let id = column(units, "id", &(0..n as i64).collect::<Vec<_>>())?;
     type_attributes(&id, "hdmf-common", "ElementIdentifiers", "id")?;
@@ -80,14 +80,20 @@ fn write_units(units: &hdf5::Group, nwb: &NwbToWrite) -> hdf5::Result<()> {
     let spike_times = column(units, "spike_times", &spikes)?;
     vector_data(&spike_times, "spike_times", "spike times in seconds")?;
     vector_index(&column(units, "spike_times_index", &ends)?, "spike_times", &spike_times)?;
-    let intervals = units.new_dataset::<f64>().obj_track_times(false).shape((n, 2)).create("obs_intervals")?;
+    let intervals =
+        units.new_dataset::<f64>().obj_track_times(false).shape((observed.len(), 2)).create("obs_intervals")?;
     intervals.write_raw(observed.as_flattened())?;
     vector_data(&intervals, "obs_intervals", "observed [start, stop] in seconds")?;
-    vector_index(
-        &column(units, "obs_intervals_index", &(1..=n as u64).collect::<Vec<_>>())?,
-        "obs_intervals",
-        &intervals,
-    )
+    vector_index(&column(units, "obs_intervals_index", &observed_ends)?, "obs_intervals", &intervals)
+}
+
+/// Where each unit's share of a column ends.
+fn cumulative(lengths: impl Iterator<Item = usize>) -> Vec<u64> {
+    let ends = lengths.scan(0, |end, n| {
+        *end += n as u64;
+        Some(*end)
+    });
+    ends.collect()
 }
 
 fn group(parent: &hdf5::Group, name: &str) -> hdf5::Result<hdf5::Group> {

@@ -18,12 +18,7 @@ pub fn read(path: &Path, sample_rate: SampleRate) -> Result<Signals, ReadError> 
         sample_rate,
         samples: series(column).collect(),
     });
-    Ok(Signals {
-        modality: Modality::Bold,
-        channels: channels.collect(),
-        annotations: Vec::new(),
-        warnings: Vec::new(),
-    })
+    Ok(Signals::unbroken(Modality::Bold, channels.collect()))
 }
 
 #[cfg(test)]

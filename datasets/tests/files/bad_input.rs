@@ -5,7 +5,7 @@ use std::path::{Path, PathBuf};
 
 use nullcline_datasets::readers::{edf_write, nwb_write, read_series};
 use nullcline_datasets::{
-    CleaningPlan, Dataset, RecordingFile, RecordingFilter, SampleRate, SpikeTrains, Unit, inspect, prepare,
+    CleaningPlan, Dataset, RecordingFile, RecordingFilter, SampleRate, SpikeTrains, Support, inspect, prepare,
 };
 
 const RATE_HZ: f64 = 64.0;
@@ -81,10 +81,11 @@ fn flat_and_bad_channels_are_excluded_and_events_come_along() {
 }
 
 #[test]
-fn a_region_with_missing_volumes_is_excluded() {
+fn missing_volumes_stay_missing_and_a_region_of_many_is_excluded() {
     let (root, path) = dataset("sub-01/func/sub-01_task-rest_timeseries.tsv");
     let row = |t: usize| match t {
-        7 => "n/a\t1\t2\n".to_owned(),
+        7 => format!("n/a\t{}\t{}\n", wave(1, t), wave(2, t)),
+        20..27 => format!("{}\tn/a\t{}\n", wave(0, t), wave(2, t)),
         _ => format!("{}\t{}\t{}\n", wave(0, t), wave(1, t), wave(2, t)),
     };
     fs::write(&path, format!("a\tb\tc\n{}", (0..60).map(row).collect::<String>())).unwrap();
@@ -94,7 +95,13 @@ fn a_region_with_missing_volumes_is_excluded() {
 
     fs::write(root.path().join("task-rest_bold.json"), r#"{"RepetitionTime": 2}"#).unwrap();
     let cleaned = prepare(&file, 0.8, &CleaningPlan::default()).unwrap();
-    assert_eq!(cleaned.excluded_channels, [("a".to_owned(), "1 of 60 samples missing or infinite".to_owned())]);
+    assert_eq!(cleaned.excluded_channels, [("b".to_owned(), "7 of 60 samples missing or infinite".to_owned())]);
+    let missing: Vec<usize> =
+        cleaned.recording.channel(0).enumerate().filter(|(_, value)| value.is_nan()).map(|(t, _)| t).collect();
+    assert_eq!((missing, cleaned.recording.n_missing()), (vec![7], 1));
+    let complete = cleaned.recording.longest_complete();
+    assert_eq!((complete.n_times(), complete.n_missing()), (52, 0));
+    assert_eq!(complete.runs.secs_of(0, complete.sample_rate), Some(16.0));
 
     let mut filtered = CleaningPlan { min_secs: 0.0, ..Default::default() };
     filtered.bold.band_hz = Some([0.01, 0.1]);
@@ -163,19 +170,15 @@ fn units_and_labels_in_the_wild() {
 #[test]
 fn nwb_comes_back_and_equal_spikes_give_equal_bytes() {
     let folder = tempfile::tempdir().unwrap();
-    let unit = |name: &str, spikes: &[f64]| Unit { name: name.into(), spike_secs: spikes.to_vec() };
-    let trains = SpikeTrains {
-        units: vec![unit("a", &[0.5, 1.25]), unit("b", &[]), unit("c", &[2.0])],
-        start_secs: 0.0,
-        stop_secs: 3.0,
-        n_trials: 0,
-    };
+    let unit = |name: &str, spikes: &[f64]| (name.to_owned(), spikes.to_vec());
+    let units = [unit("a", &[0.5, 1.25]), unit("b", &[]), unit("c", &[2.0])];
+    let trains = SpikeTrains::of_units(units, Support::between(0.0, 3.0));
     let nwb = nwb_write::NwbToWrite { identifier: "x", session_description: "simulated", trains: &trains };
     let paths = ["a.nwb", "b.nwb"].map(|name| folder.path().join(name));
     nwb_write::write(&paths[0], &nwb).unwrap();
     std::thread::sleep(std::time::Duration::from_millis(1100));
     nwb_write::write(&paths[1], &nwb).unwrap();
-    assert_eq!(nullcline_datasets::readers::nwb::NwbUnits::read(&paths[0]).unwrap().trains, trains);
+    assert_eq!(nullcline_datasets::readers::nwb::read(&paths[0]).unwrap(), trains);
     assert!(fs::read(&paths[0]).unwrap() == fs::read(&paths[1]).unwrap(), "bytes differ");
 }
 

@@ -3,6 +3,7 @@
 mod bad_input;
 mod cohorts;
 mod formats;
+mod manifest;
 mod round_trip;
 mod series;
 mod shared_data;

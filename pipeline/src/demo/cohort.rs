@@ -7,7 +7,7 @@ use std::path::Path;
 use anyhow::Result;
 use clap::ValueEnum;
 use nullcline_datasets::readers::{edf_write, nwb_write};
-use nullcline_datasets::{SampleRate, SpikeTrains, Unit};
+use nullcline_datasets::{SampleRate, SpikeTrains, Support};
 use rand::{Rng, RngExt, SeedableRng};
 use rand_chacha::ChaCha8Rng;
 use rand_distr::{Poisson, StandardNormal};
@@ -119,7 +119,7 @@ fn write_subject(root: &Path, name: &str, control: bool, plan: &CohortPlan, rng:
 
 /// Units prefer one population or the other; 2 to 20 spikes a second.
 fn spikes(rng: &mut impl Rng, activity: &Activity, secs: f64) -> SpikeTrains {
-    let units = (0..N_UNITS)
+    let units: Vec<(String, Vec<f64>)> = (0..N_UNITS)
         .map(|unit| {
             let population = unit % 2;
             let (base, gain) = (rng.random_range(2.0..4.0), rng.random_range(6.0..16.0));
@@ -131,10 +131,10 @@ fn spikes(rng: &mut impl Rng, activity: &Activity, secs: f64) -> SpikeTrains {
                 within.sort_by(f64::total_cmp);
                 spike_secs.extend(within);
             }
-            Unit { name: format!("unit{:02}", unit + 1), spike_secs }
+            (format!("unit{:02}", unit + 1), spike_secs)
         })
         .collect();
-    SpikeTrains { units, start_secs: 0.0, stop_secs: secs, n_trials: 0 }
+    SpikeTrains::of_units(units, Support::between(0.0, secs))
 }
 
 /// Random linear mixtures `[time, n]` of the two sources, with white sensor noise.

@@ -5,17 +5,22 @@ use std::path::Path;
 use anyhow::{Context, Result};
 use hdf5::types::VarLenUnicode;
 use nalgebra::DMatrix;
-use nullcline_datasets::{Channel, Inputs, Modality, Recording, SampleRate};
+use nullcline_datasets::{Channel, Inputs, Modality, Recording, Runs, SampleRate};
 
 use super::atomic::write_whole;
 
-/// The cleaned recording: `/samples [time, channel]`, `/inputs [time, input]`, names and rate.
+/// The cleaned recording: `/samples [time, channel]` (NaN is missing), `/inputs [time, input]`, names and rate, and the
+/// unbroken runs of samples: `/run_lengths [run]` and `/run_starts_s [run]`.
 pub fn write_recording(path: &Path, recording: &Recording) -> Result<()> {
     write_whole(path, |temporary| {
         let file = create_without_times(temporary)?;
         let n_channels = recording.channels.len();
         write_matrix(&file, "samples", &recording.samples, n_channels)?;
         write_matrix(&file, "inputs", &recording.inputs.values, recording.inputs.names.len())?;
+        let lengths: Vec<u64> = recording.runs.iter().map(|run| run.samples.len() as u64).collect();
+        let starts: Vec<f64> = recording.runs.iter().map(|run| run.start_secs).collect();
+        write_column(&file, "run_lengths", &lengths)?;
+        write_column(&file, "run_starts_s", &starts)?;
         let names: Vec<&str> = recording.channels.iter().map(|channel| channel.name.as_str()).collect();
         let units: Vec<&str> = recording.channels.iter().map(|channel| channel.unit.as_str()).collect();
         let inputs: Vec<&str> = recording.inputs.names.iter().map(String::as_str).collect();
@@ -48,6 +53,7 @@ pub fn read_recording(path: &Path) -> Result<Recording> {
             sample_rate: SampleRate::from_hz(file.attr("sampling_rate_hz")?.read_scalar::<f64>()?)?,
             channels,
             samples: read_flat(&file, "samples")?,
+            runs: read_runs(&file)?,
             inputs: Inputs { names: read_names(&file, "input_names")?, values: read_flat(&file, "inputs")? },
         })
     };
@@ -102,17 +108,27 @@ fn write_matrix(file: &hdf5::File, name: &str, rows: &[f32], n_columns: usize) -
     Ok(())
 }
 
+fn write_column<T: hdf5::H5Type>(file: &hdf5::File, name: &str, values: &[T]) -> Result<()> {
+    let dataset = file.new_dataset::<T>().obj_track_times(false).shape([values.len()]).create(name)?;
+    if !values.is_empty() {
+        dataset.write_raw(values)?;
+    }
+    Ok(())
+}
+
 fn write_names(file: &hdf5::File, name: &str, names: &[&str]) -> Result<()> {
     let values: Vec<VarLenUnicode> = names
         .iter()
         // HDF5 strings end at a NUL.
         .map(|name| name.replace('\0', " ").parse())
         .collect::<Result<_, _>>()?;
-    let dataset = file.new_dataset::<VarLenUnicode>().obj_track_times(false).shape([values.len()]).create(name)?;
-    if !values.is_empty() {
-        dataset.write_raw(&values)?;
-    }
-    Ok(())
+    write_column(file, name, &values)
+}
+
+fn read_runs(file: &hdf5::File) -> Result<Runs> {
+    let lengths = file.dataset("run_lengths")?.read_raw::<u64>()?;
+    let starts = file.dataset("run_starts_s")?.read_raw::<f64>()?;
+    Ok(Runs::from_lengths(lengths.into_iter().map(|n| n as usize).zip(starts)))
 }
 
 fn read_names(file: &hdf5::File, name: &str) -> Result<Vec<String>> {

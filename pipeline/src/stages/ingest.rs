@@ -2,7 +2,7 @@ use std::path::PathBuf;
 
 use anyhow::{Result, anyhow, bail};
 use nullcline_datasets::bids::sidecar;
-use nullcline_datasets::{Dataset, Modality, Recording, RecordingFile, RecordingFilter, SubjectId, prepare};
+use nullcline_datasets::{Cleaned, Dataset, Modality, Recording, RecordingFile, RecordingFilter, SubjectId, prepare};
 use nullcline_models::{Series, Split};
 
 use super::Staged;
@@ -41,7 +41,8 @@ pub fn ingest(dataset: &Dataset, subject: &SubjectId, plan: &RunPlan, out: &OutD
         let value = load(subject, file.modality, read_recording(&recording_path)?, read_json(&summary_path)?)?;
         return Ok(Staged { value, key, worked: false });
     }
-    let cleaned = prepare(&file, plan.split.train_fraction, &plan.cleaning)?;
+    let mut cleaned = prepare(&file, plan.split.train_fraction, &plan.cleaning)?;
+    keep_longest_complete(&mut cleaned);
     let n_times = cleaned.recording.n_times();
     let split = Split::new(n_times, &plan.split).map_err(|error| anyhow!("{error}, in {}", file.path.display()))?;
     let relative = |path: &PathBuf| path.strip_prefix(&dataset.root).unwrap_or(path).display().to_string();
@@ -67,6 +68,18 @@ pub fn ingest(dataset: &Dataset, subject: &SubjectId, plan: &RunPlan, out: &OutD
     write_json(&summary_path, &value.summary)?;
     Stamp::write(&stamp, &key, &[recording_path, summary_path])?;
     Ok(Staged { value, key, worked: true })
+}
+
+/// A model is fitted to one unbroken series: of a recording with gaps, the longest part without any.
+fn keep_longest_complete(cleaned: &mut Cleaned) {
+    let recording = &cleaned.recording;
+    if recording.runs.len() <= 1 && recording.n_missing() == 0 {
+        return;
+    }
+    let kept = recording.longest_complete();
+    let (kept_secs, of_secs) = (kept.duration_secs(), recording.duration_secs());
+    cleaned.steps.push(format!("Longest part without a gap: {kept_secs:.3} of {of_secs:.3} s"));
+    cleaned.recording = kept;
 }
 
 /// The recording that an earlier run left in `out`.

@@ -1,0 +1,168 @@
+//! Spike times of sorted units.
+
+use std::collections::BTreeMap;
+use std::ops::Range;
+
+use super::Support;
+
+/// Sorted units of one session. All times are in seconds on the clock of the session.
+///
+/// The spikes of all units lie end to end in one vector, as files keep them, so that a session needs no second copy.
+#[derive(Debug, Clone, Default, PartialEq)]
+pub struct SpikeTrains {
+    units: Vec<Unit>,
+    spike_secs: Vec<f64>,
+    /// When any unit was observed.
+    pub observed: Support,
+    pub trials: Trials,
+    /// What the reader had to assume or leave out, one sentence each.
+    pub warnings: Vec<String>,
+}
+
+/// A sorted unit without its spikes, which [`SpikeTrains::spikes_of`] gives.
+#[derive(Debug, Clone, PartialEq)]
+pub struct Unit {
+    pub name: String,
+    /// When this unit was observed; `None` where the file does not say, so that the whole session counts.
+    pub observed: Option<Support>,
+    /// Columns of the units' table, such as `quality`, as written.
+    pub properties: BTreeMap<String, String>,
+    spikes: Range<usize>,
+}
+
+/// The trials of a session, one row of the table each.
+#[derive(Debug, Clone, Default, PartialEq)]
+pub struct Trials {
+    /// `[start, stop)` of each trial.
+    pub intervals_secs: Vec<[f64; 2]>,
+    /// Other columns by name, one value for each trial, as written.
+    pub columns: BTreeMap<String, Vec<String>>,
+}
+
+impl SpikeTrains {
+    /// `spike_secs` holds the spikes of the units end to end; `units` names them with their numbers of spikes.
+    ///
+    /// Spikes are put in order within each unit, with a warning. `observed` of `None` means from 0 s (or the first
+    /// spike, where that is earlier) to the last spike. Panics where the numbers do not add up.
+    pub fn new(units: Vec<(Unit, usize)>, mut spike_secs: Vec<f64>, observed: Option<Support>) -> Self {
+        let mut start = 0;
+        let mut warnings = Vec::new();
+        let units: Vec<Unit> = units
+            .into_iter()
+            .map(|(mut unit, n)| {
+                unit.spikes = start..start + n;
+                start += n;
+                let spikes = &mut spike_secs[unit.spikes.clone()];
+                if !spikes.is_sorted() {
+                    spikes.sort_unstable_by(f64::total_cmp);
+                    warnings.push(format!("Spikes of unit {} were out of order and have been sorted.", unit.name));
+                }
+                unit
+            })
+            .collect();
+        assert_eq!(start, spike_secs.len(), "every spike belongs to one unit");
+        let observed = observed.unwrap_or_else(|| span_of(&units, &spike_secs));
+        Self { units, spike_secs, observed, trials: Trials::default(), warnings }
+    }
+
+    /// Named units with their spikes, all observed throughout `observed`.
+    pub fn of_units(units: impl IntoIterator<Item = (String, Vec<f64>)>, observed: Support) -> Self {
+        let mut all = Vec::new();
+        let units = units.into_iter().map(|(name, spikes)| {
+            all.extend_from_slice(&spikes);
+            (Unit::named(name), spikes.len())
+        });
+        let units = units.collect();
+        Self::new(units, all, Some(observed))
+    }
+
+    pub fn units(&self) -> &[Unit] {
+        &self.units
+    }
+
+    /// The spikes of a unit of this session, ascending.
+    pub fn spikes_of(&self, unit: &Unit) -> &[f64] {
+        &self.spike_secs[unit.spikes.clone()]
+    }
+
+    pub fn n_spikes(&self) -> usize {
+        self.spike_secs.len()
+    }
+
+    /// Says of no unit that it was observed in `whole`, when that is what holds of all unless said otherwise.
+    pub(crate) fn share_observed(&mut self, whole: &Support) {
+        for unit in &mut self.units {
+            unit.observed.take_if(|observed| observed == whole);
+        }
+    }
+
+    /// Spikes outside the time in which their unit was observed.
+    pub fn n_unobserved(&self) -> usize {
+        let outside = |unit: &Unit| {
+            let observed = unit.observed.as_ref().unwrap_or(&self.observed);
+            let spikes = self.spikes_of(unit);
+            // Intervals may be written up to and with their last spike.
+            let inside = |&[start, stop]: &[f64; 2]| {
+                spikes.partition_point(|&t| t <= stop) - spikes.partition_point(|&t| t < start)
+            };
+            spikes.len().saturating_sub(observed.intervals_secs().iter().map(inside).sum())
+        };
+        self.units.iter().map(outside).sum()
+    }
+}
+
+impl Unit {
+    /// Observed throughout, nothing else known.
+    pub fn named(name: impl Into<String>) -> Self {
+        Self { name: name.into(), observed: None, properties: BTreeMap::new(), spikes: 0..0 }
+    }
+
+    pub fn n_spikes(&self) -> usize {
+        self.spikes.len()
+    }
+}
+
+impl Trials {
+    pub fn len(&self) -> usize {
+        self.intervals_secs.len()
+    }
+
+    pub fn is_empty(&self) -> bool {
+        self.intervals_secs.is_empty()
+    }
+}
+
+/// A unit's last spike is part of what was observed, so the stretch ends just after it.
+fn span_of(units: &[Unit], spike_secs: &[f64]) -> Support {
+    let ends = units.iter().filter_map(|unit| spike_secs[unit.spikes.clone()].split_first());
+    let span = ends.fold([0.0f64, 0.0f64], |[first, last], (head, tail)| {
+        [first.min(*head), last.max(*tail.last().unwrap_or(head))]
+    });
+    Support::new([[span[0], span[1].next_up()]])
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn units_keep_their_own_spikes_in_order() {
+        let trains = SpikeTrains::new(
+            vec![(Unit::named("a"), 2), (Unit::named("b"), 0), (Unit::named("c"), 3)],
+            vec![0.5, 1.0, 3.0, 2.0, -1.0],
+            None,
+        );
+        let spikes: Vec<&[f64]> = trains.units().iter().map(|unit| trains.spikes_of(unit)).collect();
+        assert_eq!(spikes, [&[0.5, 1.0][..], &[], &[-1.0, 2.0, 3.0]]);
+        assert_eq!(trains.warnings, ["Spikes of unit c were out of order and have been sorted."]);
+        assert!(trains.observed.covers([-1.0, 3.0]));
+        assert_eq!(trains.n_unobserved(), 0);
+    }
+
+    #[test]
+    fn spikes_outside_the_observed_time_are_counted() {
+        let observed = Support::new([[0.0, 1.0], [2.0, 3.0]]);
+        let trains = SpikeTrains::of_units([("a".to_owned(), vec![0.0, 1.0, 1.5, 2.5, 9.0])], observed);
+        assert_eq!(trains.n_unobserved(), 2);
+    }
+}
