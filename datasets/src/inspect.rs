@@ -6,12 +6,13 @@ use std::path::Path;
 use serde::Serialize;
 
 use crate::bids::sidecar;
-use crate::readers::edf::EdfRecording;
 use crate::readers::error::ReadError;
 use crate::readers::npy::NpyArray;
 use crate::readers::numeric_table::{Header, NumericTable};
 use crate::readers::nwb;
-use crate::readers::scan_rate;
+use crate::readers::sample_summary::SampleSummary;
+use crate::readers::signal_file::SignalFile;
+use crate::readers::{open_signals, scan_rate};
 use crate::recording::{Modality, SpikeTrains};
 
 /// SI units, native rates.
@@ -62,44 +63,49 @@ pub struct UnitsInspection {
 pub fn inspect(path: &Path) -> Result<Inspection, ReadError> {
     let extension = path.extension().map(|ext| ext.to_string_lossy().to_ascii_lowercase()).unwrap_or_default();
     match extension.as_str() {
-        "edf" => Ok(of_edf(&EdfRecording::read(path)?)),
+        "edf" | "rec" | "bdf" | "gdf" | "vhdr" | "ahdr" | "set" | "fif" => of_signals(&open_signals(path)?),
         "tsv" => of_table("TSV", path),
         "csv" => of_table("CSV", path),
         "nwb" => Ok(of_units(&nwb::read(path)?)),
         "npy" => of_array(path),
         _ => Err(ReadError::UnknownFormat {
-            known: "EDF (.edf), ROI series (.tsv, .csv), NWB units (.nwb), NumPy arrays (.npy)",
+            known: "EDF (.edf), BDF (.bdf), GDF (.gdf), BrainVision (.vhdr, .ahdr), EEGLAB (.set), FIF (.fif), ROI series (.tsv, .csv), NWB units (.nwb), NumPy arrays (.npy)",
             found: if extension.is_empty() { "no extension".to_owned() } else { format!(".{extension}") },
             path: path.to_owned(),
         }),
     }
 }
 
-fn of_edf(edf: &EdfRecording) -> Inspection {
+fn of_signals(file: &SignalFile) -> Result<Inspection, ReadError> {
     let mut counts: BTreeMap<u64, usize> = BTreeMap::new();
-    for channel in &edf.channels {
+    for channel in &file.channels {
         *counts.entry(channel.sample_rate.hz().to_bits()).or_default() += 1;
     }
     let rates_differ = counts.len() > 1;
     let rate_hz = counts.into_iter().max_by_key(|&(_, n)| n).map(|(bits, _)| f64::from_bits(bits));
-    let at_rate = edf.channels.iter().find(|channel| Some(channel.sample_rate.hz()) == rate_hz);
-    Inspection {
-        format: "EDF",
+    let at_rate = file.channels.iter().find(|channel| Some(channel.sample_rate.hz()) == rate_hz);
+    let mut summaries = vec![SampleSummary::default(); file.channels.len()];
+    file.stream(&mut summaries)?;
+    let channels = file.channels.iter().zip(summaries).map(|(channel, summary)| ChannelInspection {
+        name: channel.name.clone(),
+        unit: channel.unit.clone(),
+        mean: summary.mean(),
+        std: summary.std(),
+        min: summary.min(),
+        max: summary.max(),
+        first: summary.first.iter().map(|&value| value.is_finite().then_some(value)).collect(),
+        sampling_rate_hz: rates_differ.then(|| channel.sample_rate.hz()),
+    });
+    Ok(Inspection {
+        format: file.format,
         modality: Some(Modality::Eeg),
         sampling_rate_hz: rate_hz,
-        n_times: Some(at_rate.map_or(0, |channel| channel.digital.len())),
-        channels: edf
-            .channels
-            .iter()
-            .map(|channel| ChannelInspection {
-                sampling_rate_hz: rates_differ.then(|| channel.sample_rate.hz()),
-                ..ChannelInspection::of(&channel.label, &channel.unit, || channel.physical())
-            })
-            .collect(),
-        annotations: edf.annotations.len(),
-        warnings: edf.warnings.clone(),
+        n_times: Some(at_rate.map_or(0, |channel| channel.n_samples)),
+        channels: channels.collect(),
+        annotations: file.annotations.len(),
+        warnings: file.warnings.clone(),
         units: None,
-    }
+    })
 }
 
 fn of_table(format: &'static str, path: &Path) -> Result<Inspection, ReadError> {

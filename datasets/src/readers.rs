@@ -5,12 +5,23 @@ use std::path::Path;
 use crate::bids::{RecordingFile, Sidecar, sidecar};
 use crate::recording::{Modality, Raw, SampleRate, SpikeTrains};
 
+pub mod brainvision;
+mod brainvision_ascii;
+mod brainvision_ini;
+mod brainvision_markers;
 pub mod edf;
 pub mod edf_annotations;
 pub mod edf_header;
 pub mod edf_write;
+pub mod eeglab;
+mod eeglab_hdf5;
+mod eeglab_mat5;
 pub mod error;
+pub mod fif;
+mod fif_tags;
+pub mod gdf;
 mod hdf5_guard;
+pub mod mat5;
 pub mod npy;
 pub mod numeric_table;
 pub mod nwb;
@@ -18,22 +29,47 @@ mod nwb_table;
 pub mod nwb_write;
 pub mod phy;
 pub mod roi_table;
+pub mod sample_store;
+pub mod sample_summary;
+mod segments;
 pub mod series;
+mod si_unit;
+pub mod signal_file;
 pub mod spike_text;
 pub mod table;
 
 pub use error::ReadError;
 pub use series::{Series, read_series};
+pub use signal_file::SignalFile;
 
 /// Reads one recording. ROI series take their rate from the sidecar, which the other formats do not need.
 pub fn read(file: &RecordingFile, sidecar: &Sidecar) -> Result<Raw, ReadError> {
     match file.modality {
-        Modality::Eeg => Ok(Raw::Signals(edf::EdfRecording::read(&file.path)?.into_signals())),
+        Modality::Eeg => Ok(Raw::Signals(open_signals(&file.path)?.into_signals()?)),
         Modality::Bold => {
             let rate = scan_rate(sidecar).ok_or_else(|| ReadError::NoScanRate { path: file.path.clone() })?;
             Ok(Raw::Signals(roi_table::read(&file.path, rate)?))
         }
         Modality::Spikes => Ok(Raw::Spikes(read_spikes(&file.path)?)),
+    }
+}
+
+/// Opens a recording of EEG, whose format its extension tells; the samples are read on demand.
+pub fn open_signals(path: &Path) -> Result<SignalFile, ReadError> {
+    match extension_of(path).as_str() {
+        "edf" | "bdf" | "rec" => edf::open(path),
+        "gdf" => gdf::open(path),
+        "vhdr" | "ahdr" => brainvision::open(path),
+        "set" => eeglab::open(path),
+        "fif" => fif::open(path),
+        "gz" if path.file_stem().is_some_and(|stem| Path::new(stem).extension().is_some_and(|ext| ext == "fif")) => {
+            fif::open(path)
+        }
+        other => Err(ReadError::UnknownFormat {
+            known: "EDF (.edf), BDF (.bdf), GDF (.gdf), BrainVision (.vhdr, .ahdr), EEGLAB (.set), FIF (.fif)",
+            found: if other.is_empty() { "no extension".to_owned() } else { format!(".{other}") },
+            path: path.to_owned(),
+        }),
     }
 }
 

@@ -1,130 +1,101 @@
-//! European Data Format: EDF, EDF+C and EDF+D.
+//! European Data Format and its 24-bit sibling of BioSemi: EDF, EDF+C, EDF+D, BDF, BDF+C, BDF+D.
 //!
-//! Every signal keeps the rate and the 16-bit samples of the file; physical values are made on demand.
+//! Every signal keeps its own rate. Sources: see [`super::edf_header`].
 
 use std::collections::BTreeMap;
 use std::fs::File;
-use std::io::{self, BufReader, Read};
+use std::io::{self, Read, Seek, SeekFrom};
 use std::path::Path;
 
 use super::edf_annotations;
 use super::edf_header::{BLOCK_BYTES, Continuity, EdfHeader, EdfSignal, n_signals};
 use super::error::ReadError;
-use crate::recording::{Annotation, Modality, SampleRate, SignalChannel, Signals};
+use super::sample_store::{ByteOrder, Bytes, Extent, Run, SampleStore, Scaling};
+use super::si_unit::si_unit;
+use super::signal_file::{SignalFile, StoredChannel};
+use crate::recording::{Annotation, SampleRate, Support};
 
-/// A whole EDF file, as digital samples with their scaling.
-#[derive(Debug, Clone, PartialEq)]
-pub struct EdfRecording {
-    pub channels: Vec<EdfChannel>,
-    pub annotations: Vec<Annotation>,
-    pub warnings: Vec<String>,
-}
-
-#[derive(Debug, Clone, PartialEq)]
-pub struct EdfChannel {
-    pub label: String,
-    /// "V" where the file gives a voltage, else as written, "a.u." where blank.
-    pub unit: String,
-    pub sample_rate: SampleRate,
-    pub digital: Vec<i16>,
-    scaling: Scaling,
-}
-
-/// `physical = (digital − digital_min) · gain + physical_min`, all times `to_si`.
-#[derive(Debug, Clone, Copy, PartialEq)]
-struct Scaling {
-    digital_min: f64,
-    physical_min: f64,
-    gain: f64,
-    to_si: f64,
-}
-
-impl EdfChannel {
-    /// Samples in `unit`.
-    pub fn physical(&self) -> impl ExactSizeIterator<Item = f64> + '_ {
-        let Scaling { digital_min, physical_min, gain, to_si } = self.scaling;
-        self.digital.iter().map(move |&digital| ((f64::from(digital) - digital_min) * gain + physical_min) * to_si)
-    }
-
-    /// How far two neighbouring digital values lie apart, in `unit`.
-    pub fn digital_step(&self) -> f64 {
-        (self.scaling.gain * self.scaling.to_si).abs()
-    }
-}
-
-impl EdfRecording {
-    /// Reads all signals and annotations.
-    ///
-    /// A record count of −1 is derived from the file's size. A file that is shorter than its header promises is an
-    /// error; one that is longer, or has gaps (EDF+D), gives a warning. Needs memory for the samples only.
-    pub fn read(path: &Path) -> Result<Self, ReadError> {
-        let unreadable = |source| ReadError::unreadable(path, source);
-        let file = File::open(path).map_err(unreadable)?;
-        let file_bytes = file.metadata().map_err(unreadable)?.len();
-        let mut file = BufReader::new(file);
-        let mut fill = |bytes: &mut [u8], needed_bytes: u64| match file.read_exact(bytes) {
-            Ok(()) => Ok(()),
-            Err(error) if error.kind() == io::ErrorKind::UnexpectedEof => {
-                Err(ReadError::Truncated { needed_bytes, found_bytes: file_bytes, path: path.to_owned() })
+/// Reads the header and all annotations; the samples stay in the file.
+///
+/// A record count of −1 is derived from the file's size. A file that is shorter than its header promises is an
+/// error; one that is longer, or has gaps (EDF+D, BDF+D), gives a warning. Onsets of annotations count from the
+/// first sample, gaps included. The trigger words in BioSemi's "Status" stay a channel.
+pub fn open(path: &Path) -> Result<SignalFile, ReadError> {
+    let unreadable = |source| ReadError::unreadable(path, source);
+    let mut file = File::open(path).map_err(unreadable)?;
+    let file_bytes = file.metadata().map_err(unreadable)?.len();
+    let mut fill = |at: u64, bytes: &mut [u8], needed_bytes: u64| {
+        file.seek(SeekFrom::Start(at)).and_then(|_| file.read_exact(bytes)).map_err(|error| match error.kind() {
+            io::ErrorKind::UnexpectedEof => {
+                ReadError::Truncated { needed_bytes, found_bytes: file_bytes, path: path.to_owned() }
             }
-            Err(source) => Err(ReadError::unreadable(path, source)),
-        };
+            _ => ReadError::unreadable(path, error),
+        })
+    };
 
-        let mut fixed = [0; BLOCK_BYTES];
-        fill(&mut fixed, BLOCK_BYTES as u64)?;
-        let mut signal_block = vec![0; BLOCK_BYTES * n_signals(&fixed, path)?];
-        let header_bytes = (BLOCK_BYTES + signal_block.len()) as u64;
-        fill(&mut signal_block, header_bytes)?;
-        let header = EdfHeader::parse(&fixed, &signal_block, path)?;
+    let mut fixed = [0; BLOCK_BYTES];
+    fill(0, &mut fixed, BLOCK_BYTES as u64)?;
+    let mut signal_block = vec![0; BLOCK_BYTES * n_signals(&fixed, path)?];
+    let header_bytes = (BLOCK_BYTES + signal_block.len()) as u64;
+    fill(BLOCK_BYTES as u64, &mut signal_block, header_bytes)?;
+    let header = EdfHeader::parse(&fixed, &signal_block, path)?;
 
-        let mut warnings = Vec::new();
-        let n_records = n_records(&header, header_bytes, file_bytes, path, &mut warnings)?;
-        // From here on the file is known to be as long as the header says: it is safe to allocate.
-        let n_records = n_records as usize;
-        let mut digital: Vec<Vec<i16>> = header
-            .signals
-            .iter()
-            .map(|s| Vec::with_capacity(if s.is_annotations() { 0 } else { s.samples_per_record * n_records }))
-            .collect();
-        let mut record = vec![0; header.record_bytes() as usize];
-        let mut timeline = Timeline::default();
-        for _ in 0..n_records {
-            fill(&mut record, header_bytes + n_records as u64 * header.record_bytes())?;
-            let mut rest = record.as_slice();
-            let mut is_time_keeper = true;
-            for (signal, digital) in header.signals.iter().zip(&mut digital) {
-                let (bytes, after) = rest.split_at(2 * signal.samples_per_record);
-                rest = after;
-                if signal.is_annotations() {
-                    timeline.add(bytes, is_time_keeper);
-                    is_time_keeper = false;
-                } else {
-                    digital.extend(bytes.chunks_exact(2).map(|pair| i16::from_le_bytes([pair[0], pair[1]])));
-                }
-            }
+    let mut warnings = Vec::new();
+    // From here on the file is known to be as long as the header says: it is safe to allocate.
+    let n_records = n_records(&header, header_bytes, file_bytes, path, &mut warnings)? as usize;
+    let record_bytes = header.record_bytes() as usize;
+    let layout = Layout::of(&header);
+    let mut timeline = Timeline::default();
+    for record in 0..n_records {
+        let start = header_bytes + (record * record_bytes) as u64;
+        for (i, &(offset, n_bytes)) in layout.annotations.iter().enumerate() {
+            let mut bytes = vec![0; n_bytes];
+            fill(start + offset as u64, &mut bytes, file_bytes)?;
+            timeline.add(&bytes, i == 0);
         }
-        warnings.extend(timeline.warnings(&header));
-        let channels = header.signals.iter().zip(digital).filter(|(signal, _)| !signal.is_annotations());
-        let channels = channels
-            .map(|(signal, digital)| channel(signal, digital, header.record_secs, path, &mut warnings))
-            .collect::<Result<Vec<_>, _>>()?;
-        warnings.extend(repeated_labels(&channels));
-        Ok(Self { channels, annotations: timeline.into_annotations(), warnings })
     }
+    let channels = header.signals.iter().filter(|signal| !signal.is_annotations());
+    let channels = channels
+        .map(|signal| channel(signal, n_records, header.record_secs, path, &mut warnings))
+        .collect::<Result<Vec<_>, _>>()?;
+    warnings.extend(repeated_names(&channels));
+    let recorded = timeline.recorded(&header, n_records, &mut warnings);
+    warnings.extend(timeline.warnings(&recorded));
+    let extent = Extent { start_byte: header_bytes, n_records, record_bytes, runs: layout.runs.into() };
+    Ok(SignalFile {
+        path: path.to_owned(),
+        format: header.family.name(),
+        channels,
+        annotations: timeline.into_annotations(),
+        recorded,
+        warnings,
+        samples: SampleStore { bytes: Bytes::File(path.to_owned()), order: ByteOrder::Little, extents: vec![extent] },
+    })
+}
 
-    /// In SI units, single precision.
-    pub fn into_signals(self) -> Signals {
-        let channels = self.channels.into_iter().map(|channel| SignalChannel {
-            samples: channel.physical().map(|value| value as f32).collect(),
-            name: channel.label,
-            unit: channel.unit,
-            sample_rate: channel.sample_rate,
-        });
-        Signals {
-            annotations: self.annotations,
-            warnings: self.warnings,
-            ..Signals::unbroken(Modality::Eeg, channels.collect())
+/// Where in a data record the signals are, and where the annotations.
+struct Layout {
+    runs: Vec<Run>,
+    /// Offset and length in bytes.
+    annotations: Vec<(usize, usize)>,
+}
+
+impl Layout {
+    fn of(header: &EdfHeader) -> Self {
+        let sample_type = header.family.sample_type();
+        let mut layout = Self { runs: Vec::new(), annotations: Vec::new() };
+        let mut offset_bytes = 0;
+        for signal in &header.signals {
+            let n_samples = signal.samples_per_record;
+            let n_bytes = n_samples * sample_type.bytes();
+            if signal.is_annotations() {
+                layout.annotations.push((offset_bytes, n_bytes));
+            } else {
+                layout.runs.push(Run { channel: layout.runs.len(), offset_bytes, n_samples, sample_type });
+            }
+            offset_bytes += n_bytes;
         }
+        layout
     }
 }
 
@@ -158,11 +129,11 @@ fn n_records(
 
 fn channel(
     signal: &EdfSignal,
-    digital: Vec<i16>,
+    n_records: usize,
     record_secs: f64,
     path: &Path,
     warnings: &mut Vec<String>,
-) -> Result<EdfChannel, ReadError> {
+) -> Result<StoredChannel, ReadError> {
     let label = &signal.label;
     let sample_rate = SampleRate::from_hz(signal.samples_per_record as f64 / record_secs).map_err(|_| {
         ReadError::field(
@@ -171,50 +142,44 @@ fn channel(
             path,
         )
     })?;
-    let (unit, scaling, warning) = scaling(signal);
+    let n_samples = signal.samples_per_record * n_records;
+    let (unit, scaling, warning) = linear_scaling(signal.digital, signal.physical, &signal.dimension);
     warnings.extend(warning.map(|reason| format!("{label} {reason}")));
-    Ok(EdfChannel { label: label.clone(), unit, sample_rate, digital, scaling })
+    Ok(StoredChannel { name: label.clone(), unit, sample_rate, n_samples, scaling })
 }
 
-/// A signal's unit, how to get there, and what is odd about it.
-fn scaling(signal: &EdfSignal) -> (String, Scaling, Option<String>) {
-    let [digital_min, digital_max] = signal.digital;
-    let [physical_min, physical_max] = signal.physical;
+/// A signal's unit, how to get there from what is stored, and what is odd about it.
+///
+/// `physical = (digital − digital_min) · (physical_max − physical_min) / (digital_max − digital_min) + physical_min`
+pub(super) fn linear_scaling(
+    [digital_min, digital_max]: [f64; 2],
+    [physical_min, physical_max]: [f64; 2],
+    dimension: &str,
+) -> (String, Scaling, Option<String>) {
     let gain = (physical_max - physical_min) / (digital_max - digital_min);
     if !gain.is_finite() || gain == 0.0 {
-        let unscaled = Scaling { digital_min: 0.0, physical_min: 0.0, gain: 1.0, to_si: 1.0 };
         let reason = "has equal limits, so it cannot be scaled; its values are digital.";
-        return ("a.u.".to_owned(), unscaled, Some(reason.to_owned()));
+        return ("a.u.".to_owned(), Scaling::NONE, Some(reason.to_owned()));
     }
-    let scaled = |to_si| Scaling { digital_min, physical_min, gain, to_si };
-    match (volts_per(&signal.dimension), signal.dimension.as_str()) {
-        (Some(volts), _) => ("V".to_owned(), scaled(volts), None),
+    let scaled = |to_si| Scaling { zero: digital_min, gain: gain * to_si, offset: physical_min * to_si };
+    match (si_unit(dimension), dimension) {
+        (Some((unit, to_si)), _) => (unit.to_owned(), scaled(to_si), None),
         (None, "") => ("a.u.".to_owned(), scaled(1.0), Some("has no unit; its values are as written.".to_owned())),
         (None, unit) => {
-            (unit.to_owned(), scaled(1.0), Some(format!("is in {unit}, not a voltage; its values are as written.")))
+            let reason = format!("is in {unit}, which is no SI unit known here; its values are as written.");
+            (unit.to_owned(), scaled(1.0), Some(reason))
         }
     }
 }
 
-/// Volts in one of `dimension`; `None` where that is no voltage.
-fn volts_per(dimension: &str) -> Option<f64> {
-    match dimension {
-        "V" | "v" | "Volt" | "volt" => Some(1.0),
-        "mV" | "mv" | "millivolt" => Some(1e-3),
-        // Micro sign, Greek mu, and both as plain ASCII.
-        "uV" | "UV" | "uv" | "µV" | "μV" | "microV" | "muV" | "microvolt" => Some(1e-6),
-        "nV" | "nv" => Some(1e-9),
-        _ => None,
-    }
-}
-
-fn repeated_labels(channels: &[EdfChannel]) -> Vec<String> {
+/// Names that stand for more than one channel, one sentence each.
+pub(super) fn repeated_names(channels: &[StoredChannel]) -> Vec<String> {
     let mut counts: BTreeMap<&str, usize> = BTreeMap::new();
     for channel in channels {
-        *counts.entry(&channel.label).or_default() += 1;
+        *counts.entry(&channel.name).or_default() += 1;
     }
     let repeated = counts.into_iter().filter(|&(_, n)| n > 1);
-    repeated.map(|(label, n)| format!("{n} channels are named {label}.")).collect()
+    repeated.map(|(name, n)| format!("{n} channels are named {name}.")).collect()
 }
 
 /// Start times of the records and the annotations in them.
@@ -236,26 +201,64 @@ impl Timeline {
         self.n_malformed += found.n_malformed;
     }
 
-    fn warnings(&self, header: &EdfHeader) -> Vec<String> {
+    /// Records in a row are one stretch; only discontinuous files have more.
+    fn recorded(&self, header: &EdfHeader, n_records: usize, warnings: &mut Vec<String>) -> Support {
+        let record_secs = header.record_secs;
+        let unbroken = Support::between(0.0, n_records as f64 * record_secs);
+        if header.continuity == Continuity::Contiguous {
+            return unbroken;
+        }
+        let n_timed = self.starts_secs.len();
+        let is_overlap = |pair: &[f64]| pair[1] - pair[0] < record_secs && !is_next(pair[0], pair[1], record_secs);
+        if n_timed != n_records || self.starts_secs.windows(2).any(is_overlap) {
+            warnings.push(format!(
+                "The recording may have gaps, but {n_timed} of its {n_records} data records say when they start, not \
+                 always one after the other; it is taken as unbroken."
+            ));
+            return unbroken;
+        }
+        let mut stretches: Vec<[f64; 2]> = Vec::new();
+        for (i, start) in self.starts_secs.iter().map(|start| start - self.first_secs()).enumerate() {
+            match stretches.last_mut() {
+                // Counted rather than added up, so that whole samples stay whole.
+                Some(stretch) if is_next(self.starts_secs[i - 1], self.starts_secs[i], record_secs) => {
+                    let n = ((stretch[1] - stretch[0]) / record_secs).round() + 1.0;
+                    stretch[1] = stretch[0] + n * record_secs;
+                }
+                _ => stretches.push([start, start + record_secs]),
+            }
+        }
+        let recorded = Support::new(stretches);
+        match recorded.gaps().intervals_secs().len() {
+            0 => {}
+            n => warnings.push(format!("The recording was interrupted {n} times.")),
+        }
+        recorded
+    }
+
+    fn warnings(&self, recorded: &Support) -> Vec<String> {
         let mut warnings = Vec::new();
         if self.n_malformed > 0 {
             warnings.push(format!("{} annotations could not be read.", self.n_malformed));
         }
-        if header.continuity == Continuity::Discontinuous {
-            let n_gaps =
-                self.starts_secs.windows(2).filter(|pair| is_gap(pair[1] - pair[0], header.record_secs)).count();
-            if n_gaps > 0 {
-                warnings.push(format!(
-                    "The recording was interrupted {n_gaps} times; the pieces are joined without their gaps."
-                ));
+        if let Some([start_secs, stop_secs]) = recorded.span_secs() {
+            let first_secs = self.first_secs();
+            let is_outside = |a: &&Annotation| !(start_secs..=stop_secs).contains(&(a.onset_secs - first_secs));
+            match self.annotations.iter().filter(is_outside).count() {
+                0 => {}
+                n => warnings.push(format!("{n} annotations lie outside the {stop_secs} s of the recording.")),
             }
         }
         warnings
     }
 
+    fn first_secs(&self) -> f64 {
+        self.starts_secs.first().copied().unwrap_or(0.0)
+    }
+
     /// Onsets in the file count from a whole second; the first record may start up to a second later.
     fn into_annotations(mut self) -> Vec<Annotation> {
-        let first_secs = self.starts_secs.first().copied().unwrap_or(0.0);
+        let first_secs = self.first_secs();
         for annotation in &mut self.annotations {
             annotation.onset_secs -= first_secs;
         }
@@ -264,6 +267,6 @@ impl Timeline {
     }
 }
 
-fn is_gap(between_starts_secs: f64, record_secs: f64) -> bool {
-    (between_starts_secs - record_secs).abs() > 1e-3 * record_secs.max(1e-3)
+fn is_next(before_secs: f64, start_secs: f64, record_secs: f64) -> bool {
+    (start_secs - before_secs - record_secs).abs() <= 1e-3 * record_secs.max(1e-3)
 }

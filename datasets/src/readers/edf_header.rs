@@ -1,20 +1,22 @@
-//! The header of an EDF file: fixed-width ASCII fields.
+//! The header of an EDF or BDF file: fixed-width ASCII fields.
 //!
 //! Source: Kemp et al. (1992), Electroenceph. clin. Neurophysiol. 82, 391–393; Kemp & Olivan (2003),
-//! Clin. Neurophysiol. 114, 1755–1761 (EDF+).
+//! Clin. Neurophysiol. 114, 1755–1761 (EDF+); BioSemi, "Which file format does BioSemi use" (BDF, 24 bits), and
+//! Teuniz, "BDF+", <https://www.teuniz.net/edfbrowser/bdfplus%20format%20description.html>.
 
 use std::path::Path;
 
 use super::error::{ReadError, one_line};
+use super::sample_store::SampleType;
 use super::table::latin1;
 
 /// Bytes of the fixed part, and of what each signal adds to it.
 pub(super) const BLOCK_BYTES: usize = 256;
-pub(super) const ANNOTATIONS_LABEL: &str = "EDF Annotations";
 
 /// The fixed part.
 #[derive(Debug, Clone, PartialEq)]
 pub struct EdfHeader {
+    pub family: Family,
     pub continuity: Continuity,
     /// `None` where the writer was interrupted and left −1.
     pub n_records: Option<u64>,
@@ -22,11 +24,41 @@ pub struct EdfHeader {
     pub signals: Vec<EdfSignal>,
 }
 
+/// 16 or 24 bits a sample; otherwise the two are one format.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Family {
+    Edf,
+    Bdf,
+}
+
+impl Family {
+    pub fn name(self) -> &'static str {
+        match self {
+            Self::Edf => "EDF",
+            Self::Bdf => "BDF",
+        }
+    }
+
+    pub(super) fn sample_type(self) -> SampleType {
+        match self {
+            Self::Edf => SampleType::I16,
+            Self::Bdf => SampleType::I24,
+        }
+    }
+
+    fn of(version: &[u8]) -> Option<Self> {
+        match version {
+            b"\xFFBIOSEMI" => Some(Self::Bdf),
+            _ => (text(version) == "0").then_some(Self::Edf),
+        }
+    }
+}
+
 /// Whether data records follow each other without a gap.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Continuity {
     Contiguous,
-    /// EDF+D: each record says when it starts.
+    /// EDF+D, BDF+D: each record says when it starts.
     Discontinuous,
 }
 
@@ -43,15 +75,18 @@ pub struct EdfSignal {
 
 impl EdfSignal {
     pub fn is_annotations(&self) -> bool {
-        self.label == ANNOTATIONS_LABEL
+        is_annotations(&self.label)
     }
 }
 
 /// How many signals the fixed part announces, so that a caller knows how much more to read.
 pub(super) fn n_signals(fixed: &[u8; BLOCK_BYTES], path: &Path) -> Result<usize, ReadError> {
-    let version = text(&fixed[..8]);
-    if version != "0" {
-        return Err(ReadError::field("an EDF file, which starts with 0", format!("{:?}", one_line(&version)), path));
+    if Family::of(&fixed[..8]).is_none() {
+        return Err(ReadError::field(
+            "an EDF or BDF file, which starts with \"0\" or \"\\xFFBIOSEMI\"",
+            format!("{:?}", one_line(&text(&fixed[..8]))),
+            path,
+        ));
     }
     let n = whole("number of signals", &fixed[252..256], path)?;
     let announced = whole("header size", &fixed[184..192], path)?;
@@ -91,7 +126,7 @@ impl EdfHeader {
             let label = text(labels[i]);
             let of = |what: &str| format!("{what} of {}", one_line(&label));
             // An annotation signal carries text: its limits scale nothing and some writers leave them blank.
-            let limits = |min: &[u8], max: &[u8], what: &str| match label == ANNOTATIONS_LABEL {
+            let limits = |min: &[u8], max: &[u8], what: &str| match is_annotations(&label) {
                 true => Ok([0.0, 1.0]),
                 false => Ok([number(&of(what), min, path)?, number(&of(what), max, path)?]),
             };
@@ -103,17 +138,20 @@ impl EdfHeader {
                 label,
             })
         });
+        let is_discontinuous = reserved.starts_with("EDF+D") || reserved.starts_with("BDF+D");
         Ok(Self {
-            continuity: if reserved.starts_with("EDF+D") { Continuity::Discontinuous } else { Continuity::Contiguous },
+            family: Family::of(&fixed[..8]).unwrap_or(Family::Edf),
+            continuity: if is_discontinuous { Continuity::Discontinuous } else { Continuity::Contiguous },
             n_records,
             record_secs,
             signals: signals.collect::<Result<_, ReadError>>()?,
         })
     }
 
-    /// Bytes of one data record: 16 bits per sample.
+    /// Bytes of one data record.
     pub fn record_bytes(&self) -> u64 {
-        self.signals.iter().map(|signal| 2 * signal.samples_per_record as u64).sum()
+        let sample_bytes = self.family.sample_type().bytes() as u64;
+        self.signals.iter().map(|signal| sample_bytes * signal.samples_per_record as u64).sum()
     }
 }
 
@@ -129,6 +167,10 @@ impl<'b> Fields<'b> {
         self.bytes = rest;
         field.chunks_exact(width).collect()
     }
+}
+
+fn is_annotations(label: &str) -> bool {
+    matches!(label, "EDF Annotations" | "BDF Annotations")
 }
 
 /// ASCII by the standard; in the wild also UTF-8 and Latin-1 ("µV").

@@ -4,7 +4,7 @@ use std::collections::BTreeMap;
 use std::path::Path;
 
 use crate::shared_data::shared_data;
-use nullcline_datasets::readers::edf::EdfRecording;
+use nullcline_datasets::readers::edf;
 use nullcline_datasets::{Inspection, inspect};
 use serde_json::Value;
 
@@ -76,7 +76,7 @@ fn edf_annotations_agree_with_the_reference_reader() {
         if !file.ends_with(".edf") {
             continue;
         }
-        let found = EdfRecording::read(&formats.join(&file)).unwrap().annotations;
+        let found = edf::open(&formats.join(&file)).unwrap().annotations;
         for expected in expected {
             let (onset, duration) = (expected[0].as_f64().unwrap(), expected[1].as_f64().unwrap_or(0.0));
             let text = expected[2].as_str().unwrap();

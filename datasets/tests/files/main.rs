@@ -2,6 +2,7 @@
 
 mod bad_input;
 mod cohorts;
+mod eeg;
 mod formats;
 mod manifest;
 mod round_trip;

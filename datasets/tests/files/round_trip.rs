@@ -1,6 +1,6 @@
 //! What is written comes back, whatever the values.
 
-use nullcline_datasets::readers::edf::EdfRecording;
+use nullcline_datasets::readers::edf;
 use nullcline_datasets::readers::edf_write::{EdfToWrite, write};
 use nullcline_datasets::{SampleRate, inspect, read_series};
 use proptest::prelude::*;
@@ -23,15 +23,15 @@ proptest! {
         let sample_rate = SampleRate::from_hz(8.0).unwrap();
         write(&path, &EdfToWrite { channel_names: &channel_names, sample_rate, samples: &samples }).unwrap();
 
-        let found = EdfRecording::read(&path).unwrap();
+        let found = edf::open(&path).unwrap();
         prop_assert_eq!(found.channels.len(), n_channels);
         prop_assert!(found.warnings.is_empty());
-        for (i, channel) in found.channels.iter().enumerate() {
+        for (i, (channel, values)) in found.channels.iter().zip(found.values().unwrap()).enumerate() {
             prop_assert_eq!(channel.unit.as_str(), "V");
             prop_assert_eq!(channel.sample_rate, sample_rate);
-            prop_assert_eq!(channel.digital.len(), n_secs * 8);
-            for (found, written) in channel.physical().zip(samples.iter().skip(i).step_by(n_channels)) {
-                prop_assert!((found - f64::from(*written)).abs() <= channel.digital_step());
+            prop_assert_eq!(values.len(), n_secs * 8);
+            for (found, written) in values.iter().zip(samples.iter().skip(i).step_by(n_channels)) {
+                prop_assert!((found - f64::from(*written)).abs() <= channel.step());
             }
         }
     }
@@ -50,7 +50,7 @@ proptest! {
             bytes[at..end].copy_from_slice(&noise[..end - at]);
         }
         std::fs::write(&path, bytes).unwrap();
-        if let Err(error) = EdfRecording::read(&path) {
+        if let Err(error) = edf::open(&path) {
             prop_assert!(!error.to_string().contains('\n'));
         }
     }

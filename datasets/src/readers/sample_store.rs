@@ -1,0 +1,416 @@
+//! Samples as a file keeps them, decoded block by block and handed to one sink for each channel.
+//!
+//! EDF, BDF and GDF store records with a run of every signal, BrainVision and EEGLAB one sample of every channel
+//! after the other, FIF buffers of those. All are [`Extent`]s: records that follow each other, each a list of runs.
+
+use std::fs::File;
+use std::io::{Read, Seek, SeekFrom};
+use std::path::{Path, PathBuf};
+use std::sync::Arc;
+
+use rayon::prelude::*;
+
+use super::error::ReadError;
+
+/// How one sample is stored.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+pub(super) enum SampleType {
+    I8,
+    U8,
+    I16,
+    U16,
+    I24,
+    U24,
+    I32,
+    U32,
+    I64,
+    U64,
+    F32,
+    F64,
+}
+
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum ByteOrder {
+    Little,
+    Big,
+}
+
+/// Samples of one channel that follow each other within a record.
+#[derive(Debug, Clone, Copy, PartialEq)]
+pub(super) struct Run {
+    pub channel: usize,
+    /// From the start of the record.
+    pub offset_bytes: usize,
+    pub n_samples: usize,
+    pub sample_type: SampleType,
+}
+
+impl ByteOrder {
+    /// Of the first two bytes; the caller has checked that they are there, as for the rest.
+    pub fn u16(self, bytes: &[u8]) -> u16 {
+        let bytes = [bytes[0], bytes[1]];
+        if self == Self::Little { u16::from_le_bytes(bytes) } else { u16::from_be_bytes(bytes) }
+    }
+
+    pub fn u32(self, bytes: &[u8]) -> u32 {
+        let bytes = [bytes[0], bytes[1], bytes[2], bytes[3]];
+        if self == Self::Little { u32::from_le_bytes(bytes) } else { u32::from_be_bytes(bytes) }
+    }
+}
+
+/// Records of one form that follow each other.
+#[derive(Debug, Clone, PartialEq)]
+pub(super) struct Extent {
+    pub start_byte: u64,
+    pub n_records: usize,
+    pub record_bytes: usize,
+    pub runs: Arc<[Run]>,
+}
+
+/// Where the bytes are. Invariant: every extent lies within them.
+#[derive(Debug, Clone, PartialEq)]
+pub(super) enum Bytes {
+    File(PathBuf),
+    /// What had to be decompressed.
+    Memory(Vec<u8>),
+}
+
+/// Everything a recording's samples are made from, but for their scaling.
+#[derive(Debug, Clone, PartialEq)]
+pub(super) struct SampleStore {
+    pub bytes: Bytes,
+    pub order: ByteOrder,
+    pub extents: Vec<Extent>,
+}
+
+/// From stored numbers to SI units: `(stored − zero) · gain + offset`.
+#[derive(Debug, Clone, Copy, PartialEq)]
+pub(super) struct Scaling {
+    pub zero: f64,
+    pub gain: f64,
+    pub offset: f64,
+}
+
+impl Scaling {
+    pub const NONE: Self = Self::by(1.0);
+
+    pub const fn by(gain: f64) -> Self {
+        Self { zero: 0.0, gain, offset: 0.0 }
+    }
+}
+
+/// Takes the samples of one channel in order of time, a stretch at a time.
+pub trait SampleSink: Send {
+    fn take(&mut self, samples: &[f64]);
+}
+
+impl SampleSink for Vec<f32> {
+    fn take(&mut self, samples: &[f64]) {
+        self.extend(samples.iter().map(|&value| value as f32));
+    }
+}
+
+impl SampleSink for Vec<f64> {
+    fn take(&mut self, samples: &[f64]) {
+        self.extend_from_slice(samples);
+    }
+}
+
+impl SampleType {
+    pub fn bytes(self) -> usize {
+        match self {
+            Self::I8 | Self::U8 => 1,
+            Self::I16 | Self::U16 => 2,
+            Self::I24 | Self::U24 => 3,
+            Self::I32 | Self::U32 | Self::F32 => 4,
+            Self::I64 | Self::U64 | Self::F64 => 8,
+        }
+    }
+}
+
+impl Extent {
+    /// `n_times` frames, each one sample of every channel.
+    pub fn multiplexed(start_byte: u64, n_times: usize, n_channels: usize, sample_type: SampleType) -> Self {
+        Self { start_byte, n_records: n_times, ..Self::rows(start_byte, 1, n_channels, sample_type) }
+    }
+
+    /// All samples of the first channel, then all of the second.
+    pub fn vectorized(start_byte: u64, n_times: usize, n_channels: usize, sample_type: SampleType) -> Self {
+        Self::rows(start_byte, n_times, n_channels, sample_type)
+    }
+
+    fn rows(start_byte: u64, n_samples: usize, n_channels: usize, sample_type: SampleType) -> Self {
+        let row_bytes = n_samples * sample_type.bytes();
+        let run = |channel| Run { channel, offset_bytes: channel * row_bytes, n_samples, sample_type };
+        let runs = (0..n_channels).map(run).collect();
+        Self { start_byte, n_records: 1, record_bytes: n_channels * row_bytes, runs }
+    }
+}
+
+/// What is read at a time: small enough to stay in a core's own cache.
+const BLOCK_BYTES: usize = 1 << 19;
+/// What is decoded at a time.
+const STRETCH: usize = 1024;
+
+impl SampleStore {
+    /// Hands every sample to the sink of its channel, scaled; `scalings` and `sinks` have one entry for each channel.
+    ///
+    /// Memory: one block. Channels are decoded in parallel; each sees its samples in order, so the result does not
+    /// depend on the number of threads.
+    pub fn stream<S: SampleSink>(&self, path: &Path, scalings: &[Scaling], sinks: &mut [S]) -> Result<(), ReadError> {
+        let mut source = self.bytes.open()?;
+        let mut buffer = Vec::new();
+        for extent in &self.extents {
+            if extent.record_bytes > BLOCK_BYTES {
+                self.stream_runs(extent, path, scalings, sinks)?;
+                continue;
+            }
+            let most = (BLOCK_BYTES / extent.record_bytes.max(1)).max(1);
+            for first in (0..extent.n_records).step_by(most) {
+                let n_records = most.min(extent.n_records - first);
+                let at = extent.start_byte + (first * extent.record_bytes) as u64;
+                let block = source.read(at, n_records * extent.record_bytes, &mut buffer, path)?;
+                self.decode_block(block, extent, n_records, scalings, sinks);
+            }
+        }
+        Ok(())
+    }
+
+    fn decode_block<S: SampleSink>(
+        &self,
+        block: &[u8],
+        extent: &Extent,
+        n_records: usize,
+        scalings: &[Scaling],
+        sinks: &mut [S],
+    ) {
+        // Channels in any order may have any number of runs: each sink looks for its own.
+        let decode = |channel: usize, sink: &mut S| {
+            for run in extent.runs.iter().filter(|run| run.channel == channel) {
+                let decoder = Decoder { sample_type: run.sample_type, order: self.order, scaling: scalings[channel] };
+                if run.n_samples == 1 {
+                    decoder.decode(&block[run.offset_bytes..], extent.record_bytes, n_records, sink);
+                } else {
+                    for record in block.chunks_exact(extent.record_bytes) {
+                        let width = run.sample_type.bytes();
+                        decoder.decode(&record[run.offset_bytes..], width, run.n_samples, sink);
+                    }
+                }
+            }
+        };
+        sinks.par_iter_mut().enumerate().for_each(|(channel, sink)| decode(channel, sink));
+    }
+
+    /// Records that are too long to hold: each channel reads its own runs, piece by piece.
+    fn stream_runs<S: SampleSink>(
+        &self,
+        extent: &Extent,
+        path: &Path,
+        scalings: &[Scaling],
+        sinks: &mut [S],
+    ) -> Result<(), ReadError> {
+        sinks.par_iter_mut().enumerate().try_for_each(|(channel, sink)| {
+            let mut source = self.bytes.open()?;
+            let mut buffer = Vec::new();
+            for record in 0..extent.n_records {
+                for run in extent.runs.iter().filter(|run| run.channel == channel) {
+                    let decoder =
+                        Decoder { sample_type: run.sample_type, order: self.order, scaling: scalings[channel] };
+                    let width = run.sample_type.bytes();
+                    let start = extent.start_byte + (record * extent.record_bytes + run.offset_bytes) as u64;
+                    let most = BLOCK_BYTES / width;
+                    for first in (0..run.n_samples).step_by(most) {
+                        let n = most.min(run.n_samples - first);
+                        let bytes = source.read(start + (first * width) as u64, n * width, &mut buffer, path)?;
+                        decoder.decode(bytes, width, n, sink);
+                    }
+                }
+            }
+            Ok(())
+        })
+    }
+}
+
+impl Bytes {
+    fn open(&self) -> Result<Source<'_>, ReadError> {
+        match self {
+            Self::Memory(bytes) => Ok(Source::Memory(bytes)),
+            Self::File(path) => {
+                let file = File::open(path).map_err(|source| ReadError::unreadable(path, source))?;
+                Ok(Source::File(file))
+            }
+        }
+    }
+}
+
+enum Source<'b> {
+    Memory(&'b [u8]),
+    File(File),
+}
+
+impl Source<'_> {
+    fn read<'s>(
+        &'s mut self,
+        at: u64,
+        n_bytes: usize,
+        buffer: &'s mut Vec<u8>,
+        path: &Path,
+    ) -> Result<&'s [u8], ReadError> {
+        match self {
+            Self::Memory(bytes) => Ok(&bytes[at as usize..at as usize + n_bytes]),
+            Self::File(file) => {
+                buffer.resize(n_bytes, 0);
+                let read = file.seek(SeekFrom::Start(at)).and_then(|_| file.read_exact(buffer));
+                // The size was checked at opening: a file that ends now has been cut meanwhile.
+                read.map_err(|source| ReadError::unreadable(path, source))?;
+                Ok(buffer)
+            }
+        }
+    }
+}
+
+/// All numbers in `bytes`, unscaled.
+pub(super) fn decode_numbers(bytes: &[u8], sample_type: SampleType, order: ByteOrder) -> Vec<f64> {
+    let n = bytes.len() / sample_type.bytes();
+    let mut numbers = Vec::with_capacity(n);
+    Decoder { sample_type, order, scaling: Scaling::NONE }.decode(bytes, sample_type.bytes(), n, &mut numbers);
+    numbers
+}
+
+#[derive(Clone, Copy)]
+struct Decoder {
+    sample_type: SampleType,
+    order: ByteOrder,
+    scaling: Scaling,
+}
+
+impl Decoder {
+    /// `n` samples, `stride` bytes apart.
+    fn decode<S: SampleSink>(self, bytes: &[u8], stride: usize, n: usize, sink: &mut S) {
+        let mut stretch = [0.0; STRETCH];
+        let Scaling { zero, gain, offset } = self.scaling;
+        for first in (0..n).step_by(STRETCH) {
+            let stretch = &mut stretch[..STRETCH.min(n - first)];
+            self.numbers(&bytes[first * stride..], stride, stretch);
+            stretch.iter_mut().for_each(|value| *value = (*value - zero) * gain + offset);
+            sink.take(stretch);
+        }
+    }
+
+    fn numbers(self, bytes: &[u8], stride: usize, numbers: &mut [f64]) {
+        macro_rules! of {
+            ($number:ty) => {
+                match self.order {
+                    ByteOrder::Little => fill(bytes, stride, numbers, |b| <$number>::from_le_bytes(b) as f64),
+                    ByteOrder::Big => fill(bytes, stride, numbers, |b| <$number>::from_be_bytes(b) as f64),
+                }
+            };
+        }
+        match self.sample_type {
+            SampleType::I8 => of!(i8),
+            SampleType::U8 => of!(u8),
+            SampleType::I16 => of!(i16),
+            SampleType::U16 => of!(u16),
+            SampleType::I32 => of!(i32),
+            SampleType::U32 => of!(u32),
+            SampleType::I64 => of!(i64),
+            SampleType::U64 => of!(u64),
+            SampleType::F32 => of!(f32),
+            SampleType::F64 => of!(f64),
+            // Into the upper three bytes, so that the shift back carries the sign.
+            SampleType::I24 => match self.order {
+                ByteOrder::Little => {
+                    fill(bytes, stride, numbers, |[a, b, c]| f64::from(i32::from_le_bytes([0, a, b, c]) >> 8))
+                }
+                ByteOrder::Big => {
+                    fill(bytes, stride, numbers, |[a, b, c]| f64::from(i32::from_be_bytes([a, b, c, 0]) >> 8))
+                }
+            },
+            SampleType::U24 => match self.order {
+                ByteOrder::Little => {
+                    fill(bytes, stride, numbers, |[a, b, c]| f64::from(u32::from_le_bytes([a, b, c, 0])))
+                }
+                ByteOrder::Big => fill(bytes, stride, numbers, |[a, b, c]| f64::from(u32::from_be_bytes([0, a, b, c]))),
+            },
+        }
+    }
+}
+
+#[inline]
+fn fill<const N: usize>(bytes: &[u8], stride: usize, numbers: &mut [f64], number: impl Fn([u8; N]) -> f64) {
+    if stride == N {
+        for (value, &bytes) in numbers.iter_mut().zip(bytes.as_chunks::<N>().0) {
+            *value = number(bytes);
+        }
+    } else {
+        for (value, bytes) in numbers.iter_mut().zip(bytes.chunks(stride)) {
+            *value = bytes.first_chunk::<N>().map_or(f64::NAN, |&bytes| number(bytes));
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn every_type_in_either_order() {
+        use ByteOrder::{Big, Little};
+        use SampleType::*;
+        let values = [-2i32, 0, 1, 127];
+        let check = |sample_type, expected: &[f64], bytes: Vec<Vec<u8>>| {
+            let big: Vec<u8> = bytes.iter().flat_map(|b| b.iter().rev().copied()).collect();
+            assert_eq!(decode_numbers(&bytes.concat(), sample_type, Little), expected, "{sample_type:?}");
+            assert_eq!(decode_numbers(&big, sample_type, Big), expected, "{sample_type:?}");
+        };
+        let signed = [-2.0, 0.0, 1.0, 127.0];
+        check(I8, &signed, values.map(|v| (v as i8).to_le_bytes().to_vec()).to_vec());
+        check(I16, &signed, values.map(|v| (v as i16).to_le_bytes().to_vec()).to_vec());
+        check(I24, &signed, values.map(|v| v.to_le_bytes()[..3].to_vec()).to_vec());
+        check(I32, &signed, values.map(|v| v.to_le_bytes().to_vec()).to_vec());
+        check(I64, &signed, values.map(|v| i64::from(v).to_le_bytes().to_vec()).to_vec());
+        check(F32, &signed, values.map(|v| (v as f32).to_le_bytes().to_vec()).to_vec());
+        check(F64, &signed, values.map(|v| f64::from(v).to_le_bytes().to_vec()).to_vec());
+        check(U8, &[254.0], vec![vec![254]]);
+        check(U16, &[65534.0], vec![vec![254, 255]]);
+        check(U24, &[16777214.0], vec![vec![254, 255, 255]]);
+        check(U32, &[4294967294.0], vec![vec![254, 255, 255, 255]]);
+        check(U64, &[254.0], vec![vec![254, 0, 0, 0, 0, 0, 0, 0]]);
+    }
+
+    /// The same samples in every arrangement, also longer than a block, come out the same.
+    #[test]
+    fn arrangements_agree() {
+        let (n_times, n_channels) = (200_003, 3);
+        let value = |t: usize, c: usize| ((t * 7 + c * 1000) % 30_011) as i16;
+        let expected: Vec<Vec<f64>> =
+            (0..n_channels).map(|c| (0..n_times).map(|t| f64::from(value(t, c)) * 0.5 + 1.0).collect()).collect();
+        let frames: Vec<u8> =
+            (0..n_times).flat_map(|t| (0..n_channels).flat_map(move |c| value(t, c).to_le_bytes())).collect();
+        let rows: Vec<u8> =
+            (0..n_channels).flat_map(|c| (0..n_times).flat_map(move |t| value(t, c).to_le_bytes())).collect();
+        let scaling = Scaling { zero: -2.0, gain: 0.5, offset: 0.0 };
+        let folder = tempfile::tempdir().unwrap();
+        let path = folder.path().join("a");
+        let check = |bytes: &[u8], extents: Vec<Extent>| {
+            std::fs::write(&path, bytes).unwrap();
+            for bytes in [Bytes::Memory(bytes.to_vec()), Bytes::File(path.clone())] {
+                let store = SampleStore { bytes, order: ByteOrder::Little, extents: extents.clone() };
+                let mut sinks = vec![Vec::<f64>::new(); n_channels];
+                store.stream(&path, &[scaling; 3], &mut sinks).unwrap();
+                assert_eq!(sinks, expected);
+            }
+        };
+        check(&rows, vec![Extent::vectorized(0, n_times, n_channels, SampleType::I16)]);
+        check(&frames, vec![Extent::multiplexed(0, n_times, n_channels, SampleType::I16)]);
+        let split = 77_777;
+        let second = (split * n_channels * 2) as u64;
+        check(
+            &frames,
+            vec![
+                Extent::multiplexed(0, split, n_channels, SampleType::I16),
+                Extent::multiplexed(second, n_times - split, n_channels, SampleType::I16),
+            ],
+        );
+    }
+}

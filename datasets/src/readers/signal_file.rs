@@ -1,0 +1,82 @@
+//! A recording that has been opened: what its channels are, when it ran, and where its samples lie.
+
+use std::path::PathBuf;
+
+use super::error::ReadError;
+use super::sample_store::{SampleSink, SampleStore, Scaling};
+use crate::recording::{Annotation, Modality, SampleRate, SignalChannel, Signals, Support};
+
+/// Everything but the samples, which are read on demand.
+#[derive(Debug, Clone, PartialEq)]
+pub struct SignalFile {
+    pub path: PathBuf,
+    /// "EDF", "BDF", "GDF", "BrainVision", "EEGLAB" or "FIF".
+    pub format: &'static str,
+    pub channels: Vec<StoredChannel>,
+    pub annotations: Vec<Annotation>,
+    /// When there was a recording, from its first sample; the samples of its stretches lie end to end.
+    pub recorded: Support,
+    pub warnings: Vec<String>,
+    pub(super) samples: SampleStore,
+}
+
+/// One channel, its samples still in the file.
+#[derive(Debug, Clone, PartialEq)]
+pub struct StoredChannel {
+    pub name: String,
+    /// SI unit, or as the file has it where that is none, or "a.u.".
+    pub unit: String,
+    pub sample_rate: SampleRate,
+    pub n_samples: usize,
+    pub(super) scaling: Scaling,
+}
+
+impl StoredChannel {
+    /// How far two neighbouring stored integers lie apart, in `unit`.
+    pub fn step(&self) -> f64 {
+        self.scaling.gain.abs()
+    }
+}
+
+impl SignalFile {
+    /// Hands every sample, in the unit of its channel, to the sink of that channel.
+    ///
+    /// Reads the file once, in blocks, so that a channel need never be held as a whole. `sinks` has one entry for
+    /// each channel. Fails only where the file has changed since it was opened.
+    pub fn stream<S: SampleSink>(&self, sinks: &mut [S]) -> Result<(), ReadError> {
+        assert_eq!(sinks.len(), self.channels.len(), "one sink for each channel");
+        let scalings: Vec<Scaling> = self.channels.iter().map(|channel| channel.scaling).collect();
+        self.samples.stream(&self.path, &scalings, sinks)
+    }
+
+    /// All samples in double precision, `[channel][time]`.
+    pub fn values(&self) -> Result<Vec<Vec<f64>>, ReadError> {
+        let mut values: Vec<Vec<f64>> =
+            self.channels.iter().map(|channel| Vec::with_capacity(channel.n_samples)).collect();
+        self.stream(&mut values)?;
+        Ok(values)
+    }
+
+    /// All samples in single precision.
+    ///
+    /// Needs memory for the samples and one block. Single precision has 24 bits: a channel with an offset of 100 mV
+    /// is known to 8 nV.
+    pub fn into_signals(self) -> Result<Signals, ReadError> {
+        let mut samples: Vec<Vec<f32>> =
+            self.channels.iter().map(|channel| Vec::with_capacity(channel.n_samples)).collect();
+        self.stream(&mut samples)?;
+        let channels = self.channels.into_iter().zip(samples).map(|(channel, samples)| SignalChannel {
+            name: channel.name,
+            unit: channel.unit,
+            sample_rate: channel.sample_rate,
+            samples,
+        });
+        Ok(Signals {
+            modality: Modality::Eeg,
+            channels: channels.collect(),
+            recorded: self.recorded,
+            annotations: self.annotations,
+            warnings: self.warnings,
+        })
+    }
+}
