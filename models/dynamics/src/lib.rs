@@ -26,9 +26,11 @@
 
 mod arrangement;
 mod attractors;
+mod certified;
 mod continuum;
 mod cycles;
 mod fixed_points;
+mod flow;
 mod fraction;
 mod geometry;
 mod homotopy;
@@ -43,11 +45,20 @@ mod piecewise_linear;
 mod portrait;
 mod region_search;
 mod region_solver;
+mod smooth;
 mod stability;
 
 pub use attractors::{Attractor, AttractorKind, AttractorPlan, AttractorSearch, find_attractors};
+pub use certified::{
+    BoxPlan, BoxSearch, Certificate, Certified, certified_equilibria, certified_fixed_points, certify,
+};
 pub use cycles::{Cycle, CyclePlan, refine_cycle};
 pub use fixed_points::{Continuum, FixedPoint, FixedPointPlan, FixedPointSearch, find_fixed_points};
+pub use flow::{
+    Equilibrium, FlowError, ForcedField, IntegrationPlan, LimitCycle, LimitCycleError, LimitCyclePlan, Reversed,
+    StroboscopicMap, TimeStepMap, VectorField, advance, advance_with_derivative, find_equilibria, find_limit_cycle,
+    refine_limit_cycle, trajectory,
+};
 pub use fraction::Fraction;
 pub use lyapunov::{
     LyapunovError, LyapunovPlan, LyapunovSpectrum, kaplan_yorke_dimension, lyapunov_exponents, lyapunov_spectrum,
@@ -58,6 +69,10 @@ pub use newton::{NewtonPlan, Search, StopReason, find_fixed_points_smooth};
 pub use pattern::ActivationPattern;
 pub use piecewise_linear::{MapError, PiecewiseLinearMap};
 pub use portrait::{Portrait, PortraitPlan, portrait};
+pub use smooth::{
+    Activation, CurrentRnn, Dual, Enclosed, EulerStep, Formula, Gru, Interval, Iterated, Layer, Mlp, Number,
+    Relaxation, SmoothField, SmoothMap, SmoothSystem, TanhRnn,
+};
 pub use stability::Stability;
 
 /// A complex number, as multipliers are; the one `nalgebra` uses.

@@ -32,6 +32,22 @@ pub trait Map: Send + Sync {
         0.0
     }
 
+    /// Writes into `residual: [M]` something that vanishes exactly where `F(z) = z`: `F(z) − z`, unless the map knows better.
+    ///
+    /// Where a gate nearly closes, `F(z) − z` is tiny without a fixed point near: a GRU looks at its candidate instead, a
+    /// map that follows a flow at the velocity.
+    fn rest_residual(&self, z: &[f64], residual: &mut [f64]) {
+        self.step(z, residual);
+        residual.iter_mut().zip(z).for_each(|(f, z)| *f -= z);
+    }
+
+    /// The derivative of [`Map::rest_residual`], `[M × M]`.
+    fn rest_slope(&self, z: &[f64]) -> DMatrix<f64> {
+        let mut slope = self.jacobian(z);
+        (0..slope.nrows()).for_each(|i| slope[(i, i)] -= 1.0);
+        slope
+    }
+
     /// `Fⁿ(start)`.
     fn iterate(&self, start: &[f64], steps: usize) -> Vec<f64> {
         let mut z = start.to_vec();

@@ -31,7 +31,7 @@ pub enum StopReason {
     InvalidStart,
 }
 
-/// How to look for the fixed points of a smooth map.
+/// How to look for the fixed points of a smooth map, or the equilibria of a flow.
 #[derive(Debug, Clone, PartialEq)]
 pub struct NewtonPlan {
     /// Converged where the speed `½ |F(z) − z|²` is at most this; `1e-18`.
@@ -46,19 +46,48 @@ pub struct NewtonPlan {
 
 /// Fixed points of a smooth map, by Newton's method from each start.
 ///
-/// Solves `F(z) − z = 0`, halving a step until the speed `q = ½ |F(z) − z|²` falls. Quadratic near a regular fixed
-/// point, linear near a degenerate one. Finds what lies downhill of the starts and never claims to have found all.
-/// Costs `O(M³)` per step.
+/// Solves `F(z) − z = 0` (or what [`Map::rest_residual`] puts in its place), halving a step until the speed
+/// `q = ½ |F(z) − z|²` falls. Where `J − I` cannot be inverted, or no part
+/// of the Newton step leads down, the step bends towards steepest descent (Levenberg–Marquardt). What has reached
+/// `speed_tolerance` is refined until rounding stops it, and the residual reported is that of the final point. Quadratic near a regular fixed
+/// point, linear near a degenerate one. Finds what lies downhill of the starts and never claims to have found all: for that,
+/// see [`crate::certified_fixed_points`]. Costs `O(M³)` per step.
 ///
-/// Source: Sussillo & Barak (2013), Neural Comput. 25, 626–649 (the speed); Newton with Armijo's rule.
+/// Sources: Sussillo & Barak (2013), Neural Comput. 25, 626–649 (the speed); Newton with Armijo's rule; Marquardt (1963),
+/// J. SIAM 11, 431–441.
 pub fn find_fixed_points_smooth(map: &dyn Map, starts: &[Vec<f64>], plan: &NewtonPlan) -> Search<FixedPoint> {
-    let mut found: Vec<FixedPoint> = Vec::new();
+    let problem = Problem { dim: map.dim(), residual: &|z, g| map.rest_residual(z, g), slope: &|z| map.rest_slope(z) };
+    search_roots(
+        &problem,
+        starts,
+        plan,
+        |z| describe_fixed_point(map, z, plan.marginal_tolerance),
+        |found| &found.location,
+    )
+}
+
+/// An equation `g(z) = 0` with `z, g: [M]`.
+pub(crate) struct Problem<'a> {
+    pub dim: usize,
+    pub residual: &'a (dyn Fn(&[f64], &mut [f64]) + Sync),
+    pub slope: &'a (dyn Fn(&[f64]) -> DMatrix<f64> + Sync),
+}
+
+/// Distinct roots of `problem` in the order of the starts that led there, each described.
+pub(crate) fn search_roots<T>(
+    problem: &Problem<'_>,
+    starts: &[Vec<f64>],
+    plan: &NewtonPlan,
+    describe: impl Fn(Vec<f64>) -> T,
+    location: impl Fn(&T) -> &[f64],
+) -> Search<T> {
+    let mut found: Vec<T> = Vec::new();
     let attempts = starts
         .iter()
-        .map(|start| match descend(map, start, plan) {
-            Ok(location) => {
-                if !found.iter().any(|other| coincide(&other.location, &location, plan.merge_distance, 1.0)) {
-                    found.push(describe(map, location, plan.marginal_tolerance));
+        .map(|start| match problem.descend(start, plan) {
+            Ok(root) => {
+                if !found.iter().any(|known| coincide(location(known), &root, plan.merge_distance, 1.0)) {
+                    found.push(describe(root));
                 }
                 StopReason::Converged
             }
@@ -70,66 +99,129 @@ pub fn find_fixed_points_smooth(map: &dyn Map, starts: &[Vec<f64>], plan: &Newto
 
 /// Newton steps below this fraction make no difference.
 const SHORTEST_STEP: f64 = 1e-9;
+/// Steps beyond the limit for a state that has reached the tolerance.
+const POLISHING_STEPS: usize = 60;
+/// A Newton step this short, relative to the state, is the distance to a regular root that rounding hides.
+const NEGLIGIBLE_STEP: f64 = 1e-11;
 
-fn descend(map: &dyn Map, start: &[f64], plan: &NewtonPlan) -> Result<Vec<f64>, StopReason> {
-    let dim = map.dim();
-    if dim == 0 || start.len() != dim || !is_finite(start) {
-        return Err(StopReason::InvalidStart);
+impl Problem<'_> {
+    fn descend(&self, start: &[f64], plan: &NewtonPlan) -> Result<Vec<f64>, StopReason> {
+        if self.dim == 0 || start.len() != self.dim || !is_finite(start) {
+            return Err(StopReason::InvalidStart);
+        }
+        let mut at = self.at(start.to_vec());
+        for step in 0..plan.max_steps.saturating_add(POLISHING_STEPS) {
+            if step >= plan.max_steps && at.speed > plan.speed_tolerance {
+                return Err(StopReason::StepLimit);
+            }
+            if !at.speed.is_finite() {
+                return Err(StopReason::Diverged);
+            }
+            let slope = (self.slope)(&at.z);
+            let newton = slope.clone().lu().solve(&-&at.residual).filter(|step| step.iter().all(|x| x.is_finite()));
+            let arrived = at.speed <= plan.speed_tolerance;
+            if let Some(step) = &newton {
+                if let Some(next) = self.shorten(&at, step, arrived) {
+                    at = next;
+                    continue;
+                }
+                // Rounding is reached. A step that would still go far tells a slow point from a point of rest, unless the
+                // slope is so close to singular that the step is rounding itself.
+                let size = norm(&at.z).max(1.0);
+                if step.norm() <= NEGLIGIBLE_STEP * size {
+                    return Ok(at.z);
+                }
+                if arrived {
+                    let is_near = step.norm() <= 1e-3 * size || is_nearly_singular(&slope);
+                    return if is_near { Ok(at.z) } else { Err(StopReason::SlowPoint) };
+                }
+            } else if arrived {
+                // At a root with a neutral direction there is nothing left to solve for.
+                return Ok(at.z);
+            }
+            match self.bend(&at, &slope) {
+                Some(next) => at = next,
+                // No direction leads down: the speed has a minimum that is not zero.
+                None if newton.is_none() => return Err(StopReason::SingularJacobian),
+                None => return Err(StopReason::SlowPoint),
+            }
+        }
+        Err(StopReason::StepLimit)
     }
-    let mut z = start.to_vec();
-    let mut deviation = deviation(map, &z);
-    for _ in 0..plan.max_steps {
-        let speed = deviation.norm_squared() / 2.0;
-        if !speed.is_finite() {
-            return Err(StopReason::Diverged);
+
+    /// The longest of the steps 1, ½, ¼, … that makes the speed fall; where it has arrived, only whole steps count.
+    fn shorten(&self, at: &Iterate, full_step: &DVector<f64>, arrived: bool) -> Option<Iterate> {
+        let shortest = if arrived { 1.0 } else { SHORTEST_STEP };
+        let mut fraction = 1.0;
+        while fraction >= shortest {
+            let next = self.at(at.z.iter().zip(full_step.iter()).map(|(z, d)| z + fraction * d).collect());
+            if next.speed < at.speed * (1.0 - 1e-4 * fraction) {
+                return Some(next);
+            }
+            fraction /= 2.0;
         }
-        let full_step = (map.jacobian(&z) - DMatrix::identity(dim, dim)).lu().solve(&-&deviation);
-        let Some(full_step) = full_step.filter(|step| step.iter().all(|x| x.is_finite())) else {
-            // At a fixed point with a neutral direction there is nothing left to solve for.
-            return if speed <= plan.speed_tolerance { Ok(z) } else { Err(StopReason::SingularJacobian) };
-        };
-        match shorten(map, &z, &full_step, speed) {
-            Some((next, next_deviation)) => (z, deviation) = (next, next_deviation),
-            // Rounding is reached: either this is the point, or the speed has a minimum that is not zero.
-            None if speed <= plan.speed_tolerance => return Ok(z),
-            None => return Err(StopReason::SlowPoint),
-        }
-        // One more step after reaching the tolerance costs little and gains the last digits.
-        if speed <= plan.speed_tolerance {
-            return Ok(z);
-        }
+        None
     }
-    if deviation.norm_squared() / 2.0 <= plan.speed_tolerance { Ok(z) } else { Err(StopReason::StepLimit) }
+
+    /// A step between Newton's and that of steepest descent: `(GᵀG + μ I) δ = −Gᵀ g`, with the smallest `μ` tried that leads down.
+    fn bend(&self, at: &Iterate, slope: &DMatrix<f64>) -> Option<Iterate> {
+        let normal = slope.tr_mul(slope);
+        let downhill = slope.tr_mul(&at.residual);
+        let scale = normal.trace() / self.dim as f64;
+        // At the bottom of the speed the slope no longer sees the residual.
+        let bottom = downhill.norm() <= 1e-10 * slope.norm() * at.residual.norm();
+        if bottom || !scale.is_finite() {
+            return None;
+        }
+        let mut damping = 1e-8 * scale;
+        while damping <= 1e6 * scale {
+            let damped = &normal + DMatrix::identity(self.dim, self.dim) * damping;
+            if let Some(factor) = damped.cholesky() {
+                let step = -factor.solve(&downhill);
+                let next = self.at(at.z.iter().zip(step.iter()).map(|(z, d)| z + d).collect());
+                if next.speed < at.speed * (1.0 - 1e-6) {
+                    return Some(next);
+                }
+            }
+            damping *= 10.0;
+        }
+        None
+    }
+
+    fn at(&self, z: Vec<f64>) -> Iterate {
+        let mut residual = DVector::zeros(self.dim);
+        (self.residual)(&z, residual.as_mut_slice());
+        let speed = residual.norm_squared() / 2.0;
+        Iterate { z, residual, speed }
+    }
 }
 
-/// The longest of the steps 1, ½, ¼, … that makes the map slower.
-fn shorten(map: &dyn Map, z: &[f64], full_step: &DVector<f64>, speed: f64) -> Option<(Vec<f64>, DVector<f64>)> {
-    let mut fraction = 1.0;
-    while fraction > SHORTEST_STEP {
-        let next: Vec<f64> = z.iter().zip(full_step.iter()).map(|(z, d)| z + fraction * d).collect();
-        let next_deviation = deviation(map, &next);
-        if next_deviation.norm_squared() / 2.0 < speed * (1.0 - 1e-4 * fraction) {
-            return Some((next, next_deviation));
-        }
-        fraction /= 2.0;
-    }
-    None
+fn is_nearly_singular(slope: &DMatrix<f64>) -> bool {
+    let values = slope.singular_values();
+    values.min() <= 1e-7 * values.max()
 }
 
-fn deviation(map: &dyn Map, z: &[f64]) -> DVector<f64> {
-    let mut deviation = DVector::zeros(z.len());
-    map.step(z, deviation.as_mut_slice());
-    deviation.iter_mut().zip(z).for_each(|(f, z)| *f -= z);
-    deviation
+/// A state on the way, with `g(z)` and `½ |g(z)|²`.
+struct Iterate {
+    z: Vec<f64>,
+    residual: DVector<f64>,
+    speed: f64,
 }
 
-fn describe(map: &dyn Map, location: Vec<f64>, marginal_tolerance: f64) -> FixedPoint {
+pub(crate) fn describe_fixed_point(
+    map: &(impl Map + ?Sized),
+    location: Vec<f64>,
+    marginal_tolerance: f64,
+) -> FixedPoint {
     let multipliers = multipliers(&map.jacobian(&location)).unwrap_or_default();
     let stability = if multipliers.is_empty() {
         Stability::Marginal
     } else {
         Stability::from_multipliers(&multipliers, marginal_tolerance)
     };
-    let residual = deviation(map, &location).norm() / norm(&location).max(1.0);
+    let mut image = vec![0.0; location.len()];
+    map.step(&location, &mut image);
+    image.iter_mut().zip(&location).for_each(|(f, z)| *f -= z);
+    let residual = norm(&image) / norm(&location).max(1.0);
     FixedPoint { location, multipliers, stability, residual }
 }

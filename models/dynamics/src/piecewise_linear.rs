@@ -16,6 +16,10 @@ pub enum MapError {
     NotFinite { weights: &'static str },
     #[error("at most all {dim} latent units can be rectified, found P = {n_relu}")]
     TooManyRelus { dim: usize, n_relu: usize },
+    #[error("a map needs at least one latent dimension, found {weights} empty")]
+    Empty { weights: &'static str },
+    #[error("the leak α must be finite and not zero, found {leak}")]
+    NoLeak { leak: String },
 }
 
 /// Every frozen RNN of the PLRNN family, as one sum of hinges.
@@ -294,7 +298,7 @@ fn check_decay(a: &[f64]) -> Result<usize, MapError> {
     Ok(a.len())
 }
 
-fn check_vector(weights: &'static str, vector: &[f64], expected: usize) -> Result<(), MapError> {
+pub(crate) fn check_vector(weights: &'static str, vector: &[f64], expected: usize) -> Result<(), MapError> {
     if vector.len() != expected {
         return Err(MapError::Shape {
             weights,
@@ -305,7 +309,11 @@ fn check_vector(weights: &'static str, vector: &[f64], expected: usize) -> Resul
     check_finite(weights, vector.iter())
 }
 
-fn check_matrix(weights: &'static str, matrix: &DMatrix<f64>, expected: (usize, usize)) -> Result<(), MapError> {
+pub(crate) fn check_matrix(
+    weights: &'static str,
+    matrix: &DMatrix<f64>,
+    expected: (usize, usize),
+) -> Result<(), MapError> {
     if matrix.shape() != expected {
         let written = |(rows, columns): (usize, usize)| format!("{rows} × {columns}");
         return Err(MapError::Shape { weights, expected: written(expected), found: written(matrix.shape()) });

@@ -1,10 +1,13 @@
 //! What the dynamics crate promises, checked by a second route: algebra, brute force, or a published number.
 
 mod attractors;
+mod certified;
 mod fixed_points;
+mod flows;
 mod known_answers;
 mod lyapunov;
 mod newton;
+mod smooth;
 mod speed;
 mod systems;
 mod weights;

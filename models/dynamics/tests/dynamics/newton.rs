@@ -1,5 +1,7 @@
 use nalgebra::DMatrix;
-use nullcline_dynamics::{Map, Stability, StopReason, central_difference_jacobian, find_fixed_points_smooth};
+use nullcline_dynamics::{
+    FixedPoint, Gru, Map, SmoothMap, Stability, StopReason, central_difference_jacobian, find_fixed_points_smooth,
+};
 
 use crate::systems::*;
 
@@ -97,4 +99,34 @@ fn derivatives_agree_with_differences() {
             assert!((analytic * frame - image).amax() < 1e-12);
         }
     }
+}
+
+/// Where the update gate of a GRU is nearly closed, `F(h) − h` is tiny far from any fixed point: no such place is reported.
+#[test]
+fn a_closed_gate_is_no_fixed_point() {
+    let column = |values: &[f64]| DMatrix::from_column_slice(3, 1, values);
+    // u = σ(4 h): at h = 10 the state moves by less than 1e-15 per step.
+    let gru = Gru::from_pytorch(&column(&[0.0; 3]), &column(&[0.0, 4.0, 0.5]), &[0.0; 3], &[0.0; 3], &[0.0]).unwrap();
+    let starts: Vec<Vec<f64>> = (-20..=20).map(|i| vec![f64::from(i)]).collect();
+    let search = find_fixed_points_smooth(&SmoothMap(gru.clone()), &starts, &newton());
+    assert_eq!(search.found.len(), 1);
+    assert_close(search.found[0].location[0], 0.0, 1e-12);
+    // The same without knowledge of the gates.
+    struct Opaque(SmoothMap<Gru>);
+    impl Map for Opaque {
+        fn dim(&self) -> usize {
+            1
+        }
+        fn step(&self, z: &[f64], next: &mut [f64]) {
+            self.0.step(z, next);
+        }
+        fn jacobian(&self, z: &[f64]) -> DMatrix<f64> {
+            self.0.jacobian(z)
+        }
+    }
+    let search = find_fixed_points_smooth(&Opaque(SmoothMap(gru)), &[vec![0.5], vec![6.0]], &newton());
+    // What rounding makes a point of rest is neutral; nobody takes it for an attractor.
+    let at_origin = |point: &FixedPoint| point.location[0].abs() < 1e-9;
+    assert!(search.found.iter().all(|point| at_origin(point) || point.stability == Stability::Marginal));
+    assert_eq!(search.attempts[0], StopReason::Converged);
 }

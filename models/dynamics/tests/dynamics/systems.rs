@@ -1,7 +1,9 @@
 //! Maps with published or algebraic answers, and helpers shared by the tests.
 
 use nalgebra::DMatrix;
-use nullcline_dynamics::{AttractorPlan, FixedPointPlan, LyapunovPlan, Map, NewtonPlan, PiecewiseLinearMap};
+use nullcline_dynamics::{
+    AttractorPlan, FixedPointPlan, Formula, LyapunovPlan, Map, NewtonPlan, Number, PiecewiseLinearMap,
+};
 use rand::{RngExt, SeedableRng};
 use rand_chacha::ChaCha8Rng;
 
@@ -169,5 +171,23 @@ pub fn assert_same_points(found: &[Vec<f64>], expected: &[Vec<f64>], tolerance: 
         let reach = tolerance * point.iter().fold(1.0_f64, |largest, x| largest.max(x.abs()));
         let near = found.iter().filter(|f| distance(f, point) <= reach).count();
         assert_eq!(near, 1, "{point:?} in {found:?}");
+    }
+}
+
+/// `ẋ = σ (y − x), ẏ = x (ρ − z) − y, ż = x y − β z` (Lorenz 1963).
+pub struct Lorenz {
+    pub sigma: f64,
+    pub rho: f64,
+    pub beta: f64,
+}
+
+impl Formula for Lorenz {
+    fn dim(&self) -> usize {
+        3
+    }
+    fn evaluate<N: Number>(&self, z: &[N], value: &mut [N]) {
+        value[0] = (z[1] - z[0]) * self.sigma;
+        value[1] = z[0] * (N::from_f64(self.rho) - z[2]) - z[1];
+        value[2] = z[0] * z[1] - z[2] * self.beta;
     }
 }

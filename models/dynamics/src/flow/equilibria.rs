@@ -1,0 +1,73 @@
+use nalgebra::Complex;
+
+use super::vector_field::VectorField;
+use crate::geometry::norm;
+use crate::multipliers::multipliers;
+use crate::newton::{NewtonPlan, Problem, Search, search_roots};
+use crate::stability::Stability;
+
+/// A point where a flow stands still.
+#[derive(Debug, Clone, PartialEq)]
+pub struct Equilibrium {
+    /// `z: [M]` with `v(z) = 0`.
+    pub location: Vec<f64>,
+    /// Of the Jacobian of the velocity there, in inverse units of time, largest real part first; empty if they could not be
+    /// computed.
+    pub eigenvalues: Vec<Complex<f64>>,
+    /// By the signs of the real parts; those within the marginal tolerance of zero, relative to the largest eigenvalue,
+    /// count as neutral.
+    pub stability: Stability,
+    /// `|v(z)|`, relative to the size of the Jacobian times that of `z` (or one): roughly the distance to the true
+    /// equilibrium, relative to `z`.
+    pub residual: f64,
+}
+
+impl Equilibrium {
+    /// Directions that expand, `Re λ > 0`.
+    pub fn unstable_dims(&self) -> usize {
+        self.eigenvalues.iter().filter(|eigenvalue| eigenvalue.re > 0.0).count()
+    }
+}
+
+/// Equilibria of a flow, by Newton's method from each start.
+///
+/// Solves `v(z) = 0` as [`crate::find_fixed_points_smooth`] solves `F(z) = z`, with the same limits: finds what lies
+/// downhill of the starts and never claims to have found all.
+pub fn find_equilibria(
+    field: &(impl VectorField + ?Sized),
+    starts: &[Vec<f64>],
+    plan: &NewtonPlan,
+) -> Search<Equilibrium> {
+    let problem = Problem { dim: field.dim(), residual: &|z, g| field.velocity(z, g), slope: &|z| field.jacobian(z) };
+    search_roots(
+        &problem,
+        starts,
+        plan,
+        |location| describe_equilibrium(field, location, plan.marginal_tolerance),
+        |found| &found.location,
+    )
+}
+
+pub(crate) fn describe_equilibrium(
+    field: &(impl VectorField + ?Sized),
+    location: Vec<f64>,
+    marginal_tolerance: f64,
+) -> Equilibrium {
+    let jacobian = field.jacobian(&location);
+    let mut velocity = vec![0.0; location.len()];
+    field.velocity(&location, &mut velocity);
+    let mut eigenvalues = multipliers(&jacobian).unwrap_or_default();
+    eigenvalues
+        .sort_by(|a, b| b.re.total_cmp(&a.re).then(b.norm_sqr().total_cmp(&a.norm_sqr())).then(b.im.total_cmp(&a.im)));
+    let fastest = eigenvalues.iter().map(|value| value.norm()).fold(0.0, f64::max);
+    let stability = if fastest > 0.0 {
+        // The multipliers of the flow over one unit of its fastest time.
+        let over_time: Vec<Complex<f64>> = eigenvalues.iter().map(|value| (value / fastest).exp()).collect();
+        Stability::from_multipliers(&over_time, marginal_tolerance)
+    } else {
+        Stability::Marginal
+    };
+    let size = jacobian.norm() * norm(&location).max(1.0);
+    let residual = if norm(&velocity) == 0.0 { 0.0 } else { norm(&velocity) / size };
+    Equilibrium { location, eigenvalues, stability, residual }
+}
