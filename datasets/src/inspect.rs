@@ -7,6 +7,7 @@ use serde::Serialize;
 
 use crate::bids::sidecar;
 use crate::readers::error::ReadError;
+use crate::readers::nifti::NiftiImage;
 use crate::readers::npy::NpyArray;
 use crate::readers::numeric_table::{Header, NumericTable};
 use crate::readers::nwb;
@@ -14,11 +15,12 @@ use crate::readers::sample_summary::SampleSummary;
 use crate::readers::signal_file::SignalFile;
 use crate::readers::{open_signals, scan_rate};
 use crate::recording::{Modality, SpikeTrains};
+use crate::volumes::{ImageInspection, inspect_image};
 
 /// SI units, native rates.
 #[derive(Debug, Clone, PartialEq, Serialize)]
 pub struct Inspection {
-    /// "EDF", "TSV", "CSV", "NWB" or "NPY".
+    /// "EDF", "TSV", "CSV", "NWB", "NPY", "NIfTI-1", "NIfTI-2" or "CIFTI-2".
     pub format: &'static str,
     pub modality: Option<Modality>,
     /// Of most channels; `None` where the file does not say.
@@ -31,6 +33,8 @@ pub struct Inspection {
     pub warnings: Vec<String>,
     #[serde(skip_serializing_if = "Option::is_none")]
     pub units: Option<UnitsInspection>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub image: Option<ImageInspection>,
 }
 
 /// Statistics over the finite samples; `None` where there are none.
@@ -68,8 +72,9 @@ pub fn inspect(path: &Path) -> Result<Inspection, ReadError> {
         "csv" => of_table("CSV", path),
         "nwb" => Ok(of_units(&nwb::read(path)?)),
         "npy" => of_array(path),
+        _ if NiftiImage::has_name(path) => inspect_image(path),
         _ => Err(ReadError::UnknownFormat {
-            known: "EDF (.edf), BDF (.bdf), GDF (.gdf), BrainVision (.vhdr, .ahdr), EEGLAB (.set), FIF (.fif), ROI series (.tsv, .csv), NWB units (.nwb), NumPy arrays (.npy)",
+            known: "EDF (.edf), BDF (.bdf), GDF (.gdf), BrainVision (.vhdr, .ahdr), EEGLAB (.set), FIF (.fif), ROI series (.tsv, .csv), NWB units (.nwb), NumPy arrays (.npy), NIfTI and CIFTI images (.nii, .nii.gz, .hdr)",
             found: if extension.is_empty() { "no extension".to_owned() } else { format!(".{extension}") },
             path: path.to_owned(),
         }),
@@ -105,6 +110,7 @@ fn of_signals(file: &SignalFile) -> Result<Inspection, ReadError> {
         annotations: file.annotations.len(),
         warnings: file.warnings.clone(),
         units: None,
+        image: None,
     })
 }
 
@@ -124,6 +130,7 @@ fn of_table(format: &'static str, path: &Path) -> Result<Inspection, ReadError> 
         annotations: 0,
         warnings,
         units: None,
+        image: None,
     })
 }
 
@@ -139,6 +146,7 @@ fn of_array(path: &Path) -> Result<Inspection, ReadError> {
         annotations: 0,
         warnings: Vec::new(),
         units: None,
+        image: None,
     })
 }
 
@@ -158,6 +166,7 @@ fn of_units(trains: &SpikeTrains) -> Inspection {
             first_spike_s: units.iter().map(|unit| trains.spikes_of(unit).first().copied()).collect(),
             trials: trains.trials.len(),
         }),
+        image: None,
     }
 }
 

@@ -16,6 +16,7 @@ pub mod readers;
 pub mod recording;
 pub mod simple_statistics;
 mod spectrum;
+pub mod volumes;
 
 pub use bids::{Dataset, DatasetError, Entities, Participants, RecordingFile, RecordingFilter, Sidecar, SubjectId};
 pub use cleaning::{Cleaned, CleaningContext, CleaningError, CleaningPlan, clean};

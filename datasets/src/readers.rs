@@ -9,6 +9,7 @@ pub mod brainvision;
 mod brainvision_ascii;
 mod brainvision_ini;
 mod brainvision_markers;
+pub mod cifti;
 pub mod edf;
 pub mod edf_annotations;
 pub mod edf_header;

@@ -1,10 +1,12 @@
 //! From files to clean recordings: formats, cohorts, and what may go wrong with either.
 
 mod bad_input;
+mod cifti;
 mod cohorts;
 mod eeg;
 mod formats;
 mod manifest;
+mod nifti;
 mod round_trip;
 mod series;
 mod shared_data;
