@@ -2,10 +2,12 @@
 
 mod binning;
 pub mod channels;
+pub mod confounds;
 pub mod context;
 pub mod detrend;
 pub mod error;
 pub mod filter;
+pub mod nuisance;
 pub mod plan;
 pub mod reference;
 mod signals;

@@ -10,6 +10,7 @@ mod brainvision_ascii;
 mod brainvision_ini;
 mod brainvision_markers;
 pub mod cifti;
+pub mod confounds;
 pub mod edf;
 pub mod edf_annotations;
 pub mod edf_header;

@@ -7,6 +7,7 @@ mod eeg;
 mod formats;
 mod manifest;
 mod nifti;
+mod roi_series;
 mod round_trip;
 mod series;
 mod shared_data;
