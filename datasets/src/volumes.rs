@@ -6,7 +6,6 @@ mod grid;
 mod inspection;
 pub mod parcellation;
 pub mod roi_series;
-mod statistics;
 
 pub use atlas::Atlas;
 pub use extraction::roi_series;
@@ -14,4 +13,3 @@ pub use grid::Grid;
 pub use inspection::{ImageInspection, inspect_image};
 pub use parcellation::{Parcellation, parcel_series, parcellate};
 pub use roi_series::{CoveragePlan, RegionSeries, RoiSeries};
-pub use statistics::RunningStatistics;

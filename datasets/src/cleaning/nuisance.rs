@@ -4,7 +4,7 @@ use std::f64::consts::PI;
 use std::ops::Range;
 
 use super::filter::Band;
-use crate::recording::SampleRate;
+use crate::recording::{Runs, SampleRate};
 
 /// What is taken out of every channel.
 #[derive(Debug, Clone, Copy)]
@@ -41,14 +41,9 @@ const COLLINEAR: f64 = 1e-9;
 /// A narrow band or a low repetition time leaves few degrees of freedom, which the answer tells: the smallest over
 /// runs and channels. `Err` where a run's design is as large as the run. Costs `O(T · rank²)` for each pattern of
 /// missing samples and `O(T · rank)` for each channel.
-pub fn regress_out(
-    data: &mut [Vec<f64>],
-    runs: &[Range<usize>],
-    rate: SampleRate,
-    design: Design,
-) -> Result<Freedom, Freedom> {
+pub fn regress_out(data: &mut [Vec<f64>], runs: &Runs, rate: SampleRate, design: Design) -> Result<Freedom, Freedom> {
     let mut least: Option<Freedom> = None;
-    for run in runs {
+    for run in runs.iter().map(|run| &run.samples) {
         // Scrubbing takes the same samples from all channels, so one basis mostly serves all.
         let mut basis: Option<(Vec<usize>, Vec<Vec<f64>>)> = None;
         for x in data.iter_mut() {
@@ -130,10 +125,6 @@ mod tests {
         SampleRate::from_hz(0.5).unwrap()
     }
 
-    fn whole() -> Vec<Range<usize>> {
-        std::iter::once(0..N).collect()
-    }
-
     fn band() -> Band {
         Band::BandPass { low_hz: 0.0101, high_hz: 0.1 }
     }
@@ -153,7 +144,7 @@ mod tests {
 
     fn clean(x: &[f64], regressors: &[Vec<f64>], band: Option<Band>) -> Vec<f64> {
         let mut data = [x.to_vec()];
-        regress_out(&mut data, &whole(), rate(), Design { regressors, line: false, band }).unwrap();
+        regress_out(&mut data, &Runs::unbroken(N), rate(), Design { regressors, line: false, band }).unwrap();
         let [x] = data;
         x
     }
@@ -213,7 +204,7 @@ mod tests {
             }
             let regressors = [confound];
             let design = Design { regressors: &regressors, line: true, band: Some(band()) };
-            let freedom = regress_out(&mut data, &whole(), rate(), design).unwrap();
+            let freedom = regress_out(&mut data, &Runs::unbroken(N), rate(), design).unwrap();
             (data, freedom)
         };
         let ([x], freedom) = clean_with(0.0);
@@ -237,7 +228,8 @@ mod tests {
         let x: Vec<f64> = (0..N).map(|t| if t < 50 { t as f64 } else { 1000.0 - 3.0 * t as f64 }).collect();
         let mut data = [x];
         let design = Design { regressors: &[], line: true, band: None };
-        let freedom = regress_out(&mut data, &[0..50, 50..N], rate(), design).unwrap();
+        let freedom =
+            regress_out(&mut data, &Runs::from_lengths([(50, 0.0), (N - 50, 300.0)]), rate(), design).unwrap();
         assert!(data[0].iter().all(|value| value.abs() < 1e-9));
         assert_eq!(freedom, Freedom { n_samples: 50, rank: 2 });
     }
@@ -249,9 +241,9 @@ mod tests {
         let mut data = [noise(5.0)];
         let regressors = [confound, doubled];
         let design = Design { regressors: &regressors, line: false, band: None };
-        assert_eq!(regress_out(&mut data, &whole(), rate(), design).unwrap().rank, 2);
+        assert_eq!(regress_out(&mut data, &Runs::unbroken(N), rate(), design).unwrap().rank, 2);
         let many: Vec<Vec<f64>> = (0..N).map(|i| noise(i as f64 * 1.7)).collect();
         let design = Design { regressors: &many, line: false, band: None };
-        assert_eq!(regress_out(&mut data, &whole(), rate(), design), Err(Freedom { n_samples: N, rank: N }));
+        assert_eq!(regress_out(&mut data, &Runs::unbroken(N), rate(), design), Err(Freedom { n_samples: N, rank: N }));
     }
 }

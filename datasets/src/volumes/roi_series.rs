@@ -75,7 +75,7 @@ impl RoiSeries {
         if channels.is_empty() {
             return Err(no_region(&self.path));
         }
-        Ok(Signals { modality: Modality::Bold, channels, annotations: Vec::new(), warnings })
+        Ok(Signals { warnings, ..Signals::unbroken(Modality::Bold, channels) })
     }
 }
 
