@@ -12,7 +12,7 @@ use serde::{Deserialize, Serialize};
 use thiserror::Error;
 
 use crate::encoder::{Encoder, EncoderPlan};
-use crate::latent::{Forcing, LatentFamily, LatentParameters, LatentShape, rollout};
+use crate::latent::{Forcing, LatentFamily, LatentParameters, LatentShape, Strength, Workspace, rollout};
 use crate::observation::{Observation, ObservationKind};
 use crate::simulation::{FrozenModel, ProcessNoise};
 use crate::{Projection, Series};
@@ -152,16 +152,22 @@ impl SequenceVae {
         })
     }
 
-    /// The training loss of one batch, under forcing strength `alpha`.
-    pub fn elbo(&self, rng: &mut impl Rng, batch: &Batch, alpha: f64) -> candle_core::Result<ElboTerms> {
+    /// The training loss of one batch, forced with `strength`.
+    pub fn elbo(
+        &self,
+        rng: &mut impl Rng,
+        workspace: &Workspace,
+        batch: &Batch,
+        strength: Strength<'_>,
+    ) -> candle_core::Result<ElboTerms> {
         let posterior = self.encoder.encode(&batch.observed, &self.observation)?;
         let encoded = posterior.sample(rng)?;
         let n_steps = encoded.dim(1)? - 1;
         let context = self.plan.encoder.context();
         let driving = encoded.narrow(1, 0, n_steps)?;
         let targets = batch.observed.narrow(1, context + 1, n_steps)?.contiguous()?;
-        let forcing = Forcing { states: &driving, alpha };
-        let states = rollout(&self.latent, forcing, batch.inputs.as_ref())?;
+        let forcing = Forcing { states: &driving, strength };
+        let states = rollout(workspace, &self.latent, forcing, batch.inputs.as_ref())?;
         let prediction = self.observation.log_prob(&targets, &states)?.mean_all()?.neg()?;
         let (Some(log_std), Some(process_log_std)) = (posterior.log_std, &self.process_log_std) else {
             return Ok(ElboTerms { prediction, reconstruction: None, consistency: None, entropy: None });
@@ -239,7 +245,8 @@ impl SequenceVae {
     }
 
     pub fn n_parameters(&self) -> usize {
-        self.named().iter().map(|(_, var)| var.elem_count()).sum()
+        let latent: usize = self.latent.named().iter().map(|(_, var)| var.elem_count()).sum();
+        self.named().iter().map(|(_, var)| var.elem_count()).sum::<usize>() - latent + self.latent.n_parameters()
     }
 
     fn named(&self) -> Vec<(String, &Var)> {

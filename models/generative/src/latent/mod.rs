@@ -1,9 +1,19 @@
-//! The latent recurrent network: its parameters, and the one operation that drives it through time.
+//! The latent recurrent network: its families, and the one operation that drives it through time.
+//!
+//! A family is one file (`shallow.rs`, …); `family.rs` lists them; `engine/` knows time, batches and registers.
 
+mod almost_linear;
+mod clipped_shallow;
+mod engine;
+mod family;
 mod parameters;
+mod piecewise_linear;
 #[cfg(test)]
 mod reference;
 mod rollout;
+mod shallow;
 
-pub use parameters::{LatentFamily, LatentParameters, LatentShape};
-pub use rollout::{Forcing, rollout};
+pub use engine::Workspace;
+pub use family::LatentFamily;
+pub use parameters::{LatentParameters, LatentShape};
+pub use rollout::{Forcing, Strength, growth, rollout};

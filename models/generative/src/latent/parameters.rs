@@ -1,35 +1,13 @@
 use candle_core::{DType, Device, Result, Tensor, Var};
-use nalgebra::DMatrix;
 use nullcline_dynamics::{MapError, PiecewiseLinearMap};
 use rand::Rng;
 use serde::{Deserialize, Serialize};
 
+use super::LatentFamily;
+use super::family::{Family, with_family};
 use crate::random::uniform_tensor;
 
-/// Which map the latent state follows.
-///
-/// - `shPLRNN`: `z' = A z + W₁ relu(W₂ z + h₂) + h₁ + C s`
-/// - `clippedShPLRNN`: `z' = A z + W₁ [relu(W₂ z + h₂) − relu(W₂ z)] + h₁ + C s`, bounded when max|A| < 1
-///
-/// Source: Hess et al. (2023), ICML.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
-pub enum LatentFamily {
-    #[serde(rename = "shPLRNN")]
-    Shallow,
-    #[serde(rename = "clippedShPLRNN")]
-    ClippedShallow,
-}
-
-impl std::fmt::Display for LatentFamily {
-    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        f.write_str(match self {
-            LatentFamily::Shallow => "shPLRNN",
-            LatentFamily::ClippedShallow => "clippedShPLRNN",
-        })
-    }
-}
-
-/// M latent dimensions, H hidden units, K external inputs.
+/// M latent dimensions, H hidden units (relu units of an ALRNN), K external inputs.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct LatentShape {
     pub latent_dim: usize,
@@ -37,77 +15,85 @@ pub struct LatentShape {
     pub input_dim: usize,
 }
 
-/// `A: [M]`, `W₁: [M, H]`, `W₂: [H, M]`, `h₁: [M]`, `h₂: [H]`, `C: [M, K]`.
+/// `A: [M]`, a bias `[M]`, the tensors of the family, and `C: [M, K]` where there are inputs.
 #[derive(Clone, Debug)]
 pub struct LatentParameters {
     pub family: LatentFamily,
     pub shape: LatentShape,
-    pub a: Var,
-    pub w1: Var,
-    pub w2: Var,
-    pub h1: Var,
-    pub h2: Var,
-    /// Absent when there is no input: candle has no empty tensors to differentiate.
-    pub c: Option<Var>,
+    /// In the order in which [`rollout`](super::rollout) packs them; `C` is absent without inputs, since candle
+    /// has no empty tensors to differentiate.
+    tensors: Vec<(&'static str, Var)>,
 }
 
 impl LatentParameters {
-    /// A contracting start: `A` in [0.5, 0.9], small random weights, zero bias `h₁`, and the kinks of
-    /// the hidden units spread over the unit ball, where the standardised latent states lie.
+    /// A contracting start: `A` in [0.5, 0.9], no bias, small random weights.
     pub fn init(rng: &mut impl Rng, family: LatentFamily, shape: LatentShape) -> Result<Self> {
-        let LatentShape { latent_dim: m, hidden_dim: h, input_dim: k } = shape;
-        let w1_bound = (1.0 / h as f64).sqrt();
-        let w2_bound = (1.0 / m as f64).sqrt();
-        let c = match k {
-            0 => None,
+        let LatentShape { latent_dim: m, input_dim: k, .. } = shape;
+        let zeros = |dims: &[usize]| Tensor::zeros(dims, DType::F32, &Device::Cpu);
+        let a = uniform_tensor(rng, &[m], 0.5, 0.9)?;
+        let mut tensors = with_family!(family, F => {
+            let names = F::tensors(shape).into_iter().map(|(name, _)| name);
+            let weights = names.zip(F::init(rng, shape)?);
+            [("A", a), (F::BIAS, zeros(&[m])?)].into_iter().chain(weights).collect::<Vec<_>>()
+        });
+        if k > 0 {
             // Zero: an input that never occurs in training has no gradient, and so no effect ever.
-            _ => Some(Var::zeros(&[m, k], DType::F32, &Device::Cpu)?),
-        };
-        Ok(Self {
-            family,
-            shape,
-            a: Var::from_tensor(&uniform_tensor(rng, &[m], 0.5, 0.9)?)?,
-            w1: Var::from_tensor(&uniform_tensor(rng, &[m, h], -w1_bound, w1_bound)?)?,
-            w2: Var::from_tensor(&uniform_tensor(rng, &[h, m], -w2_bound, w2_bound)?)?,
-            h1: Var::zeros(&[m], DType::F32, &Device::Cpu)?,
-            h2: Var::from_tensor(&uniform_tensor(rng, &[h], -1.0, 1.0)?)?,
-            c,
-        })
+            tensors.push(("C", zeros(&[m, k])?));
+        }
+        let tensors =
+            tensors.into_iter().map(|(name, tensor)| Ok((name, Var::from_tensor(&tensor)?))).collect::<Result<_>>()?;
+        Ok(Self { family, shape, tensors })
     }
 
-    /// The variables by name, in the order in which [`rollout`](super::rollout) packs them.
     pub fn named(&self) -> Vec<(&'static str, &Var)> {
-        let mut named = vec![("A", &self.a), ("W1", &self.w1), ("W2", &self.w2), ("h1", &self.h1), ("h2", &self.h2)];
-        named.extend(self.c.as_ref().map(|c| ("C", c)));
-        named
+        self.tensors.iter().map(|(name, var)| (*name, var)).collect()
+    }
+
+    /// Numbers that are learned: a diagonal that stays zero does not count.
+    pub fn n_parameters(&self) -> usize {
+        let LatentShape { latent_dim: m, input_dim: k, .. } = self.shape;
+        2 * m + with_family!(self.family, F => F::n_weights(self.shape)) + m * k
     }
 
     /// All parameters in one row, differentiable.
     pub(super) fn packed(&self) -> Result<Tensor> {
         let flat: Vec<Tensor> =
-            self.named().into_iter().map(|(_, var)| var.as_tensor().flatten_all()).collect::<Result<_>>()?;
+            self.tensors.iter().map(|(_, var)| var.as_tensor().flatten_all()).collect::<Result<_>>()?;
         Tensor::cat(&flat, 0)
     }
 
     /// The same map in f64, without input, for `dynamics`.
     pub fn freeze(&self) -> Result<std::result::Result<PiecewiseLinearMap, MapError>> {
-        let LatentShape { latent_dim: m, hidden_dim: h, .. } = self.shape;
-        let vector = |var: &Var| -> Result<Vec<f64>> { var.to_dtype(DType::F64)?.flatten_all()?.to_vec1::<f64>() };
-        let a = vector(&self.a)?;
-        let w1 = DMatrix::from_row_slice(m, h, &vector(&self.w1)?);
-        let w2 = DMatrix::from_row_slice(h, m, &vector(&self.w2)?);
-        let (h1, h2) = (vector(&self.h1)?, vector(&self.h2)?);
-        Ok(match self.family {
-            LatentFamily::Shallow => PiecewiseLinearMap::shallow(&a, &w1, &w2, &h1, &h2),
-            LatentFamily::ClippedShallow => PiecewiseLinearMap::clipped_shallow(&a, &w1, &w2, &h1, &h2),
-        })
+        let LatentShape { latent_dim: m, input_dim: k, .. } = self.shape;
+        let packed = self.packed()?.to_dtype(DType::F64)?.to_vec1::<f64>()?;
+        let weights = &packed[2 * m..packed.len() - m * k];
+        Ok(with_family!(self.family, F => F::freeze(self.shape, &packed[..m], &packed[m..2 * m], weights)))
     }
 
     /// `C: [M, K]` in f64, row-major; empty without inputs.
     pub fn input_weights(&self) -> Result<Vec<f64>> {
-        match &self.c {
-            None => Ok(Vec::new()),
-            Some(c) => c.to_dtype(DType::F64)?.flatten_all()?.to_vec1::<f64>(),
+        match self.tensors.last() {
+            Some(("C", c)) => c.to_dtype(DType::F64)?.flatten_all()?.to_vec1::<f64>(),
+            _ => Ok(Vec::new()),
         }
+    }
+}
+
+#[cfg(test)]
+impl LatentParameters {
+    /// The same parameters in another number type, with input weights that are not zero.
+    pub(super) fn for_tests(&self, rng: &mut impl Rng, dtype: DType) -> Self {
+        let tensors = self
+            .tensors
+            .iter()
+            .map(|(name, var)| {
+                let tensor = match *name {
+                    "C" => uniform_tensor(rng, var.dims(), -1.0, 1.0).unwrap(),
+                    _ => var.as_tensor().clone(),
+                };
+                (*name, Var::from_tensor(&tensor.to_dtype(dtype).unwrap()).unwrap())
+            })
+            .collect();
+        Self { tensors, ..self.clone() }
     }
 }

@@ -9,6 +9,7 @@ use super::checkpoint::with_moments;
 use super::radam::RAdam;
 use super::{Checkpoint, EpochRecord, TrainPlan, validate};
 use crate::judging::JudgePlan;
+use crate::latent::{Strength, Workspace};
 use crate::vae::{Batch, ModelError, ModelPlan, SequenceVae};
 use crate::{Series, Split};
 
@@ -100,6 +101,7 @@ pub fn train(
         }
     };
     let variables = model.variables();
+    let workspace = Workspace::new();
     let windows = Windows::new(&model, series, split, n_steps)?;
     for epoch in progress.history.len()..plan.epochs {
         let mut rng = ChaCha8Rng::seed_from_u64(seed);
@@ -109,7 +111,7 @@ pub fn train(
         let mut sums = TermSums::default();
         for _ in 0..plan.batches_per_epoch {
             let batch = windows.draw(&mut rng, plan.batch_size)?;
-            let terms = model.elbo(&mut rng, &batch, alpha)?;
+            let terms = model.elbo(&mut rng, &workspace, &batch, Strength::Constant(alpha))?;
             let loss = terms.loss()?;
             let value = sums.add(&terms, &loss)?;
             if !value.is_finite() {

@@ -1,0 +1,286 @@
+//! Eight sequences side by side: the one vector type of the engine.
+//!
+//! Everything in the recursion is elementwise over the batch, so a lane never meets another one until the
+//! weight gradients are summed. With AVX2 and FMA a vector is one register; elsewhere it is an array, which
+//! the compiler turns into whatever the target has.
+
+use std::fmt::Debug;
+use std::iter::Sum;
+use std::ops::{Add, AddAssign, Mul, Sub};
+
+use super::products::{self, Epilogue, History, Panel};
+
+/// Sequences in one vector.
+pub const LANES: usize = 8;
+
+/// f32 to train with, f64 to check the gradients by finite differences.
+pub trait Real:
+    Copy
+    + Debug
+    + Default
+    + PartialOrd
+    + Send
+    + Sync
+    + Sum
+    + Add<Output = Self>
+    + Sub<Output = Self>
+    + Mul<Output = Self>
+    + AddAssign
+    + 'static
+{
+    const ONE: Self;
+    fn of(value: f64) -> Self;
+    fn to_f64(self) -> f64;
+}
+
+impl Real for f32 {
+    const ONE: Self = 1.0;
+    fn of(value: f64) -> Self {
+        value as f32
+    }
+    fn to_f64(self) -> f64 {
+        f64::from(self)
+    }
+}
+
+impl Real for f64 {
+    const ONE: Self = 1.0;
+    fn of(value: f64) -> Self {
+        value
+    }
+    fn to_f64(self) -> f64 {
+        self
+    }
+}
+
+/// A vector of [`LANES`] numbers.
+///
+/// # Safety
+///
+/// The methods may use instructions beyond the target's baseline: call them only where
+/// [`Level::detect`](super::Level) found them, from code compiled for them.
+pub unsafe trait Lanes: Copy {
+    type Real: Real;
+    /// Vectors that may hold sums at once: the registers, less those for what passes by.
+    const SUMS: usize;
+    unsafe fn zero() -> Self;
+    unsafe fn splat(value: Self::Real) -> Self;
+    /// `from` points to [`LANES`] numbers, aligned as one.
+    unsafe fn load(from: *const Self::Real) -> Self;
+    unsafe fn store(self, to: *mut Self::Real);
+    unsafe fn plus(self, other: Self) -> Self;
+    unsafe fn minus(self, other: Self) -> Self;
+    /// `self · factor + addend`.
+    unsafe fn mul_add(self, factor: Self, addend: Self) -> Self;
+    /// `max(self, 0)`; NaN stays NaN.
+    unsafe fn relu(self) -> Self;
+    /// `self` where `gate > 0`, else 0.
+    unsafe fn where_positive(self, gate: Self) -> Self;
+    unsafe fn sum(self) -> Self::Real;
+    /// Rows to columns: vector `i` of the result holds entry `i` of every vector.
+    unsafe fn transpose(rows: [Self; LANES]) -> [Self; LANES];
+    /// [`products::product`], compiled once for these instructions.
+    unsafe fn product<const V: usize, E: Epilogue<Self>>(panel: &Panel<Self::Real>, x: *const Self::Real, then: E);
+    /// [`products::accumulate`], compiled once for these instructions.
+    unsafe fn accumulate(
+        gradient: &mut [Self::Real],
+        columns: usize,
+        left: History<Self::Real>,
+        right: History<Self::Real>,
+        n_steps: usize,
+    );
+}
+
+#[derive(Clone, Copy)]
+pub struct Portable<R>([R; LANES]);
+
+impl<R: Real> Portable<R> {
+    #[inline(always)]
+    fn zip(self, other: Self, f: impl Fn(R, R) -> R) -> Self {
+        Self(std::array::from_fn(|i| f(self.0[i], other.0[i])))
+    }
+}
+
+// SAFETY: plain arithmetic, on every target.
+unsafe impl<R: Real> Lanes for Portable<R> {
+    type Real = R;
+    const SUMS: usize = 2;
+    #[inline(always)]
+    unsafe fn zero() -> Self {
+        Self([R::default(); LANES])
+    }
+    #[inline(always)]
+    unsafe fn splat(value: R) -> Self {
+        Self([value; LANES])
+    }
+    #[inline(always)]
+    unsafe fn load(from: *const R) -> Self {
+        // SAFETY: the caller points to that many numbers.
+        Self(unsafe { from.cast::<[R; LANES]>().read_unaligned() })
+    }
+    #[inline(always)]
+    unsafe fn store(self, to: *mut R) {
+        // SAFETY: as in `load`.
+        unsafe { to.cast::<[R; LANES]>().write_unaligned(self.0) }
+    }
+    #[inline(always)]
+    unsafe fn plus(self, other: Self) -> Self {
+        self.zip(other, |a, b| a + b)
+    }
+    #[inline(always)]
+    unsafe fn minus(self, other: Self) -> Self {
+        self.zip(other, |a, b| a - b)
+    }
+    #[inline(always)]
+    unsafe fn mul_add(self, factor: Self, addend: Self) -> Self {
+        Self(std::array::from_fn(|i| self.0[i] * factor.0[i] + addend.0[i]))
+    }
+    #[inline(always)]
+    unsafe fn relu(self) -> Self {
+        Self(self.0.map(|x| if x <= R::default() { R::default() } else { x }))
+    }
+    #[inline(always)]
+    unsafe fn where_positive(self, gate: Self) -> Self {
+        self.zip(gate, |x, gate| if gate > R::default() { x } else { R::default() })
+    }
+    #[inline(always)]
+    unsafe fn sum(self) -> R {
+        let [a, b, c, d, e, f, g, h] = self.0;
+        ((a + e) + (c + g)) + ((b + f) + (d + h))
+    }
+    #[inline(always)]
+    unsafe fn transpose(rows: [Self; LANES]) -> [Self; LANES] {
+        std::array::from_fn(|i| Self(std::array::from_fn(|j| rows[j].0[i])))
+    }
+    unsafe fn product<const V: usize, E: Epilogue<Self>>(panel: &Panel<R>, x: *const R, then: E) {
+        unsafe { products::product::<Self, V, E>(panel, x, then) }
+    }
+    unsafe fn accumulate(gradient: &mut [R], columns: usize, left: History<R>, right: History<R>, n_steps: usize) {
+        unsafe { products::accumulate::<Self>(gradient, columns, left, right, n_steps) }
+    }
+}
+
+#[cfg(target_arch = "x86_64")]
+pub use avx2::Avx2;
+
+#[cfg(target_arch = "x86_64")]
+mod avx2 {
+    use std::arch::x86_64::*;
+
+    use super::super::products::{self, Epilogue, History, Panel};
+    use super::{LANES, Lanes};
+
+    #[derive(Clone, Copy)]
+    pub struct Avx2(__m256);
+
+    // SAFETY: AVX2 and FMA only, as the trait's contract allows.
+    unsafe impl Lanes for Avx2 {
+        type Real = f32;
+        const SUMS: usize = 12;
+        #[inline(always)]
+        unsafe fn zero() -> Self {
+            unsafe { Self(_mm256_setzero_ps()) }
+        }
+        #[inline(always)]
+        unsafe fn splat(value: f32) -> Self {
+            unsafe { Self(_mm256_set1_ps(value)) }
+        }
+        #[inline(always)]
+        unsafe fn load(from: *const f32) -> Self {
+            unsafe { Self(_mm256_loadu_ps(from)) }
+        }
+        #[inline(always)]
+        unsafe fn store(self, to: *mut f32) {
+            unsafe { _mm256_storeu_ps(to, self.0) }
+        }
+        #[inline(always)]
+        unsafe fn plus(self, other: Self) -> Self {
+            unsafe { Self(_mm256_add_ps(self.0, other.0)) }
+        }
+        #[inline(always)]
+        unsafe fn minus(self, other: Self) -> Self {
+            unsafe { Self(_mm256_sub_ps(self.0, other.0)) }
+        }
+        #[inline(always)]
+        unsafe fn mul_add(self, factor: Self, addend: Self) -> Self {
+            unsafe { Self(_mm256_fmadd_ps(self.0, factor.0, addend.0)) }
+        }
+        #[inline(always)]
+        unsafe fn relu(self) -> Self {
+            // The second operand wins where one is NaN.
+            unsafe { Self(_mm256_max_ps(_mm256_setzero_ps(), self.0)) }
+        }
+        #[inline(always)]
+        unsafe fn where_positive(self, gate: Self) -> Self {
+            unsafe {
+                let positive = _mm256_cmp_ps::<_CMP_GT_OQ>(gate.0, _mm256_setzero_ps());
+                Self(_mm256_and_ps(positive, self.0))
+            }
+        }
+        #[inline(always)]
+        unsafe fn sum(self) -> f32 {
+            unsafe {
+                let half = _mm_add_ps(_mm256_castps256_ps128(self.0), _mm256_extractf128_ps::<1>(self.0));
+                let pair = _mm_add_ps(half, _mm_movehl_ps(half, half));
+                _mm_cvtss_f32(_mm_add_ss(pair, _mm_shuffle_ps::<1>(pair, pair)))
+            }
+        }
+        #[inline(always)]
+        unsafe fn transpose(rows: [Self; LANES]) -> [Self; LANES] {
+            unsafe {
+                let [a, b, c, d, e, f, g, h] = rows.map(|row| row.0);
+                let (ab, cd) = (
+                    [_mm256_unpacklo_ps(a, b), _mm256_unpackhi_ps(a, b)],
+                    [_mm256_unpacklo_ps(c, d), _mm256_unpackhi_ps(c, d)],
+                );
+                let (ef, gh) = (
+                    [_mm256_unpacklo_ps(e, f), _mm256_unpackhi_ps(e, f)],
+                    [_mm256_unpacklo_ps(g, h), _mm256_unpackhi_ps(g, h)],
+                );
+                const LOW: i32 = 0b01_00_01_00;
+                const HIGH: i32 = 0b11_10_11_10;
+                let quads = |x: [__m256; 2], y: [__m256; 2]| {
+                    [
+                        _mm256_shuffle_ps::<LOW>(x[0], y[0]),
+                        _mm256_shuffle_ps::<HIGH>(x[0], y[0]),
+                        _mm256_shuffle_ps::<LOW>(x[1], y[1]),
+                        _mm256_shuffle_ps::<HIGH>(x[1], y[1]),
+                    ]
+                };
+                let (top, bottom) = (quads(ab, cd), quads(ef, gh));
+                let mut columns = rows;
+                for i in 0..4 {
+                    columns[i] = Self(_mm256_permute2f128_ps::<0x20>(top[i], bottom[i]));
+                    columns[i + 4] = Self(_mm256_permute2f128_ps::<0x31>(top[i], bottom[i]));
+                }
+                columns
+            }
+        }
+        unsafe fn product<const V: usize, E: Epilogue<Self>>(panel: &Panel<f32>, x: *const f32, then: E) {
+            #[target_feature(enable = "avx2,fma")]
+            unsafe fn compiled<const V: usize, E: Epilogue<Avx2>>(panel: &Panel<f32>, x: *const f32, then: E) {
+                unsafe { products::product::<Avx2, V, E>(panel, x, then) }
+            }
+            unsafe { compiled::<V, E>(panel, x, then) }
+        }
+        unsafe fn accumulate(
+            gradient: &mut [f32],
+            columns: usize,
+            left: History<f32>,
+            right: History<f32>,
+            n_steps: usize,
+        ) {
+            #[target_feature(enable = "avx2,fma")]
+            unsafe fn compiled(
+                gradient: &mut [f32],
+                columns: usize,
+                left: History<f32>,
+                right: History<f32>,
+                n_steps: usize,
+            ) {
+                unsafe { products::accumulate::<Avx2>(gradient, columns, left, right, n_steps) }
+            }
+            unsafe { compiled(gradient, columns, left, right, n_steps) }
+        }
+    }
+}

@@ -1,0 +1,328 @@
+//! The three small matrix products of the recursion, in registers.
+//!
+//! A *row* is one state dimension or hidden unit for all sequences of a tile: `V` vectors of lanes. A block of
+//! matrix rows is kept in up to twelve registers while the columns pass by, so that every load of a state
+//! serves several of them. The order of every sum is that of the columns, whatever the block: results do not
+//! depend on how many sequences share a tile.
+
+use super::lanes::{LANES, Lanes, Real};
+
+/// A matrix packed for [`product`]: block by block, column by column.
+#[derive(Debug, Default)]
+pub struct Panel<R> {
+    packed: Vec<R>,
+    /// Heights of the blocks of rows.
+    blocks: Vec<usize>,
+    columns: usize,
+}
+
+impl<R: Real> Panel<R> {
+    /// Packs `[rows, columns]` in blocks of at most `tallest` rows.
+    pub fn pack(&mut self, [rows, columns]: [usize; 2], tallest: usize, at: impl Fn(usize, usize) -> R) {
+        self.packed.clear();
+        self.blocks.clear();
+        self.columns = columns;
+        let mut first = 0;
+        while first < rows {
+            let left = rows - first;
+            let height = HEIGHTS.into_iter().find(|&h| h <= left && h <= tallest).unwrap_or(1);
+            for column in 0..columns {
+                self.packed.extend((first..first + height).map(|row| at(row, column)));
+            }
+            self.blocks.push(height);
+            first += height;
+        }
+    }
+
+    /// The entries of a panel of one column.
+    pub fn column(&self) -> &[R] {
+        assert_eq!(self.columns, 1);
+        &self.packed
+    }
+}
+
+const HEIGHTS: [usize; 7] = [12, 6, 5, 4, 3, 2, 1];
+
+/// What becomes of a finished row.
+pub trait Epilogue<L: Lanes>: Copy {
+    /// # Safety
+    ///
+    /// As for the pointers it holds: they lead to the rows that the panel has.
+    unsafe fn finish<const V: usize>(self, row: usize, sum: [L; V]);
+}
+
+/// Written as it is.
+#[derive(Clone, Copy)]
+pub struct Store<R>(pub *mut R);
+
+impl<L: Lanes> Epilogue<L> for Store<L::Real> {
+    #[inline(always)]
+    unsafe fn finish<const V: usize>(self, row: usize, sum: [L; V]) {
+        unsafe { store(sum, self.0, row) }
+    }
+}
+
+/// `max(sum, 0)`.
+#[derive(Clone, Copy)]
+pub struct StoreRelu<R>(pub *mut R);
+
+impl<L: Lanes> Epilogue<L> for StoreRelu<L::Real> {
+    #[inline(always)]
+    unsafe fn finish<const V: usize>(self, row: usize, sum: [L; V]) {
+        unsafe { store(sum.map(|s| s.relu()), self.0, row) }
+    }
+}
+
+/// The sum where `gate > 0`, else 0.
+#[derive(Clone, Copy)]
+pub struct StoreGated<R> {
+    pub gate: *const R,
+    pub to: *mut R,
+}
+
+impl<L: Lanes> Epilogue<L> for StoreGated<L::Real> {
+    #[inline(always)]
+    unsafe fn finish<const V: usize>(self, row: usize, sum: [L; V]) {
+        unsafe {
+            let gate = load::<L, V>(self.gate, row);
+            store(std::array::from_fn::<L, V, _>(|v| sum[v].where_positive(gate[v])), self.to, row);
+        }
+    }
+}
+
+/// `Σ_k P[row, k] x[k]` for every row of the panel, handed to `then`.
+///
+/// # Safety
+///
+/// `x` points to as many rows of `V` vectors as the panel has columns, and the panel was packed in blocks of at most
+/// `L::SUMS / V` rows.
+#[inline(always)]
+pub unsafe fn product<L: Lanes, const V: usize, E: Epilogue<L>>(panel: &Panel<L::Real>, x: *const L::Real, then: E) {
+    let (mut row, mut packed) = (0, panel.packed.as_ptr());
+    for &height in &panel.blocks {
+        debug_assert!(height * V <= L::SUMS);
+        // SAFETY: `pack` laid out `columns · height` numbers for each block, in this order.
+        unsafe {
+            match height {
+                12 => block::<L, V, 12, E>(packed, panel.columns, x, row, then),
+                6 => block::<L, V, 6, E>(packed, panel.columns, x, row, then),
+                5 => block::<L, V, 5, E>(packed, panel.columns, x, row, then),
+                4 => block::<L, V, 4, E>(packed, panel.columns, x, row, then),
+                3 => block::<L, V, 3, E>(packed, panel.columns, x, row, then),
+                2 => block::<L, V, 2, E>(packed, panel.columns, x, row, then),
+                _ => block::<L, V, 1, E>(packed, panel.columns, x, row, then),
+            }
+            packed = packed.add(panel.columns * height);
+        }
+        row += height;
+    }
+}
+
+#[inline(always)]
+unsafe fn block<L: Lanes, const V: usize, const HEIGHT: usize, E: Epilogue<L>>(
+    mut packed: *const L::Real,
+    columns: usize,
+    mut x: *const L::Real,
+    row: usize,
+    then: E,
+) {
+    if HEIGHT * V > L::SUMS {
+        // Never packed; keeps the compiler from unrolling it.
+        return;
+    }
+    // SAFETY: as in `product`.
+    unsafe {
+        let mut sums = [[L::zero(); V]; HEIGHT];
+        for _ in 0..columns {
+            let mut passing = [L::zero(); V];
+            for v in 0..V {
+                passing[v] = L::load(x.add(v * LANES));
+            }
+            for r in 0..HEIGHT {
+                let weight = L::splat(*packed.add(r));
+                for v in 0..V {
+                    sums[r][v] = passing[v].mul_add(weight, sums[r][v]);
+                }
+            }
+            packed = packed.add(HEIGHT);
+            x = x.add(V * LANES);
+        }
+        for (r, sum) in sums.into_iter().enumerate() {
+            then.finish(row + r, sum);
+        }
+    }
+}
+
+/// Row `row` of those that begin at `rows`.
+///
+/// # Safety
+///
+/// There are that many rows.
+#[inline(always)]
+pub unsafe fn load<L: Lanes, const V: usize>(rows: *const L::Real, row: usize) -> [L; V] {
+    // SAFETY: as the caller promises.
+    std::array::from_fn(|v| unsafe { L::load(rows.add((row * V + v) * LANES)) })
+}
+
+/// Writes row `row` of those that begin at `rows`.
+///
+/// # Safety
+///
+/// There are that many rows.
+#[inline(always)]
+pub unsafe fn store<L: Lanes, const V: usize>(values: [L; V], rows: *mut L::Real, row: usize) {
+    for (v, value) in values.into_iter().enumerate() {
+        // SAFETY: as the caller promises.
+        unsafe { value.store(rows.add((row * V + v) * LANES)) };
+    }
+}
+
+/// Rows over time: entry `[t, row]` is at `t · step + row · width`.
+#[derive(Clone, Copy, Debug)]
+pub struct History<R> {
+    pub first: *const R,
+    pub rows: usize,
+    pub step: usize,
+    pub width: usize,
+}
+
+/// `gradient[i, j] += Σ_t Σ_lane left[t, i] right[t, j]` over one vector of lanes; `gradient` is row-major with
+/// `columns` of them, of which the first `right.rows` are touched.
+///
+/// # Safety
+///
+/// Both histories hold `n_steps` steps.
+#[inline(always)]
+pub unsafe fn accumulate<L: Lanes>(
+    gradient: &mut [L::Real],
+    columns: usize,
+    left: History<L::Real>,
+    right: History<L::Real>,
+    n_steps: usize,
+) {
+    assert!(right.rows <= columns && gradient.len() >= left.rows * columns);
+    let mut i = 0;
+    while i < left.rows {
+        let height = (left.rows - i).min(if L::SUMS < 12 { 1 } else { 3 });
+        let mut j = 0;
+        while j < right.rows {
+            let width = (right.rows - j).min(if L::SUMS < 12 { 2 } else { 4 });
+            // SAFETY: the assertion bounds the gradient, the caller the histories.
+            unsafe {
+                let l = left.first.add(i * left.width);
+                let r = right.first.add(j * right.width);
+                let to = gradient.as_mut_ptr().add(i * columns + j);
+                macro_rules! corner {
+                    ($h:literal, $w:literal) => {
+                        outer::<L, $h, $w>(to, columns, (l, left), (r, right), n_steps)
+                    };
+                }
+                match (height, width) {
+                    (3, 4) => corner!(3, 4),
+                    (3, 3) => corner!(3, 3),
+                    (3, 2) => corner!(3, 2),
+                    (3, _) => corner!(3, 1),
+                    (2, 4) => corner!(2, 4),
+                    (2, 3) => corner!(2, 3),
+                    (2, 2) => corner!(2, 2),
+                    (2, _) => corner!(2, 1),
+                    (_, 4) => corner!(1, 4),
+                    (_, 3) => corner!(1, 3),
+                    (_, 2) => corner!(1, 2),
+                    _ => corner!(1, 1),
+                }
+            }
+            j += width;
+        }
+        i += height;
+    }
+}
+
+#[inline(always)]
+unsafe fn outer<L: Lanes, const HEIGHT: usize, const WIDTH: usize>(
+    to: *mut L::Real,
+    columns: usize,
+    (mut l, left): (*const L::Real, History<L::Real>),
+    (mut r, right): (*const L::Real, History<L::Real>),
+    n_steps: usize,
+) {
+    if HEIGHT * WIDTH > L::SUMS {
+        return;
+    }
+    // SAFETY: as in `accumulate`.
+    unsafe {
+        let mut sums = [[L::zero(); WIDTH]; HEIGHT];
+        for _ in 0..n_steps {
+            let mut across = [L::zero(); WIDTH];
+            for j in 0..WIDTH {
+                across[j] = L::load(r.add(j * right.width));
+            }
+            for i in 0..HEIGHT {
+                let down = L::load(l.add(i * left.width));
+                for j in 0..WIDTH {
+                    sums[i][j] = down.mul_add(across[j], sums[i][j]);
+                }
+            }
+            l = l.add(left.step);
+            r = r.add(right.step);
+        }
+        for (i, row) in sums.into_iter().enumerate() {
+            for (j, sum) in row.into_iter().enumerate() {
+                *to.add(i * columns + j) += sum.sum();
+            }
+        }
+    }
+}
+
+/// Sequences `[lane][n]` to rows `[n][V · LANES]`; lanes without a sequence become 0.
+#[inline(always)]
+pub fn interleave<L: Lanes, const V: usize>(sequences: &[&[L::Real]], rows: &mut [L::Real]) {
+    let count = rows.len() / (V * LANES);
+    for v in 0..V {
+        let own = &sequences[(v * LANES).min(sequences.len())..sequences.len().min((v + 1) * LANES)];
+        let mut n = 0;
+        if own.len() == LANES {
+            while n + LANES <= count {
+                // SAFETY: every slice is checked to hold the eight numbers that are moved.
+                unsafe {
+                    let block = std::array::from_fn(|i| L::load(own[i][n..n + LANES].as_ptr()));
+                    for (k, row) in L::transpose(block).into_iter().enumerate() {
+                        row.store(rows[((n + k) * V + v) * LANES..][..LANES].as_mut_ptr());
+                    }
+                }
+                n += LANES;
+            }
+        }
+        for n in n..count {
+            for (i, entry) in rows[(n * V + v) * LANES..][..LANES].iter_mut().enumerate() {
+                *entry = own.get(i).map_or(L::Real::default(), |sequence| sequence[n]);
+            }
+        }
+    }
+}
+
+/// Rows `[n][V · LANES]` back to sequences `[lane][n]`.
+#[inline(always)]
+pub fn deinterleave<L: Lanes, const V: usize>(rows: &[L::Real], sequences: &mut [&mut [L::Real]]) {
+    let count = rows.len() / (V * LANES);
+    for (v, own) in sequences.chunks_mut(LANES).enumerate() {
+        let mut n = 0;
+        if own.len() == LANES {
+            while n + LANES <= count {
+                // SAFETY: as in `interleave`.
+                unsafe {
+                    let block = std::array::from_fn(|k| L::load(rows[((n + k) * V + v) * LANES..][..LANES].as_ptr()));
+                    for (sequence, column) in own.iter_mut().zip(L::transpose(block)) {
+                        column.store(sequence[n..n + LANES].as_mut_ptr());
+                    }
+                }
+                n += LANES;
+            }
+        }
+        for n in n..count {
+            for (i, sequence) in own.iter_mut().enumerate() {
+                sequence[n] = rows[(n * V + v) * LANES + i];
+            }
+        }
+    }
+}

@@ -1,0 +1,395 @@
+//! One tile of sequences through time and back.
+
+use std::marker::PhantomData;
+
+use super::buffers::{Layout, TileBuffers};
+use super::lanes::{LANES, Lanes, Real};
+use super::products::{deinterleave, interleave};
+use super::{History, Kernel, Nonlinearity, Panel, Steps, Task};
+use crate::latent::LatentShape;
+
+/// Where a tile lies in the batch.
+struct Place<'a, R> {
+    task: &'a Task,
+    first: usize,
+    vectors: usize,
+    panels: &'a [Panel<R>],
+    /// `A`, `h` and `C`.
+    affine: &'a [R],
+}
+
+impl<R: Real> Place<'_, R> {
+    fn n_sequences(&self) -> usize {
+        (self.task.batch - self.first).min(self.vectors * LANES)
+    }
+
+    /// The slices of this tile's sequences in `values`, `length` numbers each.
+    fn sequences<'v>(&self, values: &'v [R], length: usize) -> Vec<&'v [R]> {
+        values[self.first * length..].chunks_exact(length.max(1)).take(self.n_sequences()).collect()
+    }
+}
+
+pub(super) struct Forward<'a, N, R> {
+    place: Place<'a, R>,
+    forcing: &'a [R],
+    inputs: &'a [R],
+    tile: &'a mut TileBuffers<R>,
+    states: &'a mut [R],
+    family: PhantomData<N>,
+}
+
+impl<'a, N, R> Forward<'a, N, R> {
+    #[allow(clippy::too_many_arguments)]
+    pub fn new(
+        task: &'a Task,
+        first: usize,
+        vectors: usize,
+        panels: &'a [Panel<R>],
+        affine: &'a [R],
+        forcing: &'a [R],
+        inputs: &'a [R],
+        tile: &'a mut TileBuffers<R>,
+        states: &'a mut [R],
+    ) -> Self {
+        let place = Place { task, first, vectors, panels, affine };
+        Self { place, forcing, inputs, tile, states, family: PhantomData }
+    }
+}
+
+impl<N: Nonlinearity, R: Real> Kernel<R> for Forward<'_, N, R> {
+    type Output = ();
+
+    #[inline(always)]
+    fn run<L: Lanes<Real = R>>(self) {
+        match self.place.vectors {
+            2 if L::SUMS > 2 => self.run_tile::<L, 2>(),
+            _ => self.run_tile::<L, 1>(),
+        }
+    }
+}
+
+impl<N: Nonlinearity, R: Real> Forward<'_, N, R> {
+    #[inline(always)]
+    fn run_tile<L: Lanes<Real = R>, const V: usize>(self) {
+        let Self { place, forcing, inputs, tile, states, .. } = self;
+        let task = place.task;
+        let LatentShape { latent_dim: m, input_dim: k, .. } = task.shape;
+        let t_max = task.n_steps;
+        interleave::<L, V>(&place.sequences(forcing, t_max * m), &mut tile.forcing);
+        if k > 0 {
+            interleave::<L, V>(&place.sequences(inputs, t_max * k), &mut tile.inputs);
+        }
+        spread_alpha(&place, &mut tile.alpha);
+        let (a, rest) = place.affine.split_at(m);
+        let (bias, c) = rest.split_at(m);
+        let Layout { width, forced_step, saved_step, .. } = tile.layout;
+        assert!(width == V * LANES && tile.states.len() == t_max * m * width);
+        assert!(tile.forced.len() == t_max * forced_step && tile.saved.len() == t_max * saved_step);
+        // SAFETY: `prepare` sized every buffer for these steps; the assertions repeat the sizes that the
+        // pointers below rely on.
+        unsafe {
+            for t in 0..t_max {
+                let forced = tile.forced.as_mut_ptr().add(t * forced_step);
+                let encoded = tile.forcing.as_ptr().add(t * m * width);
+                for v in 0..V {
+                    let alpha = L::load(tile.alpha.as_ptr().add(t * width + v * LANES));
+                    for i in 0..m {
+                        let at = i * width + v * LANES;
+                        let z_bar = L::load(encoded.add(at));
+                        let z = match t {
+                            0 => z_bar,
+                            _ => {
+                                // z̃ = z + α (z̄ − z)
+                                let z = L::load(tile.states.as_ptr().add((t - 1) * m * width + at));
+                                z_bar.minus(z).mul_add(alpha, z)
+                            }
+                        };
+                        z.store(forced.add(at));
+                    }
+                    L::splat(R::ONE).store(forced.add(m * width + v * LANES));
+                }
+                let next = tile.states.as_mut_ptr().add(t * m * width);
+                let saved = tile.saved.as_mut_ptr().add(t * saved_step);
+                N::forward::<L, V>(place.panels, task.shape, forced, saved, next);
+                for i in 0..m {
+                    let (a, bias) = (L::splat(a[i]), L::splat(bias[i]));
+                    for v in 0..V {
+                        let at = i * width + v * LANES;
+                        let mut z = L::load(next.add(at)).plus(L::load(forced.add(at)).mul_add(a, bias));
+                        for j in 0..k {
+                            let s = L::load(tile.inputs.as_ptr().add((t * k + j) * width + v * LANES));
+                            z = s.mul_add(L::splat(c[i * k + j]), z);
+                        }
+                        z.store(next.add(at));
+                    }
+                }
+            }
+        }
+        let mut own: Vec<&mut [R]> = states.chunks_exact_mut(t_max * m).collect();
+        deinterleave::<L, V>(&tile.states, &mut own);
+    }
+}
+
+fn spread_alpha<R: Real>(place: &Place<'_, R>, alpha: &mut [R]) {
+    let width = place.vectors * LANES;
+    for (t, row) in alpha.chunks_exact_mut(width).enumerate() {
+        for (i, alpha) in row.iter_mut().enumerate().take(place.n_sequences()) {
+            *alpha = R::of(f64::from(place.task.alpha_at(place.first + i, t)));
+        }
+    }
+}
+
+pub(super) struct Backward<'a, N, R> {
+    place: Place<'a, R>,
+    grad_states: &'a [R],
+    tile: &'a mut TileBuffers<R>,
+    grad_forcing: &'a mut [R],
+    grad_inputs: &'a mut [R],
+    family: PhantomData<N>,
+}
+
+impl<'a, N, R> Backward<'a, N, R> {
+    #[allow(clippy::too_many_arguments)]
+    pub fn new(
+        task: &'a Task,
+        first: usize,
+        vectors: usize,
+        panels: &'a [Panel<R>],
+        affine: &'a [R],
+        grad_states: &'a [R],
+        tile: &'a mut TileBuffers<R>,
+        grad_forcing: &'a mut [R],
+        grad_inputs: &'a mut [R],
+    ) -> Self {
+        let place = Place { task, first, vectors, panels, affine };
+        Self { place, grad_states, tile, grad_forcing, grad_inputs, family: PhantomData }
+    }
+}
+
+impl<N: Nonlinearity, R: Real> Kernel<R> for Backward<'_, N, R> {
+    type Output = ();
+
+    #[inline(always)]
+    fn run<L: Lanes<Real = R>>(self) {
+        match self.place.vectors {
+            2 if L::SUMS > 2 => self.run_tile::<L, 2>(),
+            _ => self.run_tile::<L, 1>(),
+        }
+    }
+}
+
+impl<N: Nonlinearity, R: Real> Backward<'_, N, R> {
+    #[inline(always)]
+    fn run_tile<L: Lanes<Real = R>, const V: usize>(self) {
+        let Self { place, grad_states, tile, grad_forcing, grad_inputs, .. } = self;
+        let task = place.task;
+        let LatentShape { latent_dim: m, input_dim: k, .. } = task.shape;
+        let t_max = task.n_steps;
+        interleave::<L, V>(&place.sequences(grad_states, t_max * m), &mut tile.states);
+        let a = &place.affine[..m];
+        let c = &place.affine[2 * m..];
+        let Layout { width, delta_step, gradient_step, saved_step, forced_step, chunk, .. } = tile.layout;
+        tile.affine_sums.fill(R::default());
+        tile.gradients.fill(R::default());
+        // `carried` is the gradient that reaches z_t from later steps.
+        tile.scratch.fill(R::default());
+        let carried = tile.scratch.as_mut_ptr();
+        // SAFETY: `scratch` has 3 (M + 1) rows; the other sizes are those of `prepare`.
+        let grad_forced = unsafe { carried.add((m + 1) * width) };
+        for first in (0..t_max).step_by(chunk).rev() {
+            let last = (first + chunk).min(t_max);
+            // SAFETY: `prepare` sized every buffer for T steps, and `deltas` and `gradient` for a chunk of them.
+            unsafe {
+                for t in (first..last).rev() {
+                    let delta = tile.deltas.as_mut_ptr().add((t - first) * delta_step);
+                    let gradient = tile.gradient.as_mut_ptr().add((t - first) * gradient_step);
+                    let from_loss = tile.states.as_ptr().add(t * m * width);
+                    for at in (0..m * width).step_by(LANES) {
+                        L::load(from_loss.add(at)).plus(L::load(carried.add(at))).store(delta.add(at));
+                    }
+                    let saved = tile.saved.as_ptr().add(t * saved_step);
+                    N::backward::<L, V>(place.panels, task.shape, saved, delta, gradient, grad_forced);
+                    let forced = tile.forced.as_ptr().add(t * forced_step);
+                    let sums = tile.affine_sums.as_mut_ptr();
+                    let to_forcing = tile.forcing.as_mut_ptr().add(t * m * width);
+                    for v in 0..V {
+                        let alpha = L::load(tile.alpha.as_ptr().add(t * width + v * LANES));
+                        for (i, &a) in a.iter().enumerate() {
+                            let at = i * width + v * LANES;
+                            let delta = L::load(delta.add(at));
+                            let to_a = sums.add(at);
+                            delta.mul_add(L::load(forced.add(at)), L::load(to_a)).store(to_a);
+                            let to_bias = sums.add(m * width + at);
+                            L::load(to_bias).plus(delta).store(to_bias);
+                            let whole = delta.mul_add(L::splat(a), L::load(grad_forced.add(at)));
+                            // z̃_t = (1 − α) z_t + α z̄_t, and z̃₀ = z̄₀.
+                            let share = match t {
+                                0 => whole,
+                                _ => whole.mul_add(alpha, L::zero()),
+                            };
+                            share.store(to_forcing.add(at));
+                            whole.minus(share).store(carried.add(at));
+                        }
+                        for j in 0..k {
+                            let mut sum = L::zero();
+                            for i in 0..m {
+                                let delta = L::load(delta.add(i * width + v * LANES));
+                                sum = delta.mul_add(L::splat(c[i * k + j]), sum);
+                            }
+                            sum.store(tile.grad_inputs.as_mut_ptr().add((t * k + j) * width + v * LANES));
+                        }
+                    }
+                }
+                Self::sum_chunk::<L, V>(task.shape, tile, first, last - first);
+            }
+        }
+        sum_lanes::<L, V>(m, tile);
+        let mut own: Vec<&mut [R]> = grad_forcing.chunks_exact_mut(t_max * m).collect();
+        deinterleave::<L, V>(&tile.forcing, &mut own);
+        if k > 0 {
+            let mut own: Vec<&mut [R]> = grad_inputs.chunks_exact_mut(t_max * k).collect();
+            deinterleave::<L, V>(&tile.grad_inputs, &mut own);
+        }
+    }
+
+    /// Sums the gradients of the steps from `first` on into the weights.
+    ///
+    /// # Safety
+    ///
+    /// The buffers hold these steps.
+    #[inline(always)]
+    unsafe fn sum_chunk<L: Lanes<Real = R>, const V: usize>(
+        shape: LatentShape,
+        tile: &mut TileBuffers<R>,
+        first: usize,
+        n_steps: usize,
+    ) {
+        let LatentShape { latent_dim: m, input_dim: k, .. } = shape;
+        let layout = tile.layout;
+        let Layout { width, per_vector, .. } = layout;
+        for v in 0..V {
+            let history = |rows: &[R], n_rows: usize, step: usize, first: usize| History {
+                first: rows[first * step + v * LANES..].as_ptr(),
+                rows: n_rows,
+                step,
+                width,
+            };
+            let delta = history(&tile.deltas, m, layout.delta_step, 0);
+            let steps = Steps {
+                forced: history(&tile.forced, m + 1, layout.forced_step, first),
+                saved: history(&tile.saved, N::saved_rows(shape), layout.saved_step, first),
+                gradient: history(&tile.gradient, N::gradient_rows(shape), layout.gradient_step, 0),
+                delta,
+            };
+            let own = &mut tile.gradients[v * per_vector..][..per_vector];
+            let (to_c, weights) = own[2 * m..].split_at_mut(m * k);
+            // SAFETY: the histories lie within their buffers.
+            unsafe {
+                if k > 0 {
+                    let inputs = history(&tile.inputs, k, k * width, first);
+                    L::accumulate(to_c, k, delta, inputs, n_steps);
+                }
+                N::weight_gradients::<L>(shape, n_steps, steps, weights);
+            }
+        }
+    }
+}
+
+/// The sums for `A` and `h` over the lanes of each vector.
+#[inline(always)]
+fn sum_lanes<L: Lanes, const V: usize>(m: usize, tile: &mut TileBuffers<L::Real>) {
+    let Layout { width, per_vector, .. } = tile.layout;
+    for v in 0..V {
+        let own = &mut tile.gradients[v * per_vector..][..2 * m];
+        for (row, gradient) in own.iter_mut().enumerate() {
+            let lanes = &tile.affine_sums[row * width + v * LANES..][..LANES];
+            // SAFETY: the slice holds one vector.
+            *gradient = unsafe { L::load(lanes.as_ptr()).sum() };
+        }
+    }
+}
+
+/// How fast nearby trajectories part, on the way that [`Forward`] left in the buffers.
+pub(super) struct Growth<'a, N, R> {
+    task: &'a Task,
+    n_sequences: usize,
+    vectors: usize,
+    panels: &'a [Panel<R>],
+    affine: &'a [R],
+    tile: &'a mut TileBuffers<R>,
+    family: PhantomData<N>,
+}
+
+impl<'a, N, R> Growth<'a, N, R> {
+    pub fn new(
+        task: &'a Task,
+        n_sequences: usize,
+        vectors: usize,
+        panels: &'a [Panel<R>],
+        affine: &'a [R],
+        tile: &'a mut TileBuffers<R>,
+    ) -> Self {
+        Self { task, n_sequences, vectors, panels, affine, tile, family: PhantomData }
+    }
+}
+
+impl<N: Nonlinearity, R: Real> Kernel<R> for Growth<'_, N, R> {
+    type Output = f64;
+
+    #[inline(always)]
+    fn run<L: Lanes<Real = R>>(self) -> f64 {
+        match self.vectors {
+            2 if L::SUMS > 2 => self.run_tile::<L, 2>(),
+            _ => self.run_tile::<L, 1>(),
+        }
+    }
+}
+
+impl<N: Nonlinearity, R: Real> Growth<'_, N, R> {
+    #[inline(always)]
+    fn run_tile<L: Lanes<Real = R>, const V: usize>(self) -> f64 {
+        let Self { task, n_sequences, panels, affine, tile, .. } = self;
+        let m = task.shape.latent_dim;
+        let Layout { width, saved_step, .. } = tile.layout;
+        let saved_rows = N::saved_rows(task.shape);
+        // Column `q` of the product is block `q`: M rows, and a row of zeros.
+        let block = (m + 1) * width;
+        let mut product = vec![R::default(); m * block];
+        for q in 0..m {
+            product[q * block + q * width..][..width].fill(R::ONE);
+        }
+        let (mut image, mut scratch) = (vec![R::default(); block], vec![R::default(); saved_rows.max(1) * width]);
+        let mut logs = vec![0.0; n_sequences];
+        for t in 0..task.n_steps {
+            // SAFETY: `saved` holds T steps, and the other buffers the rows that `tangent` asks for.
+            unsafe {
+                let saved = tile.saved.as_ptr().add(t * saved_step);
+                for column in product.chunks_exact_mut(block) {
+                    let v = column.as_mut_ptr();
+                    N::tangent::<L, V>(panels, task.shape, saved, v, scratch.as_mut_ptr(), image.as_mut_ptr());
+                    for (i, &a) in affine[..m].iter().enumerate() {
+                        let a = L::splat(a);
+                        for at in (i * width..(i + 1) * width).step_by(LANES) {
+                            L::load(v.add(at)).mul_add(a, L::load(image.as_ptr().add(at))).store(v.add(at));
+                        }
+                    }
+                }
+            }
+            // Often enough that f32 neither overflows nor loses the product.
+            if t % 8 == 7 || t + 1 == task.n_steps {
+                for (lane, log) in logs.iter_mut().enumerate() {
+                    let entries = || (0..m * (m + 1)).map(|row| row * width + lane);
+                    let norm = entries().map(|at| product[at].to_f64().powi(2)).sum::<f64>().sqrt();
+                    *log += norm.ln();
+                    if norm > 0.0 {
+                        let shrink = R::of(norm.recip());
+                        entries().for_each(|at| product[at] = product[at] * shrink);
+                    }
+                }
+            }
+        }
+        // The identity itself has norm √M.
+        let start = (m as f64).sqrt().ln();
+        logs.into_iter().map(|log| ((log - start) / task.n_steps as f64).exp()).fold(0.0, f64::max)
+    }
+}
