@@ -1,5 +1,8 @@
 use std::process::ExitCode;
 
+#[global_allocator]
+static ALLOCATOR: mimalloc::MiMalloc = mimalloc::MiMalloc;
+
 fn main() -> ExitCode {
     // Parallel over models, one thread each: candle must not start threads of its own inside them.
     for name in ["RAYON_NUM_THREADS", "CANDLE_NUM_THREADS"] {

@@ -6,7 +6,7 @@ use nullcline_dynamics::{MapError, PiecewiseLinearMap};
 use rand::Rng;
 
 use super::LatentShape;
-use super::engine::{Lanes, Nonlinearity, Panel, Real, Steps, Store, load, store};
+use super::engine::{Lanes, Nonlinearity, Panel, Real, Steps, Store, add_transposed, load, store};
 use super::family::Family;
 use crate::random::uniform_tensor;
 
@@ -66,6 +66,7 @@ unsafe impl Nonlinearity for AlmostLinear {
         0
     }
 
+    /// `Wᵀ`.
     fn accumulator_len(shape: LatentShape) -> usize {
         shape.latent_dim.pow(2)
     }
@@ -112,19 +113,12 @@ unsafe impl Nonlinearity for AlmostLinear {
     }
 
     #[inline(always)]
-    unsafe fn weight_gradients<L: Lanes>(
-        shape: LatentShape,
-        n_steps: usize,
-        steps: Steps<L::Real>,
-        accumulator: &mut [L::Real],
-    ) {
-        unsafe { L::accumulate(accumulator, shape.latent_dim, steps.delta, steps.saved, n_steps) };
+    unsafe fn weight_gradients<L: Lanes>(_shape: LatentShape, steps: Steps<L::Real>, accumulator: &mut [L::Real]) {
+        unsafe { L::accumulate(accumulator, steps.saved, steps.delta) };
     }
 
-    fn unpack<R: Real>(accumulator: &[R], _shape: LatentShape, weights: &mut [R]) {
-        for (to, &from) in weights.iter_mut().zip(accumulator) {
-            *to += from;
-        }
+    fn unpack<R: Real>(accumulator: &[R], shape: LatentShape, weights: &mut [R]) {
+        add_transposed(accumulator, weights, shape.latent_dim);
     }
 
     #[inline(always)]

@@ -5,7 +5,9 @@ use nullcline_dynamics::{MapError, PiecewiseLinearMap};
 use rand::Rng;
 
 use super::LatentShape;
-use super::engine::{Epilogue, History, LANES, Lanes, Nonlinearity, Panel, Real, Steps, Store, load, store};
+use super::engine::{
+    Epilogue, LANES, Lanes, Nonlinearity, Panel, Real, Steps, Store, add, add_transposed, load, store,
+};
 use super::family::Family;
 use super::shallow::{Shallow, matrices, shallow_start, split};
 
@@ -61,7 +63,7 @@ unsafe impl Nonlinearity for ClippedShallow {
         2 * shape.hidden_dim
     }
 
-    /// `W₁`, `W₂`, `h₂`.
+    /// `W₁ᵀ`, `W₂`, `h₂`.
     fn accumulator_len(LatentShape { latent_dim: m, hidden_dim: h, .. }: LatentShape) -> usize {
         2 * m * h + h
     }
@@ -111,32 +113,22 @@ unsafe impl Nonlinearity for ClippedShallow {
     }
 
     #[inline(always)]
-    unsafe fn weight_gradients<L: Lanes>(
-        shape: LatentShape,
-        n_steps: usize,
-        steps: Steps<L::Real>,
-        accumulator: &mut [L::Real],
-    ) {
+    unsafe fn weight_gradients<L: Lanes>(shape: LatentShape, steps: Steps<L::Real>, accumulator: &mut [L::Real]) {
         let LatentShape { latent_dim: m, hidden_dim: h, .. } = shape;
         let (to_w1, rest) = accumulator.split_at_mut(m * h);
         let (to_w2, to_h2) = rest.split_at_mut(h * m);
-        let rows = |history: History<L::Real>, first: usize, rows: usize| History {
-            first: history.first.wrapping_add(first * history.width),
-            rows,
-            ..history
-        };
         unsafe {
-            L::accumulate(to_w1, h, steps.delta, rows(steps.saved, 0, h), n_steps);
-            L::accumulate(to_w2, m, rows(steps.gradient, 0, h), rows(steps.forced, 0, m), n_steps);
+            L::accumulate(to_w1, steps.saved.part(0, h), steps.delta);
+            L::accumulate(to_w2, steps.gradient.part(0, h), steps.forced.part(0, m));
             // Against the row of ones.
-            L::accumulate(to_h2, 1, rows(steps.gradient, h, h), rows(steps.forced, m, 1), n_steps);
+            L::accumulate(to_h2, steps.gradient.part(h, h), steps.forced.part(m, 1));
         }
     }
 
-    fn unpack<R: Real>(accumulator: &[R], _shape: LatentShape, weights: &mut [R]) {
-        for (to, &from) in weights.iter_mut().zip(accumulator) {
-            *to += from;
-        }
+    fn unpack<R: Real>(accumulator: &[R], shape: LatentShape, weights: &mut [R]) {
+        let n_w1 = shape.latent_dim * shape.hidden_dim;
+        add_transposed(&accumulator[..n_w1], &mut weights[..n_w1], shape.latent_dim);
+        add(&mut weights[n_w1..], &accumulator[n_w1..]);
     }
 
     #[inline(always)]

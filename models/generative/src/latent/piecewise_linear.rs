@@ -100,21 +100,14 @@ unsafe impl Nonlinearity for PiecewiseLinear {
     }
 
     #[inline(always)]
-    unsafe fn weight_gradients<L: Lanes>(
-        shape: LatentShape,
-        n_steps: usize,
-        steps: Steps<L::Real>,
-        accumulator: &mut [L::Real],
-    ) {
-        unsafe { AlmostLinear::weight_gradients::<L>(shape, n_steps, steps, accumulator) };
+    unsafe fn weight_gradients<L: Lanes>(shape: LatentShape, steps: Steps<L::Real>, accumulator: &mut [L::Real]) {
+        unsafe { AlmostLinear::weight_gradients::<L>(shape, steps, accumulator) };
     }
 
     fn unpack<R: Real>(accumulator: &[R], shape: LatentShape, weights: &mut [R]) {
-        let m = shape.latent_dim;
-        for (at, (to, &from)) in weights.iter_mut().zip(accumulator).enumerate() {
-            if at / m != at % m {
-                *to += from;
-            }
+        AlmostLinear::unpack(accumulator, shape, weights);
+        for i in 0..shape.latent_dim {
+            weights[i * (shape.latent_dim + 1)] = R::default();
         }
     }
 

@@ -6,7 +6,7 @@ use nullcline_dynamics::{MapError, PiecewiseLinearMap};
 use rand::Rng;
 
 use super::LatentShape;
-use super::engine::{Lanes, Nonlinearity, Panel, Real, Steps, Store, StoreGated, StoreRelu};
+use super::engine::{Lanes, Nonlinearity, Panel, Real, Steps, Store, StoreGated, StoreRelu, add, add_transposed};
 use super::family::Family;
 use crate::random::uniform_tensor;
 
@@ -85,7 +85,7 @@ unsafe impl Nonlinearity for Shallow {
         shape.hidden_dim
     }
 
-    /// `W₁`, then `[W₂ h₂]`.
+    /// `W₁ᵀ`, then `[W₂ h₂]`.
     fn accumulator_len(LatentShape { latent_dim: m, hidden_dim: h, .. }: LatentShape) -> usize {
         m * h + h * (m + 1)
     }
@@ -130,17 +130,11 @@ unsafe impl Nonlinearity for Shallow {
     }
 
     #[inline(always)]
-    unsafe fn weight_gradients<L: Lanes>(
-        shape: LatentShape,
-        n_steps: usize,
-        steps: Steps<L::Real>,
-        accumulator: &mut [L::Real],
-    ) {
-        let LatentShape { latent_dim: m, hidden_dim: h, .. } = shape;
-        let (to_w1, to_w2) = accumulator.split_at_mut(m * h);
+    unsafe fn weight_gradients<L: Lanes>(shape: LatentShape, steps: Steps<L::Real>, accumulator: &mut [L::Real]) {
+        let (to_w1, to_w2) = accumulator.split_at_mut(shape.latent_dim * shape.hidden_dim);
         unsafe {
-            L::accumulate(to_w1, h, steps.delta, steps.saved, n_steps);
-            L::accumulate(to_w2, m + 1, steps.gradient, steps.forced, n_steps);
+            L::accumulate(to_w1, steps.saved, steps.delta);
+            L::accumulate(to_w2, steps.gradient, steps.forced);
         }
     }
 
@@ -149,13 +143,9 @@ unsafe impl Nonlinearity for Shallow {
         let (from_w1, from_w2) = accumulator.split_at(m * h);
         let (to_w1, rest) = weights.split_at_mut(m * h);
         let (to_w2, to_h2) = rest.split_at_mut(h * m);
-        for (to, &from) in to_w1.iter_mut().zip(from_w1) {
-            *to += from;
-        }
+        add_transposed(from_w1, to_w1, m);
         for (j, from) in from_w2.chunks_exact(m + 1).enumerate() {
-            for (to, &from) in to_w2[j * m..][..m].iter_mut().zip(from) {
-                *to += from;
-            }
+            add(&mut to_w2[j * m..][..m], from);
             to_h2[j] += from[m];
         }
     }

@@ -76,8 +76,8 @@ impl<R: Real> Buffers<R> {
 }
 
 /// Steps whose gradients are kept until they are summed into the weights: long enough that the sums over lanes
-/// at their end cost little, short enough to stay in the second cache.
-const CHUNK: usize = 64;
+/// at their end cost little, short enough that the packed rows of a common model stay in the first cache.
+const CHUNK: usize = 40;
 
 /// The memory of one tile. All of it is in rows of `V` vectors.
 #[derive(Debug, Default)]
@@ -99,6 +99,8 @@ pub(super) struct TileBuffers<R> {
     /// Of one chunk: `δ: [CHUNK, M]`, and the family's `[CHUNK, G]`, with padding.
     pub deltas: Vec<R>,
     pub gradient: Vec<R>,
+    /// One vector of a chunk, packed: `z̃` and ones, `δ`, and `s`.
+    pub packed: Vec<R>,
     /// A few rows for the step at hand.
     pub scratch: Vec<R>,
     /// Sums over time of `δ z̃` and `δ`, `[2 M]` rows.
@@ -147,6 +149,7 @@ impl<R: Real> TileBuffers<R> {
         fit(&mut self.saved, t * layout.saved_step);
         fit(&mut self.deltas, layout.chunk * layout.delta_step);
         fit(&mut self.gradient, layout.chunk * layout.gradient_step);
+        fit(&mut self.packed, (2 * m + 1 + k) * layout.chunk * LANES);
         fit(&mut self.scratch, 3 * (m + 1) * width);
         fit(&mut self.affine_sums, 2 * m * width);
         fit(&mut self.gradients, vectors * layout.per_vector);

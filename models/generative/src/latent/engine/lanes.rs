@@ -8,7 +8,7 @@ use std::fmt::Debug;
 use std::iter::Sum;
 use std::ops::{Add, AddAssign, Mul, Sub};
 
-use super::products::{self, Epilogue, History, Panel};
+use super::products::{self, Epilogue, History, Packed, Panel};
 
 /// Sequences in one vector.
 pub const LANES: usize = 8;
@@ -77,18 +77,20 @@ pub unsafe trait Lanes: Copy {
     /// `self` where `gate > 0`, else 0.
     unsafe fn where_positive(self, gate: Self) -> Self;
     unsafe fn sum(self) -> Self::Real;
+    /// Adds the sum of each vector to one of the `N` numbers at `to`.
+    #[inline(always)]
+    unsafe fn add_sums<const N: usize>(vectors: [Self; N], to: *mut Self::Real) {
+        for (n, vector) in vectors.into_iter().enumerate() {
+            // SAFETY: the caller points to N numbers.
+            unsafe { *to.add(n) += vector.sum() };
+        }
+    }
     /// Rows to columns: vector `i` of the result holds entry `i` of every vector.
     unsafe fn transpose(rows: [Self; LANES]) -> [Self; LANES];
     /// [`products::product`], compiled once for these instructions.
     unsafe fn product<const V: usize, E: Epilogue<Self>>(panel: &Panel<Self::Real>, x: *const Self::Real, then: E);
     /// [`products::accumulate`], compiled once for these instructions.
-    unsafe fn accumulate(
-        gradient: &mut [Self::Real],
-        columns: usize,
-        left: History<Self::Real>,
-        right: History<Self::Real>,
-        n_steps: usize,
-    );
+    unsafe fn accumulate(gradient: &mut [Self::Real], many: History<Self::Real>, few: Packed<Self::Real>);
 }
 
 #[derive(Clone, Copy)]
@@ -155,8 +157,8 @@ unsafe impl<R: Real> Lanes for Portable<R> {
     unsafe fn product<const V: usize, E: Epilogue<Self>>(panel: &Panel<R>, x: *const R, then: E) {
         unsafe { products::product::<Self, V, E>(panel, x, then) }
     }
-    unsafe fn accumulate(gradient: &mut [R], columns: usize, left: History<R>, right: History<R>, n_steps: usize) {
-        unsafe { products::accumulate::<Self>(gradient, columns, left, right, n_steps) }
+    unsafe fn accumulate(gradient: &mut [R], many: History<R>, few: Packed<R>) {
+        unsafe { products::accumulate::<Self>(gradient, many, few) }
     }
 }
 
@@ -167,7 +169,7 @@ pub use avx2::Avx2;
 mod avx2 {
     use std::arch::x86_64::*;
 
-    use super::super::products::{self, Epilogue, History, Panel};
+    use super::super::products::{self, Epilogue, History, Packed, Panel};
     use super::{LANES, Lanes};
 
     #[derive(Clone, Copy)]
@@ -226,6 +228,26 @@ mod avx2 {
             }
         }
         #[inline(always)]
+        unsafe fn add_sums<const N: usize>(vectors: [Self; N], to: *mut f32) {
+            unsafe {
+                if N != 4 {
+                    for (n, vector) in vectors.into_iter().enumerate() {
+                        *to.add(n) += vector.sum();
+                    }
+                    return;
+                }
+                // Four vectors to four sums at once: transposed within their halves, which are added last.
+                let [a, b, c, d] = [vectors[0].0, vectors[1 % N].0, vectors[2 % N].0, vectors[3 % N].0];
+                let ab = _mm256_add_ps(_mm256_unpacklo_ps(a, b), _mm256_unpackhi_ps(a, b));
+                let cd = _mm256_add_ps(_mm256_unpacklo_ps(c, d), _mm256_unpackhi_ps(c, d));
+                let low = _mm256_shuffle_ps::<0b01_00_01_00>(ab, cd);
+                let high = _mm256_shuffle_ps::<0b11_10_11_10>(ab, cd);
+                let both = _mm256_add_ps(low, high);
+                let sums = _mm_add_ps(_mm256_castps256_ps128(both), _mm256_extractf128_ps::<1>(both));
+                _mm_storeu_ps(to, _mm_add_ps(_mm_loadu_ps(to), sums));
+            }
+        }
+        #[inline(always)]
         unsafe fn transpose(rows: [Self; LANES]) -> [Self; LANES] {
             unsafe {
                 let [a, b, c, d, e, f, g, h] = rows.map(|row| row.0);
@@ -263,24 +285,12 @@ mod avx2 {
             }
             unsafe { compiled::<V, E>(panel, x, then) }
         }
-        unsafe fn accumulate(
-            gradient: &mut [f32],
-            columns: usize,
-            left: History<f32>,
-            right: History<f32>,
-            n_steps: usize,
-        ) {
+        unsafe fn accumulate(gradient: &mut [f32], many: History<f32>, few: Packed<f32>) {
             #[target_feature(enable = "avx2,fma")]
-            unsafe fn compiled(
-                gradient: &mut [f32],
-                columns: usize,
-                left: History<f32>,
-                right: History<f32>,
-                n_steps: usize,
-            ) {
-                unsafe { products::accumulate::<Avx2>(gradient, columns, left, right, n_steps) }
+            unsafe fn compiled(gradient: &mut [f32], many: History<f32>, few: Packed<f32>) {
+                unsafe { products::accumulate::<Avx2>(gradient, many, few) }
             }
-            unsafe { compiled(gradient, columns, left, right, n_steps) }
+            unsafe { compiled(gradient, many, few) }
         }
     }
 }

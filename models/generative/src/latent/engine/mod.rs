@@ -19,7 +19,7 @@ pub use buffers::{Buffers, Workspace};
 pub(super) use lanes::LANES;
 pub use lanes::{Lanes, Real};
 pub(super) use level::{Kernel, Pooled};
-pub(super) use products::{Epilogue, History, Panel, Store, StoreGated, StoreRelu, load, store};
+pub(super) use products::{Epilogue, History, Packed, Panel, Store, StoreGated, StoreRelu, load, store};
 use tile::{Backward, Forward, Growth};
 
 /// What a latent family is to the engine: the nonlinear part `N` of `F(z, s) = A z + N(z) + h + C s`.
@@ -56,13 +56,8 @@ pub(super) unsafe trait Nonlinearity: Sync + 'static {
         gradient: *mut L::Real,
         grad_forced: *mut L::Real,
     );
-    /// Adds the weight gradients of `n_steps` steps of one vector of lanes to `accumulator`.
-    unsafe fn weight_gradients<L: Lanes>(
-        shape: LatentShape,
-        n_steps: usize,
-        steps: Steps<L::Real>,
-        accumulator: &mut [L::Real],
-    );
+    /// Adds the weight gradients of some steps of one vector of lanes to `accumulator`.
+    unsafe fn weight_gradients<L: Lanes>(shape: LatentShape, steps: Steps<L::Real>, accumulator: &mut [L::Real]);
     /// The accumulator in the order of the family's tensors, added to `weights`.
     fn unpack<R: Real>(accumulator: &[R], shape: LatentShape, weights: &mut [R]);
     /// `(∂N/∂z̃) v` in `image`; `v` has M rows and a row of zeros after.
@@ -80,9 +75,9 @@ pub(super) unsafe trait Nonlinearity: Sync + 'static {
 #[derive(Clone, Copy)]
 pub(super) struct Steps<R> {
     /// M + 1 rows, the last of ones.
-    pub forced: History<R>,
+    pub forced: Packed<R>,
+    pub delta: Packed<R>,
     pub saved: History<R>,
-    pub delta: History<R>,
     pub gradient: History<R>,
 }
 
@@ -213,7 +208,17 @@ impl Task {
     }
 }
 
-fn add<R: Real>(to: &mut [R], from: &[R]) {
+/// `to += fromᵀ`, `from` with `columns` columns.
+pub(super) fn add_transposed<R: Real>(from: &[R], to: &mut [R], columns: usize) {
+    let rows = from.len() / columns;
+    for (j, row) in from.chunks_exact(columns).enumerate() {
+        for (i, &value) in row.iter().enumerate() {
+            to[i * rows + j] += value;
+        }
+    }
+}
+
+pub(super) fn add<R: Real>(to: &mut [R], from: &[R]) {
     for (to, &from) in to.iter_mut().zip(from) {
         *to += from;
     }

@@ -177,7 +177,7 @@ pub unsafe fn store<L: Lanes, const V: usize>(values: [L; V], rows: *mut L::Real
     }
 }
 
-/// Rows over time: entry `[t, row]` is at `t · step + row · width`.
+/// Rows over time as the recursion left them: entry `[t, row]` is at `t · step + row · width`.
 #[derive(Clone, Copy, Debug)]
 pub struct History<R> {
     pub first: *const R,
@@ -186,35 +186,74 @@ pub struct History<R> {
     pub width: usize,
 }
 
-/// `gradient[i, j] += Σ_t Σ_lane left[t, i] right[t, j]` over one vector of lanes; `gradient` is row-major with
-/// `columns` of them, of which the first `right.rows` are touched.
+impl<R> History<R> {
+    /// `rows` rows from `first` on.
+    pub fn part(self, first: usize, rows: usize) -> Self {
+        Self { first: self.first.wrapping_add(first * self.width), rows, ..self }
+    }
+}
+
+/// Rows over time side by side: entry `[row, t]` is at `(row · n_steps + t) · LANES`.
+#[derive(Clone, Copy, Debug)]
+pub struct Packed<R> {
+    pub first: *const R,
+    pub rows: usize,
+    pub n_steps: usize,
+}
+
+impl<R> Packed<R> {
+    /// `rows` rows from `first` on.
+    pub fn part(self, first: usize, rows: usize) -> Self {
+        Self { first: self.first.wrapping_add(first * self.n_steps * LANES), rows, ..self }
+    }
+}
+
+/// Copies one vector of each row to `to`, so that a row's steps follow each other.
 ///
 /// # Safety
 ///
-/// Both histories hold `n_steps` steps.
+/// The history holds `n_steps` steps.
 #[inline(always)]
-pub unsafe fn accumulate<L: Lanes>(
-    gradient: &mut [L::Real],
-    columns: usize,
-    left: History<L::Real>,
-    right: History<L::Real>,
-    n_steps: usize,
-) {
-    assert!(right.rows <= columns && gradient.len() >= left.rows * columns);
+pub unsafe fn pack_steps<L: Lanes>(history: History<L::Real>, n_steps: usize, to: &mut [L::Real]) -> Packed<L::Real> {
+    let History { first, rows, step, width } = history;
+    assert!(to.len() >= rows * n_steps * LANES);
+    for row in 0..rows {
+        for t in 0..n_steps {
+            // SAFETY: the caller's promise, and the assertion.
+            unsafe {
+                let entry = L::load(first.add(t * step + row * width));
+                entry.store(to.as_mut_ptr().add((row * n_steps + t) * LANES));
+            }
+        }
+    }
+    Packed { first: to.as_ptr(), rows, n_steps }
+}
+
+/// `gradient[i, j] += Σ_t Σ_lane many[t, i] few[j, t]` over one vector of lanes; `gradient` is row-major with
+/// `few.rows` columns.
+///
+/// The rows of `many` pass once; those of `few`, which are packed, stay in the first cache meanwhile.
+///
+/// # Safety
+///
+/// `many` holds as many steps as `few`.
+#[inline(always)]
+pub unsafe fn accumulate<L: Lanes>(gradient: &mut [L::Real], many: History<L::Real>, few: Packed<L::Real>) {
+    assert!(gradient.len() >= many.rows * few.rows);
+    let (tallest, widest) = if L::SUMS < 12 { (1, 2) } else { (3, 4) };
     let mut i = 0;
-    while i < left.rows {
-        let height = (left.rows - i).min(if L::SUMS < 12 { 1 } else { 3 });
+    while i < many.rows {
+        let height = (many.rows - i).min(tallest);
         let mut j = 0;
-        while j < right.rows {
-            let width = (right.rows - j).min(if L::SUMS < 12 { 2 } else { 4 });
+        while j < few.rows {
+            let width = (few.rows - j).min(widest);
             // SAFETY: the assertion bounds the gradient, the caller the histories.
             unsafe {
-                let l = left.first.add(i * left.width);
-                let r = right.first.add(j * right.width);
-                let to = gradient.as_mut_ptr().add(i * columns + j);
+                let (m, f) = (many.part(i, height), few.part(j, width));
+                let to = gradient.as_mut_ptr().add(i * few.rows + j);
                 macro_rules! corner {
                     ($h:literal, $w:literal) => {
-                        outer::<L, $h, $w>(to, columns, (l, left), (r, right), n_steps)
+                        outer::<L, $h, $w>(to, few.rows, m, f)
                     };
                 }
                 match (height, width) {
@@ -242,34 +281,34 @@ pub unsafe fn accumulate<L: Lanes>(
 unsafe fn outer<L: Lanes, const HEIGHT: usize, const WIDTH: usize>(
     to: *mut L::Real,
     columns: usize,
-    (mut l, left): (*const L::Real, History<L::Real>),
-    (mut r, right): (*const L::Real, History<L::Real>),
-    n_steps: usize,
+    many: History<L::Real>,
+    few: Packed<L::Real>,
 ) {
     if HEIGHT * WIDTH > L::SUMS {
         return;
     }
+    let (mut m, mut f) = (many.first, few.first);
+    let row = few.n_steps * LANES;
     // SAFETY: as in `accumulate`.
     unsafe {
         let mut sums = [[L::zero(); WIDTH]; HEIGHT];
-        for _ in 0..n_steps {
-            let mut across = [L::zero(); WIDTH];
-            for j in 0..WIDTH {
-                across[j] = L::load(r.add(j * right.width));
-            }
+        for _ in 0..few.n_steps {
+            // The shorter side waits in registers: twelve sums, three of these and one that passes are sixteen.
+            let mut down = [L::zero(); HEIGHT];
             for i in 0..HEIGHT {
-                let down = L::load(l.add(i * left.width));
-                for j in 0..WIDTH {
-                    sums[i][j] = down.mul_add(across[j], sums[i][j]);
+                down[i] = L::load(m.add(i * many.width));
+            }
+            for j in 0..WIDTH {
+                let across = L::load(f.add(j * row));
+                for i in 0..HEIGHT {
+                    sums[i][j] = down[i].mul_add(across, sums[i][j]);
                 }
             }
-            l = l.add(left.step);
-            r = r.add(right.step);
+            m = m.add(many.step);
+            f = f.add(LANES);
         }
-        for (i, row) in sums.into_iter().enumerate() {
-            for (j, sum) in row.into_iter().enumerate() {
-                *to.add(i * columns + j) += sum.sum();
-            }
+        for (i, sums) in sums.into_iter().enumerate() {
+            L::add_sums(sums, to.add(i * columns));
         }
     }
 }

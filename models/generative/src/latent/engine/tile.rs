@@ -4,7 +4,7 @@ use std::marker::PhantomData;
 
 use super::buffers::{Layout, TileBuffers};
 use super::lanes::{LANES, Lanes, Real};
-use super::products::{deinterleave, interleave};
+use super::products::{deinterleave, interleave, pack_steps};
 use super::{History, Kernel, Nonlinearity, Panel, Steps, Task};
 use crate::latent::LatentShape;
 
@@ -274,22 +274,25 @@ impl<N: Nonlinearity, R: Real> Backward<'_, N, R> {
                 step,
                 width,
             };
+            let forced = history(&tile.forced, m + 1, layout.forced_step, first);
             let delta = history(&tile.deltas, m, layout.delta_step, 0);
-            let steps = Steps {
-                forced: history(&tile.forced, m + 1, layout.forced_step, first),
-                saved: history(&tile.saved, N::saved_rows(shape), layout.saved_step, first),
-                gradient: history(&tile.gradient, N::gradient_rows(shape), layout.gradient_step, 0),
-                delta,
-            };
+            let (to_forced, rest) = tile.packed.split_at_mut((m + 1) * n_steps * LANES);
+            let (to_delta, to_inputs) = rest.split_at_mut(m * n_steps * LANES);
             let own = &mut tile.gradients[v * per_vector..][..per_vector];
             let (to_c, weights) = own[2 * m..].split_at_mut(m * k);
             // SAFETY: the histories lie within their buffers.
             unsafe {
                 if k > 0 {
                     let inputs = history(&tile.inputs, k, k * width, first);
-                    L::accumulate(to_c, k, delta, inputs, n_steps);
+                    L::accumulate(to_c, delta, pack_steps::<L>(inputs, n_steps, to_inputs));
                 }
-                N::weight_gradients::<L>(shape, n_steps, steps, weights);
+                let steps = Steps {
+                    forced: pack_steps::<L>(forced, n_steps, to_forced),
+                    delta: pack_steps::<L>(delta, n_steps, to_delta),
+                    saved: history(&tile.saved, N::saved_rows(shape), layout.saved_step, first),
+                    gradient: history(&tile.gradient, N::gradient_rows(shape), layout.gradient_step, 0),
+                };
+                N::weight_gradients::<L>(shape, steps, weights);
             }
         }
     }

@@ -1,0 +1,236 @@
+//! One training step (loss and gradient) of a shallow PLRNN under generalised teacher forcing, beside JAX and
+//! PyTorch when a Python that has them is named in `PEERS_PYTHON` or lies in `.tools/peers`.
+//!
+//! Peers and ours run in turn, several rounds, so that a busy machine slows both; ratios are of medians.
+
+use std::collections::BTreeMap;
+use std::path::PathBuf;
+use std::process::Command;
+use std::time::Instant;
+
+use candle_core::{DType, Device, Tensor, Var};
+use nullcline_models::latent::{Forcing, LatentFamily, LatentParameters, LatentShape, Strength, Workspace, rollout};
+use rand::{RngExt, SeedableRng};
+use rand_chacha::ChaCha8Rng;
+
+/// As in the program.
+#[global_allocator]
+static ALLOCATOR: mimalloc::MiMalloc = mimalloc::MiMalloc;
+
+/// M, H, batch, T.
+type Size = [usize; 4];
+const SIZES: [Size; 4] = [[3, 50, 16, 200], [16, 256, 16, 200], [32, 512, 16, 100], [5, 250, 16, 200]];
+const ROUNDS: usize = 3;
+const ALPHA: f64 = 0.1;
+/// Models that JAX trains at once through `vmap`, its own way of training many.
+const MODELS: usize = 32;
+
+fn main() {
+    if let Some(size) = profiled() {
+        return Step::new(size).repeat();
+    }
+    let mut peers: BTreeMap<String, Vec<f64>> = BTreeMap::new();
+    let mut ours: BTreeMap<String, Vec<f64>> = BTreeMap::new();
+    let peak: Vec<f64> = (0..ROUNDS)
+        .map(|_| {
+            for (name, ms) in run_peers() {
+                peers.entry(name).or_default().push(ms);
+            }
+            for size in SIZES {
+                for threads in [1, 2] {
+                    ours.entry(key(&format!("ours{threads}"), size))
+                        .or_default()
+                        .push(Step::new(size).median_ms(threads));
+                }
+            }
+            fma_peak()
+        })
+        .collect();
+    let peak = median(peak);
+    println!("f32 FMA peak of one core, measured: {peak:.1} GFLOP/s\n");
+    println!(
+        "{:<20}{:>10}{:>10}{:>9}{:>11}{:>9}{:>11}{:>9}",
+        "M, H, batch, T", "1 thread", "of peak", "2 thr.", "JAX", "ratio", "PyTorch", "ratio"
+    );
+    for size in SIZES {
+        let [m, h, batch, t] = size;
+        let at = |name: &str| ours.get(&key(name, size)).cloned().map(median);
+        let (one, two) = (at("ours1").expect("measured"), at("ours2").expect("measured"));
+        let best = one.min(two);
+        let gflops = (12 * m * h * batch * t) as f64 / (one * 1e6);
+        let peer = |name: &str| match peers.get(&key(name, size)).cloned().map(median) {
+            Some(ms) => (format!("{ms:.2} ms"), format!("{:.1}x", ms / best)),
+            None => ("–".into(), "–".into()),
+        };
+        let ((jax, jax_ratio), (torch, torch_ratio)) = (peer("jax"), peer("torch"));
+        println!(
+            "{:<20}{:>7.3} ms{:>8.0} %{:>6.3} ms{jax:>11}{jax_ratio:>9}{torch:>11}{torch_ratio:>9}",
+            format!("{m}, {h}, {batch}, {t}"),
+            one,
+            100.0 * gflops / peak,
+            two
+        );
+    }
+    println!("(12 M H batch T operations a step; ratios against the faster of one and two threads)\n");
+    many_models(peers.get("vmap").cloned().map(median));
+}
+
+/// `--profile 1` runs only the step of the second size, over and over, for a profiler to watch.
+fn profiled() -> Option<Size> {
+    let arguments: Vec<String> = std::env::args().collect();
+    let at = arguments.iter().position(|argument| argument == "--profile")?;
+    arguments.get(at + 1)?.parse().ok().and_then(|index: usize| SIZES.get(index).copied())
+}
+
+fn key(name: &str, [m, h, batch, t]: Size) -> String {
+    format!("{name} {m} {h} {batch} {t}")
+}
+
+/// Models side by side, one thread each.
+fn many_models(vmap: Option<f64>) {
+    let steps_each = 100;
+    let work = |threads: usize| {
+        let started = Instant::now();
+        std::thread::scope(|scope| {
+            for first in 0..threads {
+                scope.spawn(move || {
+                    for _ in (first..MODELS).step_by(threads) {
+                        let step = Step::new(SIZES[0]);
+                        let workspace = Workspace::new();
+                        (0..steps_each).for_each(|_| step.run(&workspace));
+                    }
+                });
+            }
+        });
+        1e3 * started.elapsed().as_secs_f64() / (MODELS * steps_each) as f64
+    };
+    let pairs: Vec<(f64, f64)> = (0..5).map(|_| (work(1), work(2))).collect();
+    let speedup = median(pairs.iter().map(|(one, two)| one / two).collect());
+    let two = median(pairs.iter().map(|(_, two)| *two).collect());
+    println!(
+        "{MODELS} models of {:?}: {two:.4} ms a model and step on two threads, {speedup:.2}x of one thread",
+        SIZES[0]
+    );
+    if let Some(vmap) = vmap {
+        println!("JAX vmap over {MODELS}: {vmap:.4} ms a model and step, ratio {:.1}x", vmap / two);
+    }
+}
+
+struct Step {
+    parameters: LatentParameters,
+    states: Var,
+    targets: Tensor,
+}
+
+impl Step {
+    fn new([m, h, batch, t]: Size) -> Self {
+        let mut rng = ChaCha8Rng::seed_from_u64(1);
+        let shape = LatentShape { latent_dim: m, hidden_dim: h, input_dim: 0 };
+        let parameters = LatentParameters::init(&mut rng, LatentFamily::Shallow, shape).expect("a valid shape");
+        let mut random = || {
+            let values: Vec<f32> = (0..batch * t * m).map(|_| rng.random_range(-1.0..1.0)).collect();
+            Tensor::from_vec(values, (batch, t, m), &Device::Cpu).expect("as many numbers")
+        };
+        let states = Var::from_tensor(&random()).expect("a tensor");
+        Self { parameters, states, targets: random() }
+    }
+
+    fn run(&self, workspace: &Workspace) {
+        let forcing = Forcing { states: self.states.as_tensor(), strength: Strength::Constant(ALPHA) };
+        let states = rollout(workspace, &self.parameters, forcing, None).expect("shapes agree");
+        let loss = (states - &self.targets).and_then(|e| e.sqr()).and_then(|e| e.mean_all()).expect("shapes agree");
+        let gradients = loss.backward().expect("a scalar");
+        assert_eq!(loss.dtype(), DType::F32);
+        assert!(self.parameters.named().iter().all(|(_, var)| gradients.get(var).is_some()));
+    }
+
+    fn repeat(&self) {
+        let workspace = Workspace::new();
+        let started = Instant::now();
+        while started.elapsed().as_secs() < 5 {
+            self.run(&workspace);
+        }
+    }
+
+    fn median_ms(&self, threads: usize) -> f64 {
+        let workspace = Workspace::with_threads(threads);
+        (0..5).for_each(|_| self.run(&workspace));
+        let times = (0..60)
+            .map(|_| {
+                let started = Instant::now();
+                self.run(&workspace);
+                1e3 * started.elapsed().as_secs_f64()
+            })
+            .collect();
+        median(times)
+    }
+}
+
+fn median(mut values: Vec<f64>) -> f64 {
+    values.sort_by(f64::total_cmp);
+    values[values.len() / 2]
+}
+
+/// Milliseconds by name, as `peers.py` prints them; nothing when there is no Python with JAX.
+fn run_peers() -> Vec<(String, f64)> {
+    let here = PathBuf::from(env!("CARGO_MANIFEST_DIR"));
+    let python = std::env::var_os("PEERS_PYTHON")
+        .map(PathBuf::from)
+        .unwrap_or_else(|| here.join("../../.tools/peers/bin/python"));
+    let Ok(output) = Command::new(&python).arg(here.join("benches/peers.py")).output() else {
+        println!("no peers: {} cannot be run; name a Python with jax (and torch) in PEERS_PYTHON", python.display());
+        return Vec::new();
+    };
+    let text = String::from_utf8_lossy(&output.stdout);
+    let rows: Vec<(String, f64)> = text
+        .lines()
+        .filter_map(|line| {
+            let (name, ms) = line.rsplit_once(' ')?;
+            Some((name.to_string(), ms.parse().ok()?))
+        })
+        .collect();
+    if rows.is_empty() {
+        println!("no peers: {}", String::from_utf8_lossy(&output.stderr).lines().last().unwrap_or("nothing printed"));
+    }
+    rows
+}
+
+/// Independent fused multiply-adds in registers, in GFLOP/s.
+#[cfg(target_arch = "x86_64")]
+fn fma_peak() -> f64 {
+    use std::arch::x86_64::*;
+
+    const CHAINS: usize = 12;
+    #[target_feature(enable = "avx2,fma")]
+    fn spin(rounds: usize) -> f32 {
+        // Hidden from the compiler, which would otherwise see one chain in all of them, or none.
+        let hidden = |value: f32| _mm256_set1_ps(std::hint::black_box(value));
+        let (factor, addend) = (hidden(0.999_999), hidden(1e-6));
+        let mut sums = std::array::from_fn::<_, CHAINS, _>(|i| hidden(1.0 + i as f32));
+        for _ in 0..rounds {
+            for sum in &mut sums {
+                *sum = _mm256_fmadd_ps(*sum, factor, addend);
+            }
+        }
+        sums.into_iter().map(|sum| _mm256_cvtss_f32(sum)).sum()
+    }
+    if !std::arch::is_x86_feature_detected!("avx2") || !std::arch::is_x86_feature_detected!("fma") {
+        return f64::NAN;
+    }
+    let rounds = 4_000_000;
+    let rates = (0..5)
+        .map(|_| {
+            let started = Instant::now();
+            // SAFETY: both features were just found.
+            let sum = unsafe { spin(rounds) };
+            assert!(sum.is_finite());
+            (rounds * CHAINS * 16) as f64 / started.elapsed().as_secs_f64() / 1e9
+        })
+        .collect::<Vec<_>>();
+    rates.into_iter().fold(0.0, f64::max)
+}
+
+#[cfg(not(target_arch = "x86_64"))]
+fn fma_peak() -> f64 {
+    f64::NAN
+}
