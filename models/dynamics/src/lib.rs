@@ -47,6 +47,7 @@ mod region_search;
 mod region_solver;
 mod smooth;
 mod stability;
+mod weight_checks;
 
 pub use attractors::{Attractor, AttractorKind, AttractorPlan, AttractorSearch, find_attractors};
 pub use certified::{
@@ -67,13 +68,14 @@ pub use map::{Map, central_difference_jacobian};
 pub use multipliers::{MultiplierError, frequency_per_step, multipliers, time_constant_steps};
 pub use newton::{NewtonPlan, Search, StopReason, find_fixed_points_smooth};
 pub use pattern::ActivationPattern;
-pub use piecewise_linear::{MapError, PiecewiseLinearMap};
+pub use piecewise_linear::PiecewiseLinearMap;
 pub use portrait::{Portrait, PortraitPlan, portrait};
 pub use smooth::{
     Activation, CurrentRnn, Dual, Enclosed, EulerStep, Formula, Gru, Interval, Iterated, Layer, Mlp, Number,
     Relaxation, SmoothField, SmoothMap, SmoothSystem, TanhRnn,
 };
 pub use stability::Stability;
+pub use weight_checks::MapError;
 
 /// A complex number, as multipliers are; the one `nalgebra` uses.
 pub use nalgebra::Complex;

@@ -1,26 +1,9 @@
 use nalgebra::{DMatrix, DMatrixView, DVector};
-use thiserror::Error;
 
 use crate::geometry::{dot, norm};
 use crate::map::Map;
 use crate::pattern::ActivationPattern;
-
-/// Why a set of weights is not a map.
-#[derive(Debug, Clone, PartialEq, Eq, Error)]
-pub enum MapError {
-    #[error("a map needs at least one latent dimension, found A of length 0")]
-    NoDimensions,
-    #[error("{weights} must be {expected}, found {found}")]
-    Shape { weights: &'static str, expected: String, found: String },
-    #[error("{weights} holds a value that is not finite")]
-    NotFinite { weights: &'static str },
-    #[error("at most all {dim} latent units can be rectified, found P = {n_relu}")]
-    TooManyRelus { dim: usize, n_relu: usize },
-    #[error("a map needs at least one latent dimension, found {weights} empty")]
-    Empty { weights: &'static str },
-    #[error("the leak α must be finite and not zero, found {leak}")]
-    NoLeak { leak: String },
-}
+use crate::weight_checks::{MapError, check_decay, check_matrix, check_shallow, check_square, check_vector};
 
 /// Every frozen RNN of the PLRNN family, as one sum of hinges.
 ///
@@ -53,13 +36,11 @@ const LANES: usize = 8;
 impl PiecewiseLinearMap {
     /// shPLRNN: `a⊙z + W₁ relu(W₂ z + h₂) + h₁`, with `W₁: [M × H]`, `W₂: [H × M]`.
     ///
-    /// A low-rank network `a z + V relu(U z + b)` is the same with `a` repeated and `h₁ = 0`.
-    ///
     /// Source: Hess et al. (2023), ICML.
     pub fn shallow(a: &[f64], w1: &DMatrix<f64>, w2: &DMatrix<f64>, h1: &[f64], h2: &[f64]) -> Result<Self, MapError> {
         check_shallow(a, w1, w2, h1, h2)?;
         let hinges = (0..h2.len()).map(|k| Hinge { normal: row(w2, k), bias: h2[k], column: column(w1, k) });
-        Ok(Self::from_hinges(diagonal(a), h1.to_vec(), hinges))
+        Self::from_hinges(diagonal(a), h1.to_vec(), hinges)
     }
 
     /// clippedShPLRNN: `a⊙z + W₁ [relu(W₂ z + h₂) − relu(W₂ z)] + h₁`, bounded where every `|aᵢ| < 1`.
@@ -82,7 +63,20 @@ impl PiecewiseLinearMap {
                 Hinge { normal: row(w2, k), bias: 0.0, column: negated },
             ]
         });
-        Ok(Self::from_hinges(diagonal(a), h1.to_vec(), hinges))
+        Self::from_hinges(diagonal(a), h1.to_vec(), hinges)
+    }
+
+    /// Low-rank network: `a⊙z + V relu(U z + b)`, with `V: [M × N]`, `U: [N × M]` over `N` units of rank `M`.
+    ///
+    /// The latent view of `x′ = a x + m nᵀ relu(x + b) / N`: `V = nᵀ / N` and `U = m`.
+    ///
+    /// Source: Mastrogiuseppe & Ostojic (2018), Neuron 99, 609–623; Pals et al. (2024), NeurIPS.
+    pub fn low_rank(a: &[f64], v: &DMatrix<f64>, u: &DMatrix<f64>, b: &[f64]) -> Result<Self, MapError> {
+        let (dim, units) = (check_decay(a)?, b.len());
+        check_matrix("V", v, (dim, units))?;
+        check_matrix("U", u, (units, dim))?;
+        check_vector("b", b, units)?;
+        Self::shallow(a, v, u, &vec![0.0; dim], b)
     }
 
     /// ALRNN: `a⊙z + W φ(z) + h`, where `φ` rectifies the last `n_relu` units and passes the others; `W: [M × M]`.
@@ -105,7 +99,7 @@ impl PiecewiseLinearMap {
             normal[unit] = 1.0;
             Hinge { normal, bias: 0.0, column: column(w, unit) }
         });
-        Ok(Self::from_hinges(linear, h.to_vec(), hinges))
+        Self::from_hinges(linear, h.to_vec(), hinges)
     }
 
     /// PLRNN: `a⊙z + W relu(z) + h`, with `W: [M × M]`.
@@ -115,12 +109,23 @@ impl PiecewiseLinearMap {
         Self::almost_linear(a, w, h, a.len())
     }
 
-    /// The same map under a constant drive: `F(z) + offset`, for instance `C s` with the input `s` held.
+    /// The same map under a constant drive: `F(z) + offset`, with `offset: [M]`.
     pub fn with_constant_input(&self, offset: &[f64]) -> Result<Self, MapError> {
         check_vector("the constant input", offset, self.offset.len())?;
         let mut driven = self.clone();
         add_scaled(&mut driven.offset, 1.0, offset);
-        Ok(driven)
+        if driven.offset.iter().all(|x| x.is_finite()) { Ok(driven) } else { Err(MapError::Overflow) }
+    }
+
+    /// The same map while the input `s: [K]` is held: `F(z) + C s`, with `C: [M × K]`.
+    pub fn with_held_input(&self, c: &DMatrix<f64>, s: &[f64]) -> Result<Self, MapError> {
+        check_matrix("C", c, (self.offset.len(), s.len()))?;
+        check_vector("the input s", s, s.len())?;
+        let drive = c * DVector::from_column_slice(s);
+        if drive.iter().any(|x| !x.is_finite()) {
+            return Err(MapError::Overflow);
+        }
+        self.with_constant_input(drive.as_slice())
     }
 
     /// `K`, the number of hinges that fold and act; at most `2^K` linear regions exist.
@@ -155,7 +160,11 @@ impl PiecewiseLinearMap {
         &self.hinges
     }
 
-    fn from_hinges(linear: DMatrix<f64>, mut offset: Vec<f64>, hinges: impl IntoIterator<Item = Hinge>) -> Self {
+    fn from_hinges(
+        linear: DMatrix<f64>,
+        mut offset: Vec<f64>,
+        hinges: impl IntoIterator<Item = Hinge>,
+    ) -> Result<Self, MapError> {
         let mut kept: Vec<Hinge> = Vec::new();
         for hinge in hinges {
             if !hinge.folds() {
@@ -165,7 +174,13 @@ impl PiecewiseLinearMap {
             }
         }
         let normals_by_lane = by_lane(&kept, offset.len());
-        Self { linear, offset, hinges: kept, normals_by_lane }
+        let map = Self { linear, offset, hinges: kept, normals_by_lane };
+        // The sum over all hinges bounds every Jacobian and offset that a region can have.
+        let mut reach = map.offset.iter().chain(map.linear.iter()).map(|x| x.abs()).sum::<f64>();
+        for hinge in &map.hinges {
+            reach += norm(&hinge.column) * (norm(&hinge.normal) + hinge.bias.abs());
+        }
+        if reach.is_finite() { Ok(map) } else { Err(MapError::Overflow) }
     }
 
     /// Calls `visit(k, wₖ·z + bₖ)` for every hinge that is on.
@@ -274,53 +289,4 @@ fn row(matrix: &DMatrix<f64>, index: usize) -> Vec<f64> {
 
 fn column(matrix: &DMatrix<f64>, index: usize) -> Vec<f64> {
     matrix.column(index).iter().copied().collect()
-}
-
-fn check_shallow(a: &[f64], w1: &DMatrix<f64>, w2: &DMatrix<f64>, h1: &[f64], h2: &[f64]) -> Result<(), MapError> {
-    let (dim, hidden) = (check_decay(a)?, h2.len());
-    check_matrix("W1", w1, (dim, hidden))?;
-    check_matrix("W2", w2, (hidden, dim))?;
-    check_vector("h1", h1, dim)?;
-    check_vector("h2", h2, hidden)
-}
-
-fn check_square(a: &[f64], w: &DMatrix<f64>, h: &[f64]) -> Result<(), MapError> {
-    let dim = check_decay(a)?;
-    check_matrix("W", w, (dim, dim))?;
-    check_vector("h", h, dim)
-}
-
-fn check_decay(a: &[f64]) -> Result<usize, MapError> {
-    if a.is_empty() {
-        return Err(MapError::NoDimensions);
-    }
-    check_vector("A", a, a.len())?;
-    Ok(a.len())
-}
-
-pub(crate) fn check_vector(weights: &'static str, vector: &[f64], expected: usize) -> Result<(), MapError> {
-    if vector.len() != expected {
-        return Err(MapError::Shape {
-            weights,
-            expected: format!("of length {expected}"),
-            found: vector.len().to_string(),
-        });
-    }
-    check_finite(weights, vector.iter())
-}
-
-pub(crate) fn check_matrix(
-    weights: &'static str,
-    matrix: &DMatrix<f64>,
-    expected: (usize, usize),
-) -> Result<(), MapError> {
-    if matrix.shape() != expected {
-        let written = |(rows, columns): (usize, usize)| format!("{rows} × {columns}");
-        return Err(MapError::Shape { weights, expected: written(expected), found: written(matrix.shape()) });
-    }
-    check_finite(weights, matrix.iter())
-}
-
-fn check_finite<'a>(weights: &'static str, mut values: impl Iterator<Item = &'a f64>) -> Result<(), MapError> {
-    if values.all(|x| x.is_finite()) { Ok(()) } else { Err(MapError::NotFinite { weights }) }
 }

@@ -3,7 +3,7 @@ use nalgebra::DMatrix;
 use super::formula::{Formula, affine};
 use super::interval::Interval;
 use super::number::{Number, sigmoid_slope};
-use crate::piecewise_linear::{MapError, check_matrix, check_vector};
+use crate::weight_checks::{MapError, check_matrix, check_vector};
 
 /// Gated recurrent unit under a constant input.
 ///

@@ -1,6 +1,6 @@
 use super::formula::Formula;
 use super::number::Number;
-use crate::piecewise_linear::{MapError, check_vector};
+use crate::weight_checks::{MapError, check_vector};
 
 /// `coefficient · z₁^p₁ · … · z_M^p_M`.
 #[derive(Debug, Clone, PartialEq)]

@@ -3,7 +3,7 @@ use nalgebra::DMatrix;
 use super::formula::{Formula, affine};
 use super::interval::Interval;
 use super::number::Number;
-use crate::piecewise_linear::{MapError, check_matrix, check_vector};
+use crate::weight_checks::{MapError, check_matrix, check_vector};
 
 /// Leaky tanh network in rates: `f(z) = (1 − α) z + α tanh(W z + b)`, with `z, b: [M]`, `W: [M × M]`.
 ///

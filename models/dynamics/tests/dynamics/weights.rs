@@ -46,6 +46,14 @@ fn each_family_computes_its_equation() {
         let n_relu = seed as usize % (dim + 1);
         let alrnn = PiecewiseLinearMap::almost_linear(&a, &w, &h1, n_relu).unwrap();
         check_step(&alrnn, &z, &expect(&|k| if k >= dim - n_relu { relu(z[k]) } else { z[k] }, &w));
+        let low_rank = PiecewiseLinearMap::low_rank(&a, &w1, &w2, &h2).unwrap();
+        let mut undriven = expect(&|k| relu(drive(k) + h2[k]), &w1);
+        undriven.iter_mut().zip(&h1).for_each(|(x, h)| *x -= h);
+        check_step(&low_rank, &z, &undriven);
+        let (c, s) = (matrix(&mut rng, dim, 3, 1.0), vector(&mut rng, 3, 1.0));
+        let mut held = undriven;
+        held.iter_mut().enumerate().for_each(|(i, x)| *x += (0..3).map(|j| c[(i, j)] * s[j]).sum::<f64>());
+        check_step(&low_rank.with_held_input(&c, &s).unwrap(), &z, &held);
         let driven = shallow.with_constant_input(&vec![0.25; dim]).unwrap();
         let mut shifted = expect(&|k| relu(drive(k) + h2[k]), &w1);
         shifted.iter_mut().for_each(|x| *x += 0.25);
@@ -75,6 +83,16 @@ fn weights_that_are_no_map_are_refused_with_a_reason() {
         Err(MapError::TooManyRelus { dim: 2, n_relu: 3 })
     ));
     let map = PiecewiseLinearMap::piecewise_linear(&[0.1; 2], &w, &[0.0; 2]).unwrap();
+    assert_eq!(
+        said(PiecewiseLinearMap::low_rank(&[0.1; 2], &w, &DMatrix::zeros(3, 2), &[0.0; 2])),
+        "U must be 2 × 2, found 3 × 2"
+    );
+    let huge = DMatrix::from_element(2, 2, 1e200);
+    assert_eq!(
+        PiecewiseLinearMap::shallow(&[0.1; 2], &huge, &huge, &[0.0; 2], &[0.0; 2]).err(),
+        Some(MapError::Overflow)
+    );
+    assert_eq!(said(map.with_held_input(&w, &[1.0])), "C must be 2 × 1, found 2 × 2");
     assert!(map.with_constant_input(&[1.0]).is_err());
     assert!(map.with_constant_input(&[1.0, f64::INFINITY]).is_err());
 }
