@@ -117,13 +117,15 @@ pub struct AnalysePlan {
     pub steps: usize,
     /// Enumerate all linear regions when there are no more than this.
     pub max_regions: usize,
+    /// Where there are more, prove the list of fixed points complete by dividing space into at most this many boxes.
+    pub max_boxes: usize,
     /// Linear systems solved at most by the search where enumeration is out of reach.
     pub max_solves: usize,
 }
 
 impl Default for AnalysePlan {
     fn default() -> Self {
-        Self { starts: 100, transient: 1000, steps: 1000, max_regions: 200_000, max_solves: 20_000 }
+        Self { starts: 100, transient: 1000, steps: 1000, max_regions: 4096, max_boxes: 200_000, max_solves: 20_000 }
     }
 }
 
@@ -132,6 +134,7 @@ impl AnalysePlan {
         PortraitPlan {
             fixed_points: FixedPointPlan {
                 max_regions: self.max_regions,
+                max_boxes: self.max_boxes,
                 max_solves: self.max_solves,
                 residual_tolerance: 1e-10,
                 merge_distance: 1e-6,

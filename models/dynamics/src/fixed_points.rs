@@ -2,6 +2,8 @@ use nalgebra::Complex;
 use rand::Rng;
 
 use crate::arrangement::{self, Hyperplane};
+use crate::branch_and_bound::{Coverage, Side, enclose_everywhere};
+use crate::hinge_system::Reduced;
 use crate::map::Map;
 use crate::piecewise_linear::PiecewiseLinearMap;
 use crate::region_search::search_regions;
@@ -32,8 +34,10 @@ impl FixedPoint {
 #[derive(Debug, Clone, PartialEq)]
 pub struct FixedPointPlan {
     /// Enumerate every linear region when there are no more than this, counted as if the folds were in general
-    /// position. 200 000 regions of three dimensions take about a second.
+    /// position; `4096`. Each costs a linear solve, and the list of them memory.
     pub max_regions: usize,
+    /// Otherwise divide space into at most this many boxes; `200 000`, some seconds. Memory does not grow with it.
+    pub max_boxes: usize,
     /// Otherwise stop the search after this many linear solves.
     pub max_solves: usize,
     /// Largest relative residual of a point that is reported; `1e-10` is within reach of `f64`.
@@ -42,6 +46,17 @@ pub struct FixedPointPlan {
     pub merge_distance: f64,
     /// Multipliers with `| |λ| − 1 |` below this count as neutral; `1e-9`.
     pub marginal_tolerance: f64,
+}
+
+/// How the fixed points were looked for.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+pub enum SearchMethod {
+    /// Every linear region was solved.
+    Enumeration,
+    /// Space was divided until every part was one linear region or held no fixed point.
+    BranchAndBound,
+    /// From region to region, until the effort was spent.
+    RegionSearch,
 }
 
 /// A linear region whose fixed points form a line, a plane, …: a continuous attractor or repeller in the making.
@@ -62,8 +77,11 @@ pub struct FixedPointSearch {
     pub continua: Vec<Continuum>,
     /// `found` is all there is: every linear region was visited and each answered.
     pub complete: bool,
-    /// Distinct patterns whose equation was solved.
+    pub method: SearchMethod,
+    /// Linear regions whose equation was solved.
     pub regions_visited: usize,
+    /// Boxes that were looked at, where space was divided.
+    pub boxes: usize,
     /// Linear systems solved, polishing included.
     pub solves: usize,
     /// Regions in which `I − J` is singular.
@@ -95,16 +113,21 @@ pub fn find_fixed_points(
     let mut solver = RegionSolver::new(map, plan);
     let folds: Vec<Hyperplane> =
         map.hinges().iter().map(|hinge| Hyperplane { normal: hinge.normal.clone(), offset: hinge.bias }).collect();
-    match arrangement::cells(map.dim(), &folds, plan.max_regions) {
-        Some(regions) => {
-            for region in &regions {
-                solver.solve_in(region);
-            }
-            solver.report(regions.len(), true)
+    if let Some(regions) = arrangement::cells(map.dim(), &folds, plan.max_regions) {
+        for region in &regions {
+            solver.solve_in(region);
         }
-        None => {
-            let visited = search_regions(rng, map, starts, plan, &mut solver);
-            solver.report(visited, false)
-        }
+        return solver.report(SearchMethod::Enumeration, true, regions.len(), 0);
     }
+    let reduced = Reduced::of(map);
+    let mut solved = 0;
+    let (coverage, boxes) = enclose_everywhere(&reduced.system, reduced.rounding, plan.max_boxes, |sides| {
+        solver.solve_in(&reduced.region(|k| sides[k] == Side::On));
+        solved += 1;
+    });
+    if coverage == Coverage::Whole {
+        return solver.report(SearchMethod::BranchAndBound, true, solved, boxes);
+    }
+    let visited = search_regions(rng, map, starts, plan, &mut solver);
+    solver.report(SearchMethod::RegionSearch, false, visited, boxes)
 }

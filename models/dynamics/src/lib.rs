@@ -12,7 +12,8 @@
 //! let w = nalgebra::DMatrix::from_element(1, 1, -1.0);
 //! let map = PiecewiseLinearMap::shallow(&[0.5], &-&w, &w, &[0.0], &[1.0])?;
 //! let plan = FixedPointPlan {
-//!     max_regions: 100_000,
+//!     max_regions: 4096,
+//!     max_boxes: 200_000,
 //!     max_solves: 10_000,
 //!     residual_tolerance: 1e-10,
 //!     merge_distance: 1e-9,
@@ -27,12 +28,14 @@
 mod arrangement;
 mod attractors;
 mod certified;
+mod branch_and_bound;
 mod continuum;
 mod cycles;
 mod fixed_points;
 mod flow;
 mod fraction;
 mod geometry;
+mod hinge_system;
 mod homotopy;
 mod linear_system;
 mod lyapunov;
@@ -54,12 +57,12 @@ pub use certified::{
     BoxPlan, BoxSearch, Certificate, Certified, certified_equilibria, certified_fixed_points, certify,
 };
 pub use cycles::{Cycle, CyclePlan, refine_cycle};
-pub use fixed_points::{Continuum, FixedPoint, FixedPointPlan, FixedPointSearch, find_fixed_points};
 pub use flow::{
     Equilibrium, FlowError, ForcedField, IntegrationPlan, LimitCycle, LimitCycleError, LimitCyclePlan, Reversed,
     StroboscopicMap, TimeStepMap, VectorField, advance, advance_with_derivative, find_equilibria, find_limit_cycle,
     refine_limit_cycle, trajectory,
 };
+pub use fixed_points::{Continuum, FixedPoint, FixedPointPlan, FixedPointSearch, SearchMethod, find_fixed_points};
 pub use fraction::Fraction;
 pub use lyapunov::{
     LyapunovError, LyapunovPlan, LyapunovSpectrum, kaplan_yorke_dimension, lyapunov_exponents, lyapunov_spectrum,

@@ -4,7 +4,7 @@ use std::collections::HashSet;
 
 use nalgebra::{DMatrix, DVector};
 
-use crate::fixed_points::{Continuum, FixedPoint, FixedPointPlan, FixedPointSearch};
+use crate::fixed_points::{Continuum, FixedPoint, FixedPointPlan, FixedPointSearch, SearchMethod};
 use crate::geometry::{coincide, distance, dot, is_finite, norm};
 use crate::homotopy::{self, Direction};
 use crate::linear_system::{Solutions, solve_regular, solve_singular};
@@ -243,13 +243,21 @@ impl<'a> RegionSolver<'a> {
     }
 
     /// The findings, in an order that does not depend on how they were found.
-    pub fn report(mut self, regions_visited: usize, every_region: bool) -> FixedPointSearch {
+    pub fn report(
+        mut self,
+        method: SearchMethod,
+        every_region: bool,
+        regions_visited: usize,
+        boxes: usize,
+    ) -> FixedPointSearch {
         self.found.sort_by(|a, b| lexicographic(&a.location, &b.location));
         FixedPointSearch {
             found: self.found,
             continua: self.continua,
             complete: every_region && self.unanswered == 0,
+            method,
             regions_visited,
+            boxes,
             solves: self.solves,
             degenerate_regions: self.degenerate_regions,
         }

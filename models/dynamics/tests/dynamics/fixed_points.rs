@@ -1,6 +1,7 @@
 use nalgebra::{DMatrix, DVector};
 use nullcline_dynamics::{
-    ActivationPattern, FixedPointPlan, FixedPointSearch, Map, PiecewiseLinearMap, Stability, find_fixed_points,
+    ActivationPattern, FixedPointPlan, FixedPointSearch, Map, PiecewiseLinearMap, SearchMethod, Stability,
+    find_fixed_points,
 };
 use proptest::prelude::*;
 
@@ -31,11 +32,14 @@ fn by_brute_force(map: &PiecewiseLinearMap) -> Vec<Vec<f64>> {
 
 #[track_caller]
 fn check_against_brute_force(map: &PiecewiseLinearMap) {
-    let search = find_fixed_points(&mut rng(1), map, &[], &enumerating());
-    assert!(search.complete, "{search:?}");
-    let found: Vec<_> = search.found.iter().map(|point| point.location.clone()).collect();
-    assert_same_points(&found, &by_brute_force(map), 1e-6);
-    assert!(search.found.iter().all(|point| point.residual <= 1e-10));
+    let expected = by_brute_force(map);
+    for (plan, method) in [(enumerating(), SearchMethod::Enumeration), (dividing(), SearchMethod::BranchAndBound)] {
+        let search = find_fixed_points(&mut rng(1), map, &[], &plan);
+        assert!(search.complete && (search.method == method || map.n_hinges() == 0), "{search:?}");
+        let found: Vec<_> = search.found.iter().map(|point| point.location.clone()).collect();
+        assert_same_points(&found, &expected, 1e-6);
+        assert!(search.found.iter().all(|point| point.residual <= 1e-10));
+    }
 }
 
 proptest! {

@@ -91,6 +91,7 @@ pub fn rng(seed: u64) -> ChaCha8Rng {
 pub fn enumerating() -> FixedPointPlan {
     FixedPointPlan {
         max_regions: 200_000,
+        max_boxes: 0,
         max_solves: 20_000,
         residual_tolerance: 1e-10,
         merge_distance: 1e-9,
@@ -100,6 +101,11 @@ pub fn enumerating() -> FixedPointPlan {
 
 pub fn searching() -> FixedPointPlan {
     FixedPointPlan { max_regions: 0, ..enumerating() }
+}
+
+/// No enumeration: space divided into boxes.
+pub fn dividing() -> FixedPointPlan {
+    FixedPointPlan { max_regions: 0, max_boxes: 1_000_000, ..enumerating() }
 }
 
 pub fn newton() -> NewtonPlan {
