@@ -115,17 +115,27 @@ pub struct AnalysePlan {
     pub starts: usize,
     pub transient: usize,
     pub steps: usize,
-    /// Enumerate all linear regions when there are no more than this.
-    pub max_regions: usize,
-    /// Where there are more, prove the list of fixed points complete by dividing space into at most this many boxes.
+    /// Fixed points: decide every pattern of the hidden units when there are no more than this,
+    pub max_patterns: usize,
+    /// else divide space into at most this many boxes,
     pub max_boxes: usize,
+    /// else list every linear region when there are no more than this.
+    pub max_regions: usize,
     /// Linear systems solved at most by the search where enumeration is out of reach.
     pub max_solves: usize,
 }
 
 impl Default for AnalysePlan {
     fn default() -> Self {
-        Self { starts: 100, transient: 1000, steps: 1000, max_regions: 4096, max_boxes: 200_000, max_solves: 20_000 }
+        Self {
+            starts: 100,
+            transient: 1000,
+            steps: 1000,
+            max_patterns: 1 << 20,
+            max_boxes: 200_000,
+            max_regions: 4096,
+            max_solves: 20_000,
+        }
     }
 }
 
@@ -134,6 +144,7 @@ impl AnalysePlan {
         PortraitPlan {
             fixed_points: FixedPointPlan {
                 max_regions: self.max_regions,
+                max_patterns: self.max_patterns,
                 max_boxes: self.max_boxes,
                 max_solves: self.max_solves,
                 residual_tolerance: 1e-10,

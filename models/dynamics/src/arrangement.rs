@@ -14,6 +14,7 @@ use nalgebra::DMatrix;
 
 use crate::geometry::{distance, dot, norm};
 use crate::pattern::ActivationPattern;
+use crate::singular_values::SingularValues;
 
 /// The hyperplane `normal · x + offset = 0`; the normal need not have length one, but must not be zero.
 pub(crate) struct Hyperplane {
@@ -352,26 +353,19 @@ fn in_their_span(dim: usize, planes: &[Plane]) -> (usize, Vec<Plane>) {
         return (0, Vec::new());
     }
     let normals = DMatrix::from_fn(planes.len(), dim, |k, j| planes[k].normal[j]);
-    let Some(svd) = nalgebra::SVD::try_new(normals, false, true, f64::EPSILON, 10_000) else {
-        return (dim, planes.to_vec());
-    };
-    let Some(axes) = svd.v_t else {
-        return (dim, planes.to_vec());
-    };
-    let largest = svd.singular_values.max();
-    let floor = largest * ROUNDING * (planes.len().max(dim)) as f64;
-    let kept: Vec<usize> = (0..svd.singular_values.len()).filter(|&i| svd.singular_values[i] > floor).collect();
-    if kept.len() == dim {
+    let singular = SingularValues::of(&normals);
+    let floor = ROUNDING * (planes.len().max(dim)) as f64;
+    let rank = singular.rank(floor);
+    if rank == dim {
         return (dim, planes.to_vec());
     }
     let project = |plane: &Plane| {
-        let mut normal: Vec<f64> =
-            kept.iter().map(|&i| axes.row(i).iter().zip(&plane.normal).map(|(a, x)| a * x).sum()).collect();
+        let mut normal: Vec<f64> = (0..rank).map(|i| dot(singular.right.column(i).as_slice(), &plane.normal)).collect();
         let length = norm(&normal);
         normal.iter_mut().for_each(|x| *x /= length);
-        Plane { normal, offset: plane.offset / length, tilt: plane.tilt + floor, slip: plane.slip }
+        Plane { normal, offset: plane.offset / length, tilt: plane.tilt + floor * singular.largest(), slip: plane.slip }
     };
-    (kept.len(), planes.iter().map(project).collect())
+    (rank, planes.iter().map(project).collect())
 }
 
 #[cfg(test)]

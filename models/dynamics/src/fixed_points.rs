@@ -8,6 +8,7 @@ use crate::map::Map;
 use crate::piecewise_linear::PiecewiseLinearMap;
 use crate::region_search::search_regions;
 use crate::region_solver::RegionSolver;
+use crate::sign_tree::every_pattern;
 use crate::stability::Stability;
 
 /// A point that the map leaves where it is.
@@ -33,11 +34,13 @@ impl FixedPoint {
 /// How to look for the fixed points of a piecewise-linear map.
 #[derive(Debug, Clone, PartialEq)]
 pub struct FixedPointPlan {
-    /// Enumerate every linear region when there are no more than this, counted as if the folds were in general
-    /// position; `4096`. Each costs a linear solve, and the list of them memory.
-    pub max_regions: usize,
-    /// Otherwise divide space into at most this many boxes; `200 000`, some seconds. Memory does not grow with it.
+    /// Decide every pattern of the hinges when there are no more than this; `2²⁰`, about a second.
+    pub max_patterns: usize,
+    /// Otherwise divide space into at most this many boxes; `200 000`, some seconds.
     pub max_boxes: usize,
+    /// Otherwise list every linear region when there are no more than this, counted as if the folds were in general
+    /// position; `4096`. Only this list takes memory.
+    pub max_regions: usize,
     /// Otherwise stop the search after this many linear solves.
     pub max_solves: usize,
     /// Largest relative residual of a point that is reported; `1e-10` is within reach of `f64`.
@@ -111,23 +114,35 @@ pub fn find_fixed_points(
     plan: &FixedPointPlan,
 ) -> FixedPointSearch {
     let mut solver = RegionSolver::new(map, plan);
+    let reduced = Reduced::of(map);
+    let n_patterns = 1_usize.checked_shl(map.n_hinges() as u32).filter(|&n| n <= plan.max_patterns);
+    // Where all patterns can be tried, boxes come first for as long as they are the quicker way.
+    let max_boxes = n_patterns.map_or(plan.max_boxes, |n| (n / PATTERNS_PER_BOX).min(plan.max_boxes));
+    let (coverage, boxes) = enclose_everywhere(&reduced.system, reduced.rounding, max_boxes, |sides| {
+        solver.solve_in(&reduced.region(|k| sides[k] == Side::On));
+    });
+    if coverage == Coverage::Whole {
+        return solver.report(SearchMethod::BranchAndBound, true, boxes);
+    }
+    if n_patterns.is_some() {
+        let tried = every_pattern(&reduced, |on| {
+            solver.solve_in(&reduced.region(|k| on[k]));
+        });
+        if tried.is_some() {
+            return solver.report(SearchMethod::Enumeration, true, boxes);
+        }
+    }
     let folds: Vec<Hyperplane> =
         map.hinges().iter().map(|hinge| Hyperplane { normal: hinge.normal.clone(), offset: hinge.bias }).collect();
     if let Some(regions) = arrangement::cells(map.dim(), &folds, plan.max_regions) {
         for region in &regions {
             solver.solve_in(region);
         }
-        return solver.report(SearchMethod::Enumeration, true, regions.len(), 0);
+        return solver.report(SearchMethod::Enumeration, true, boxes);
     }
-    let reduced = Reduced::of(map);
-    let mut solved = 0;
-    let (coverage, boxes) = enclose_everywhere(&reduced.system, reduced.rounding, plan.max_boxes, |sides| {
-        solver.solve_in(&reduced.region(|k| sides[k] == Side::On));
-        solved += 1;
-    });
-    if coverage == Coverage::Whole {
-        return solver.report(SearchMethod::BranchAndBound, true, solved, boxes);
-    }
-    let visited = search_regions(rng, map, starts, plan, &mut solver);
-    solver.report(SearchMethod::RegionSearch, false, visited, boxes)
+    search_regions(rng, map, starts, plan, &mut solver);
+    solver.report(SearchMethod::RegionSearch, false, boxes)
 }
+
+/// Patterns that are tried in the time of one box, about.
+const PATTERNS_PER_BOX: usize = 256;

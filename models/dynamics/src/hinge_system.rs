@@ -1,10 +1,11 @@
 //! The fixed-point equation in as few unknowns as it has.
 
-use nalgebra::{DMatrix, DVector, SVD};
+use nalgebra::{DMatrix, DVector};
 
 use crate::map::Map;
 use crate::pattern::ActivationPattern;
 use crate::piecewise_linear::{Hinge, PiecewiseLinearMap};
+use crate::singular_values::SingularValues;
 
 /// `A x = Σₖ cₖ relu(wₖ·x + bₖ) + h`: `n` equations in `n` unknowns, `x, cₖ, wₖ, h: [n]`.
 #[derive(Debug, Clone)]
@@ -124,29 +125,15 @@ fn regular_turn(map: &PiecewiseLinearMap) -> Option<(ActivationPattern, f64)> {
 }
 
 fn condition(matrix: DMatrix<f64>) -> f64 {
-    let Some(svd) = SVD::try_new(matrix, false, false, f64::EPSILON, 10_000) else {
-        return f64::INFINITY;
-    };
-    let ratio = svd.singular_values.max() / svd.singular_values.min();
+    let singular = SingularValues::of(&matrix);
+    let ratio = singular.largest() / singular.smallest();
     if ratio.is_nan() { f64::INFINITY } else { ratio }
 }
 
 /// Orthonormal columns that span those of `matrix`.
 fn span_of_columns(matrix: &DMatrix<f64>) -> DMatrix<f64> {
-    let rows = matrix.nrows();
-    if matrix.ncols() == 0 || rows == 0 {
-        return DMatrix::zeros(rows, 0);
-    }
-    let Some(svd) = SVD::try_new(matrix.clone(), true, false, f64::EPSILON, 10_000) else {
-        return DMatrix::identity(rows, rows);
-    };
-    let floor = NO_DIRECTION * svd.singular_values.max();
-    let Some(axes) = svd.u else {
-        return DMatrix::identity(rows, rows);
-    };
-    let kept: Vec<_> =
-        (0..svd.singular_values.len()).filter(|&i| svd.singular_values[i] > floor).map(|i| axes.column(i)).collect();
-    if kept.is_empty() { DMatrix::zeros(rows, 0) } else { DMatrix::from_columns(&kept) }
+    let singular = SingularValues::of(matrix);
+    singular.left.columns(0, singular.rank(NO_DIRECTION)).into_owned()
 }
 
 impl HingeSystem {

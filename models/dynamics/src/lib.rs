@@ -12,8 +12,9 @@
 //! let w = nalgebra::DMatrix::from_element(1, 1, -1.0);
 //! let map = PiecewiseLinearMap::shallow(&[0.5], &-&w, &w, &[0.0], &[1.0])?;
 //! let plan = FixedPointPlan {
-//!     max_regions: 4096,
+//!     max_patterns: 1 << 20,
 //!     max_boxes: 200_000,
+//!     max_regions: 4096,
 //!     max_solves: 10_000,
 //!     residual_tolerance: 1e-10,
 //!     merge_distance: 1e-9,
@@ -49,6 +50,8 @@ mod portrait;
 mod region_search;
 mod region_solver;
 mod smooth;
+mod sign_tree;
+mod singular_values;
 mod stability;
 mod weight_checks;
 

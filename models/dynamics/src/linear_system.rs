@@ -1,6 +1,8 @@
 //! Square systems that may be singular.
 
-use nalgebra::{DMatrix, DVector, SVD};
+use nalgebra::{DMatrix, DVector};
+
+use crate::singular_values::SingularValues;
 
 /// Below this ratio of pivots or singular values a matrix counts as singular.
 const SINGULAR: f64 = 1e-13;
@@ -15,12 +17,9 @@ pub(crate) fn solve_regular(matrix: &DMatrix<f64>, right: &DVector<f64>) -> Opti
         return lu.solve(right);
     }
     // Small pivots suggest a singular matrix; only singular values prove it.
-    let svd = SVD::try_new(matrix.clone(), true, true, f64::EPSILON, 10_000)?;
-    let largest = svd.singular_values.max();
-    if largest == 0.0 || svd.singular_values.min() <= SINGULAR * largest {
-        return None;
-    }
-    svd.solve(right, 0.0).ok()
+    let singular = SingularValues::of(matrix);
+    let is_regular = singular.rank(SINGULAR) == matrix.ncols() && singular.largest() > 0.0;
+    is_regular.then(|| least_squares(&singular, right, matrix.ncols()))
 }
 
 /// What a singular system admits.
@@ -29,18 +28,23 @@ pub(crate) enum Solutions {
     Flat { point: DVector<f64>, directions: Vec<DVector<f64>> },
 }
 
-pub(crate) fn solve_singular(matrix: &DMatrix<f64>, right: &DVector<f64>) -> Option<Solutions> {
-    let svd = SVD::try_new(matrix.clone(), true, true, f64::EPSILON, 10_000)?;
-    let floor = SINGULAR * svd.singular_values.max();
-    let point = svd.solve(right, floor).ok()?;
+pub(crate) fn solve_singular(matrix: &DMatrix<f64>, right: &DVector<f64>) -> Solutions {
+    let singular = SingularValues::of(matrix);
+    let rank = singular.rank(SINGULAR);
+    let point = least_squares(&singular, right, rank);
     let misfit = (matrix * &point - right).norm();
     if misfit > 1e-9 * (right.norm() + matrix.norm() * point.norm()) {
-        return Some(Solutions::None);
+        return Solutions::None;
     }
-    let axes = svd.v_t.as_ref()?;
-    let directions = (0..svd.singular_values.len())
-        .filter(|&i| svd.singular_values[i] <= floor)
-        .map(|i| axes.row(i).transpose())
-        .collect();
-    Some(Solutions::Flat { point, directions })
+    let directions = (rank..matrix.ncols()).map(|i| singular.right.column(i).into_owned()).collect();
+    Solutions::Flat { point, directions }
+}
+
+/// `Σ vᵢ (uᵢ · right) / σᵢ` over the largest `rank` singular values.
+fn least_squares(singular: &SingularValues, right: &DVector<f64>, rank: usize) -> DVector<f64> {
+    let mut point = DVector::zeros(singular.right.nrows());
+    for i in 0..rank {
+        point.axpy(singular.left.column(i).dot(right) / singular.values[i], &singular.right.column(i), 1.0);
+    }
+    point
 }

@@ -30,6 +30,7 @@ pub(crate) struct RegionSolver<'a> {
     plan: &'a FixedPointPlan,
     found: Vec<FixedPoint>,
     continua: Vec<Continuum>,
+    regions_visited: usize,
     pub solves: usize,
     /// Those of the solves that went into paths.
     pub path_regions: usize,
@@ -52,6 +53,7 @@ impl<'a> RegionSolver<'a> {
             plan,
             found: Vec::new(),
             continua: Vec::new(),
+            regions_visited: 0,
             solves: 0,
             path_regions: 0,
             degenerate_regions: 0,
@@ -61,6 +63,7 @@ impl<'a> RegionSolver<'a> {
 
     /// Solves `(I − J) z = c` in one region and records the solution if it is a fixed point.
     pub fn solve_in(&mut self, region: &ActivationPattern) -> Candidate {
+        self.regions_visited += 1;
         self.solves += 1;
         let (jacobian, offset) = self.map.affine_in(region);
         let dim = self.map.dim();
@@ -98,6 +101,7 @@ impl<'a> RegionSolver<'a> {
         homotopy::follow(map, start, direction, effort, |pattern, point| {
             self.solves += 1;
             self.path_regions += 1;
+            self.regions_visited += 1;
             visited.insert(pattern.clone());
             if self.worst_violation(pattern, point) <= BORDER_SLACK {
                 self.polish_and_keep(point.to_vec());
@@ -194,11 +198,7 @@ impl<'a> RegionSolver<'a> {
 
     /// Tells a region without fixed points from one that holds a line or plane of them.
     fn examine_degenerate(&mut self, region: &ActivationPattern, balance: &DMatrix<f64>, offset: &DVector<f64>) {
-        let Some(solutions) = solve_singular(balance, offset) else {
-            self.unanswered += 1;
-            return;
-        };
-        let Solutions::Flat { point, directions } = solutions else {
+        let Solutions::Flat { point, directions } = solve_singular(balance, offset) else {
             return;
         };
         match self.meets(region, &point, &directions) {
@@ -243,20 +243,14 @@ impl<'a> RegionSolver<'a> {
     }
 
     /// The findings, in an order that does not depend on how they were found.
-    pub fn report(
-        mut self,
-        method: SearchMethod,
-        every_region: bool,
-        regions_visited: usize,
-        boxes: usize,
-    ) -> FixedPointSearch {
+    pub fn report(mut self, method: SearchMethod, every_region: bool, boxes: usize) -> FixedPointSearch {
         self.found.sort_by(|a, b| lexicographic(&a.location, &b.location));
         FixedPointSearch {
             found: self.found,
             continua: self.continua,
             complete: every_region && self.unanswered == 0,
             method,
-            regions_visited,
+            regions_visited: self.regions_visited,
             boxes,
             solves: self.solves,
             degenerate_regions: self.degenerate_regions,

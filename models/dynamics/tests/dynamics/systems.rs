@@ -91,6 +91,7 @@ pub fn rng(seed: u64) -> ChaCha8Rng {
 pub fn enumerating() -> FixedPointPlan {
     FixedPointPlan {
         max_regions: 200_000,
+        max_patterns: 0,
         max_boxes: 0,
         max_solves: 20_000,
         residual_tolerance: 1e-10,
@@ -101,6 +102,11 @@ pub fn enumerating() -> FixedPointPlan {
 
 pub fn searching() -> FixedPointPlan {
     FixedPointPlan { max_regions: 0, ..enumerating() }
+}
+
+/// Every pattern of the hinges.
+pub fn trying_patterns() -> FixedPointPlan {
+    FixedPointPlan { max_regions: 0, max_patterns: 1 << 20, ..enumerating() }
 }
 
 /// No enumeration: space divided into boxes.
