@@ -1,5 +1,6 @@
 use nalgebra::{Complex, DMatrix, DVector};
 
+use crate::cyclic_system::solve_cyclic;
 use crate::geometry::{distance, is_finite, norm};
 use crate::map::Map;
 use crate::multipliers::multipliers;
@@ -15,7 +16,7 @@ pub struct Cycle {
     /// Eigenvalues of the derivative of `Fᵏ`, largest modulus first: the same at every point of the cycle.
     pub multipliers: Vec<Complex<f64>>,
     pub stability: Stability,
-    /// `|Fᵏ(z) − z|`, relative to the size of the points.
+    /// The largest `|F(zᵢ) − zᵢ₊₁|` around the cycle, relative to the size of the points.
     pub residual: f64,
 }
 
@@ -43,58 +44,78 @@ pub struct CyclePlan {
 /// The cycle of `period` (or a divisor of it) next to `guess`, by Newton's method on `Fᵏ(z) − z`.
 ///
 /// Where the map is piecewise linear, one step in the right sequence of regions is exact. `None` where it does not
-/// converge or where the derivative of `Fᵏ − I` is singular. Long unstable cycles overflow: `Fᵏ` is composed, not
-/// shot in segments. Costs `O(k M³)` per step.
+/// converge or where the derivative of `Fᵏ − I` is singular. Every point of the cycle is an unknown of its own (multiple
+/// shooting), so that unstable cycles do not overflow, but `guess` must lie as close as the orbit from it stays close
+/// for one period. Costs `O(k M³)` per step.
+///
+/// Source: Keller (1968), Numerical Methods for Two-Point Boundary-Value Problems, for shooting in segments.
 pub fn refine_cycle(map: &dyn Map, guess: &[f64], period: usize, plan: &CyclePlan) -> Option<Cycle> {
-    let dim = map.dim();
-    if dim == 0 || period == 0 || guess.len() != dim || !is_finite(guess) {
+    if map.dim() == 0 || period == 0 || guess.len() != map.dim() || !is_finite(guess) {
         return None;
     }
-    let mut z = guess.to_vec();
-    let mut residual = relative_return(map, &z, period, plan.smallest_scale);
+    refine_points(map, map.orbit(guess, period - 1), plan)
+}
+
+/// The same from a guess at every point.
+pub(crate) fn refine_points(map: &dyn Map, mut points: Vec<Vec<f64>>, plan: &CyclePlan) -> Option<Cycle> {
+    let mut residual = relative_residual(map, &points, plan.smallest_scale);
     for _ in 0..plan.max_steps {
-        let Some(next) = newton_step(map, &z, period) else {
+        let Some(next) = newton_step(map, &points) else {
             break;
         };
-        let next_residual = relative_return(map, &next, period, plan.smallest_scale);
+        let next_residual = relative_residual(map, &next, plan.smallest_scale);
         if next_residual >= residual {
             break;
         }
-        (z, residual) = (next, next_residual);
+        (points, residual) = (next, next_residual);
     }
     if residual > plan.residual_tolerance {
         return None;
     }
-    let period = minimal_period(map, &z, period);
-    let points = map.orbit(&z, period - 1);
+    points.truncate(minimal_period(&points));
     let multipliers = multipliers(&cycle_jacobian(map, &points)).ok()?;
     let stability = Stability::from_multipliers(&multipliers, plan.marginal_tolerance);
-    Some(Cycle { period, points, multipliers, stability, residual })
+    Some(Cycle { period: points.len(), points, multipliers, stability, residual })
 }
 
-/// The smallest divisor of `period` after which the orbit is back, told apart by the size of the whole orbit.
-fn minimal_period(map: &dyn Map, z: &[f64], period: usize) -> usize {
-    let orbit = map.orbit(z, period);
-    let extent = orbit.iter().map(|point| distance(point, z)).fold(0.0, f64::max);
+/// The smallest number of steps after which all points repeat, told apart by the size of the whole orbit.
+fn minimal_period(points: &[Vec<f64>]) -> usize {
+    let period = points.len();
+    let extent = points.iter().map(|point| distance(point, &points[0])).fold(0.0, f64::max);
+    let reach = points.iter().map(|point| norm(point)).fold(0.0, f64::max);
     // Points of one cycle lie apart; a shorter cycle would bring the orbit back to within rounding.
-    let closest = (1e-7 * extent).max(1e-12 * norm(z));
-    (1..period).find(|&k| period.is_multiple_of(k) && distance(&orbit[k], z) <= closest).unwrap_or(period)
+    let closest = (1e-7 * extent).max(1e-12 * reach);
+    let returns_after = |k: usize| (0..period).all(|i| distance(&points[(i + k) % period], &points[i]) <= closest);
+    (1..period).find(|&k| period.is_multiple_of(k) && returns_after(k)).unwrap_or(period)
 }
 
-fn relative_return(map: &dyn Map, z: &[f64], period: usize, smallest_scale: f64) -> f64 {
-    let deviation = distance(&map.iterate(z, period), z);
-    let size = map.orbit(z, period - 1).iter().map(|point| norm(point)).fold(smallest_scale, f64::max);
+/// The largest `|F(zᵢ) − zᵢ₊₁|` around the cycle, relative to the largest point.
+fn relative_residual(map: &dyn Map, points: &[Vec<f64>], smallest_scale: f64) -> f64 {
+    let size = points.iter().map(|point| norm(point)).fold(smallest_scale, f64::max);
+    let deviation = deviations(map, points).iter().map(|deviation| deviation.norm()).fold(0.0, f64::max);
     let relative = if deviation == 0.0 { 0.0 } else { deviation / size };
-    if relative.is_nan() { f64::INFINITY } else { relative }
+    if relative.is_nan() || !points.iter().all(|point| is_finite(point)) { f64::INFINITY } else { relative }
 }
 
-fn newton_step(map: &dyn Map, z: &[f64], period: usize) -> Option<Vec<f64>> {
-    let points = map.orbit(z, period);
-    let deviation = DVector::from_iterator(z.len(), points[period].iter().zip(z).map(|(f, z)| f - z));
-    let slope = DMatrix::identity(z.len(), z.len()) - cycle_jacobian(map, &points[..period]);
-    let step = slope.lu().solve(&deviation)?;
-    let next: Vec<f64> = z.iter().zip(step.iter()).map(|(z, d)| z + d).collect();
-    is_finite(&next).then_some(next)
+/// `F(zᵢ) − zᵢ₊₁` for every `i`, the last against the first.
+fn deviations(map: &dyn Map, points: &[Vec<f64>]) -> Vec<DVector<f64>> {
+    let mut image = vec![0.0; map.dim()];
+    (0..points.len())
+        .map(|i| {
+            map.step(&points[i], &mut image);
+            let next = &points[(i + 1) % points.len()];
+            DVector::from_iterator(image.len(), image.iter().zip(next).map(|(f, z)| f - z))
+        })
+        .collect()
+}
+
+fn newton_step(map: &dyn Map, points: &[Vec<f64>]) -> Option<Vec<Vec<f64>>> {
+    if !points.iter().all(|point| is_finite(point)) {
+        return None;
+    }
+    let jacobians: Vec<DMatrix<f64>> = points.iter().map(|point| map.jacobian(point)).collect();
+    let step = solve_cyclic(&jacobians, &deviations(map, points))?;
+    Some(points.iter().zip(&step).map(|(z, d)| z.iter().zip(d.iter()).map(|(z, d)| z + d).collect()).collect())
 }
 
 /// `DFᵏ = DF(z_{k−1}) … DF(z₀)`.

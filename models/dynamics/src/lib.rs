@@ -28,16 +28,19 @@
 
 mod arrangement;
 mod attractors;
-mod certified;
 mod branch_and_bound;
+mod certified;
 mod continuum;
+mod cycle_search;
 mod cycles;
+mod cyclic_system;
 mod fixed_points;
 mod flow;
 mod fraction;
 mod geometry;
 mod hinge_system;
 mod homotopy;
+mod itineraries;
 mod linear_system;
 mod lyapunov;
 mod map;
@@ -49,23 +52,26 @@ mod piecewise_linear;
 mod portrait;
 mod region_search;
 mod region_solver;
-mod smooth;
 mod sign_tree;
 mod singular_values;
+mod smooth;
 mod stability;
+mod unseen;
 mod weight_checks;
+mod words;
 
 pub use attractors::{Attractor, AttractorKind, AttractorPlan, AttractorSearch, find_attractors};
 pub use certified::{
     BoxPlan, BoxSearch, Certificate, Certified, certified_equilibria, certified_fixed_points, certify,
 };
+pub use cycle_search::{CycleSearch, CycleSearchPlan, find_cycles};
 pub use cycles::{Cycle, CyclePlan, refine_cycle};
+pub use fixed_points::{Continuum, FixedPoint, FixedPointPlan, FixedPointSearch, SearchMethod, find_fixed_points};
 pub use flow::{
     Equilibrium, FlowError, ForcedField, IntegrationPlan, LimitCycle, LimitCycleError, LimitCyclePlan, Reversed,
     StroboscopicMap, TimeStepMap, VectorField, advance, advance_with_derivative, find_equilibria, find_limit_cycle,
     refine_limit_cycle, trajectory,
 };
-pub use fixed_points::{Continuum, FixedPoint, FixedPointPlan, FixedPointSearch, SearchMethod, find_fixed_points};
 pub use fraction::Fraction;
 pub use lyapunov::{
     LyapunovError, LyapunovPlan, LyapunovSpectrum, kaplan_yorke_dimension, lyapunov_exponents, lyapunov_spectrum,
@@ -81,6 +87,7 @@ pub use smooth::{
     Relaxation, SmoothField, SmoothMap, SmoothSystem, TanhRnn,
 };
 pub use stability::Stability;
+pub use unseen::Unseen;
 pub use weight_checks::MapError;
 
 /// A complex number, as multipliers are; the one `nalgebra` uses.

@@ -2,6 +2,7 @@
 
 mod attractors;
 mod certified;
+mod cycles;
 mod fixed_points;
 mod flows;
 mod known_answers;

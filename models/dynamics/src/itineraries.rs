@@ -1,0 +1,308 @@
+//! Every cycle of a piecewise-linear map of the plane up to some period, by following all itineraries.
+//!
+//! The points that visit the same linear regions for `t` steps form a convex polygon, on which `Fᵗ` is affine. The next
+//! region cuts it into polygons again, until a word is as long as the longest period asked for. Each word has at most one
+//! cycle, `z = (I − A)⁻¹ c`, and it counts if it lies in the polygon of its word. Of all rotations of a word only the
+//! smallest is followed.
+//!
+//! Polygons are kept in homogeneous coordinates, as polygons on the sphere: the whole plane is one, and nothing is
+//! outside. Where the map is not chaotic the number of polygons grows with a power of the time, and periods of a hundred
+//! are within reach; where it is, it grows exponentially.
+//!
+//! Sources: Fredricksen & Maiorana (1978), Discrete Math. 23, 207–210, for the smallest rotations; Sutherland & Hodgman
+//! (1974), Commun. ACM 17, 32–42, for cutting polygons.
+
+use crate::map::Map;
+use crate::pattern::ActivationPattern;
+use crate::piecewise_linear::PiecewiseLinearMap;
+
+/// How far all itineraries were followed.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) struct Followed {
+    /// Every cycle of at most this period was offered.
+    pub complete_up_to: usize,
+    /// Polygons looked at.
+    pub polygons: usize,
+}
+
+/// Offers the first point and the period of every cycle of at most `max_period` in a map of one or two dimensions, as far as
+/// `max_polygons` go. Points on the borders of their polygons are offered too, some more than once.
+pub(crate) fn follow_itineraries(
+    map: &PiecewiseLinearMap,
+    max_period: usize,
+    max_polygons: usize,
+    mut offer: impl FnMut(&[f64], usize),
+) -> Followed {
+    let mut followed = Followed { complete_up_to: 0, polygons: 0 };
+    let Some(plane) = Plane::of(map) else {
+        return followed;
+    };
+    let mut depth = 1;
+    // Depth by depth, so that what the polygons allowed suffice for is known to be complete.
+    loop {
+        let polygons_before = followed.polygons;
+        let shallower = followed.complete_up_to;
+        let done = plane.follow_to(depth, max_polygons, &mut followed.polygons, |z, period| {
+            if period > shallower {
+                offer(&z[..map.dim()], period);
+            }
+        });
+        if !done {
+            return followed;
+        }
+        followed.complete_up_to = depth;
+        if depth >= max_period {
+            return followed;
+        }
+        // A depth that costs a few times the last one is worth starting only if it can be finished.
+        let last_cost = followed.polygons - polygons_before;
+        let left = max_polygons.saturating_sub(followed.polygons);
+        depth = if left / 8 > last_cost { (2 * depth).min(max_period) } else { depth + 1 };
+    }
+}
+
+/// A map of the plane; one dimension is given a second that is always zero.
+struct Plane<'a> {
+    map: &'a PiecewiseLinearMap,
+    /// `wₖ` and `bₖ` as functionals on `(x, y, 1)`.
+    folds: Vec<[f64; 3]>,
+}
+
+/// `z ↦ A z + c`, as the first two rows of a homogeneous matrix.
+type Affine = [[f64; 3]; 2];
+
+/// A convex polygon on the upper half of the sphere; its corners are `(x, y, w)` of length one, in order.
+#[derive(Clone)]
+struct Polygon(Vec<[f64; 3]>);
+
+/// The points that share an itinerary so far, part of the way into the next region.
+#[derive(Clone)]
+struct Cell {
+    polygon: Polygon,
+    /// `Fᵗ` on the polygon.
+    reached: Affine,
+    time: usize,
+    /// Hinges of the region at time `t` that are decided.
+    decided: usize,
+    region: ActivationPattern,
+    /// Length of the shortest word whose repetition begins with the word so far.
+    word_period: usize,
+}
+
+/// Corners nearer to a line than this are on it.
+const ON_LINE: f64 = 1e-13;
+/// Points no further outside than this are offered, to be judged by their own orbit.
+const NEARLY_INSIDE: f64 = 1e-7;
+
+impl<'a> Plane<'a> {
+    fn of(map: &'a PiecewiseLinearMap) -> Option<Self> {
+        let fold = |normal: &[f64], bias: f64| match *normal {
+            [x] => Some([x, 0.0, bias]),
+            [x, y] => Some([x, y, bias]),
+            _ => None,
+        };
+        if map.dim() > 2 {
+            return None;
+        }
+        let folds = map.hinges().iter().map(|hinge| fold(&hinge.normal, hinge.bias)).collect::<Option<_>>()?;
+        Some(Self { map, folds })
+    }
+
+    /// Whether all itineraries of `depth` regions were followed before the polygons ran out.
+    fn follow_to(
+        &self,
+        depth: usize,
+        max_polygons: usize,
+        polygons: &mut usize,
+        mut offer: impl FnMut([f64; 2], usize),
+    ) -> bool {
+        let mut word: Vec<ActivationPattern> = Vec::with_capacity(depth);
+        let mut stack = vec![Cell {
+            polygon: Polygon::plane(),
+            reached: [[1.0, 0.0, 0.0], [0.0, 1.0, 0.0]],
+            time: 0,
+            decided: 0,
+            region: ActivationPattern::inactive(self.folds.len()),
+            word_period: 1,
+        }];
+        while let Some(mut cell) = stack.pop() {
+            word.truncate(cell.time);
+            while cell.decided < self.folds.len() {
+                let line = pulled_back(&self.folds[cell.decided], &cell.reached);
+                let (on, off) = cell.polygon.sides(&line);
+                if on && off {
+                    let mut other = cell.clone();
+                    other.polygon = cell.polygon.clipped(&line, 1.0);
+                    other.region.set(cell.decided, true);
+                    other.decided += 1;
+                    stack.push(other);
+                    cell.polygon = cell.polygon.clipped(&line, -1.0);
+                } else {
+                    cell.region.set(cell.decided, on);
+                }
+                cell.decided += 1;
+            }
+            *polygons += 1;
+            if *polygons > max_polygons {
+                return false;
+            }
+            if !cell.keeps_smallest(&word) {
+                continue;
+            }
+            word.push(cell.region.clone());
+            let step = self.step_in(&cell.region);
+            cell.reached = composed(&step, &cell.reached);
+            cell.time += 1;
+            if cell.reached.iter().flatten().any(|x| !x.is_finite()) {
+                return false;
+            }
+            if cell.time == cell.word_period
+                && let Some(z) = fixed_point_of(&cell.reached)
+                && cell.polygon.holds(z)
+            {
+                offer(z, cell.time);
+            }
+            if cell.time < depth {
+                cell.decided = 0;
+                cell.region = ActivationPattern::inactive(self.folds.len());
+                stack.push(cell);
+            }
+        }
+        true
+    }
+
+    fn step_in(&self, region: &ActivationPattern) -> Affine {
+        let (jacobian, offset) = self.map.affine_in(region);
+        match self.map.dim() {
+            1 => [[jacobian[(0, 0)], 0.0, offset[0]], [0.0; 3]],
+            _ => [[jacobian[(0, 0)], jacobian[(0, 1)], offset[0]], [jacobian[(1, 0)], jacobian[(1, 1)], offset[1]]],
+        }
+    }
+}
+
+impl Cell {
+    /// Whether the word with this region at its end can still begin a smallest rotation, and if so of which period.
+    fn keeps_smallest(&mut self, word: &[ActivationPattern]) -> bool {
+        let Some(before) = self.time.checked_sub(self.word_period) else {
+            return true;
+        };
+        match self.region.cmp(&word[before]) {
+            std::cmp::Ordering::Less => return false,
+            std::cmp::Ordering::Equal => {}
+            std::cmp::Ordering::Greater => self.word_period = self.time + 1,
+        }
+        true
+    }
+}
+
+impl Polygon {
+    fn plane() -> Self {
+        Self(vec![[1.0, 0.0, 0.0], [0.0, 1.0, 0.0], [-1.0, 0.0, 0.0], [0.0, -1.0, 0.0]])
+    }
+
+    /// Whether part of the polygon lies clearly on the positive, and part on the negative side.
+    fn sides(&self, line: &[f64; 3]) -> (bool, bool) {
+        let floor = ON_LINE * length(line);
+        let mut sides = (false, false);
+        for corner in &self.0 {
+            let height = dot(line, corner);
+            sides.0 |= height > floor;
+            sides.1 |= height < -floor;
+        }
+        if sides == (false, false) {
+            // All corners are on the line: at infinity, on the line at infinity.
+            let is_positive = dot(line, &self.middle()) > 0.0;
+            return (is_positive, !is_positive);
+        }
+        sides
+    }
+
+    fn middle(&self) -> [f64; 3] {
+        let sum = self.0.iter().fold([0.0; 3], |sum, corner| [0, 1, 2].map(|j| sum[j] + corner[j]));
+        // The corners of the whole plane cancel.
+        if length(&sum) > 1e-6 { sum } else { [0.0, 0.0, 1.0] }
+    }
+
+    fn clipped(&self, line: &[f64; 3], side: f64) -> Self {
+        let corners = &self.0;
+        let mut kept = Vec::with_capacity(corners.len() + 1);
+        for (i, corner) in corners.iter().enumerate() {
+            let next = &corners[(i + 1) % corners.len()];
+            let (here, there) = (side * dot(line, corner), side * dot(line, next));
+            if here >= 0.0 {
+                kept.push(*corner);
+            }
+            if (here > 0.0 && there < 0.0) || (here < 0.0 && there > 0.0) {
+                let (a, b) = (there.abs(), here.abs());
+                let mut crossing = [0.0; 3];
+                (0..3).for_each(|j| crossing[j] = a * corner[j] + b * next[j]);
+                let size = length(&crossing);
+                if size > 0.0 {
+                    kept.push(crossing.map(|x| x / size));
+                }
+            }
+        }
+        // A line that comes from infinity and goes there has two opposite ends: a point between them tells which way.
+        for i in 0..kept.len() {
+            let next = (i + 1) % kept.len();
+            if dot(&kept[i], &kept[next]) < -1.0 + 1e-12 {
+                let slope = line[0] * line[0] + line[1] * line[1];
+                let foot = [-line[0] * line[2] / slope, -line[1] * line[2] / slope, 1.0];
+                let size = length(&foot);
+                kept.insert(i + 1, foot.map(|x| x / size));
+                break;
+            }
+        }
+        Self(kept)
+    }
+
+    /// Whether a point of the plane lies inside, or so close that rounding cannot tell.
+    fn holds(&self, [x, y]: [f64; 2]) -> bool {
+        let size = length(&[x, y, 1.0]);
+        let point = [x / size, y / size, 1.0 / size];
+        let corners = &self.0;
+        (0..corners.len()).all(|i| {
+            let edge = cross(&corners[i], &corners[(i + 1) % corners.len()]);
+            let size = length(&edge);
+            // Corners that fell together have no edge between them.
+            size <= ON_LINE || dot(&edge, &point) >= -NEARLY_INSIDE * size
+        })
+    }
+}
+
+/// The functional on `z₀` that is `fold` at `reached(z₀)`.
+fn pulled_back(fold: &[f64; 3], reached: &Affine) -> [f64; 3] {
+    let mut line = [0.0; 3];
+    (0..3).for_each(|j| line[j] = fold[0] * reached[0][j] + fold[1] * reached[1][j]);
+    line[2] += fold[2];
+    line
+}
+
+fn composed(step: &Affine, before: &Affine) -> Affine {
+    step.map(|row| {
+        let mut product = [0.0; 3];
+        (0..3).for_each(|j| product[j] = row[0] * before[0][j] + row[1] * before[1][j]);
+        product[2] += row[2];
+        product
+    })
+}
+
+/// `(I − A)⁻¹ c` by Cramer's rule; `None` where it is not one point.
+fn fixed_point_of([[a, b, e], [c, d, f]]: &Affine) -> Option<[f64; 2]> {
+    let (p, q, r, s) = (1.0 - a, -b, -c, 1.0 - d);
+    let determinant = p * s - q * r;
+    let point = [(s * e - q * f) / determinant, (p * f - r * e) / determinant];
+    point.iter().all(|x| x.is_finite()).then_some(point)
+}
+
+fn dot(a: &[f64; 3], b: &[f64; 3]) -> f64 {
+    a[0] * b[0] + a[1] * b[1] + a[2] * b[2]
+}
+
+fn length(a: &[f64; 3]) -> f64 {
+    dot(a, a).sqrt()
+}
+
+fn cross(a: &[f64; 3], b: &[f64; 3]) -> [f64; 3] {
+    [a[1] * b[2] - a[2] * b[1], a[2] * b[0] - a[0] * b[2], a[0] * b[1] - a[1] * b[0]]
+}
