@@ -4,7 +4,7 @@ use std::path::Path;
 
 use anyhow::{Context, Result, bail};
 use nullcline_datasets::{CleaningPlan, Modality};
-use nullcline_dynamics::{AttractorPlan, FixedPointPlan, PortraitPlan};
+use nullcline_dynamics::{AttractorPlan, CycleSearchPlan, FixedPointPlan, PortraitPlan};
 use nullcline_models::judging::JudgePlan;
 use nullcline_models::latent::LatentFamily;
 use nullcline_models::training::TrainPlan;
@@ -123,6 +123,12 @@ pub struct AnalysePlan {
     pub max_regions: usize,
     /// Linear systems solved at most by the search where enumeration is out of reach.
     pub max_solves: usize,
+    /// The longest period of cycles looked for.
+    pub max_period: usize,
+    /// Polygons followed at most, in one and two dimensions, where the list of cycles is proven to be complete.
+    pub max_polygons: usize,
+    /// Steps composed at most by the search for cycles elsewhere.
+    pub max_cycle_steps: usize,
 }
 
 impl Default for AnalysePlan {
@@ -135,6 +141,9 @@ impl Default for AnalysePlan {
             max_boxes: 200_000,
             max_regions: 4096,
             max_solves: 20_000,
+            max_period: 100,
+            max_polygons: 200_000,
+            max_cycle_steps: 100_000,
         }
     }
 }
@@ -151,6 +160,14 @@ impl AnalysePlan {
                 merge_distance: 1e-6,
                 marginal_tolerance: 1e-6,
             },
+            cycles: CycleSearchPlan {
+                max_period: self.max_period,
+                max_polygons: self.max_polygons,
+                max_steps: self.max_cycle_steps,
+                residual_tolerance: 1e-10,
+                merge_distance: 1e-6,
+                marginal_tolerance: 1e-6,
+            },
             attractors: AttractorPlan {
                 transient: self.transient,
                 steps: self.steps,
@@ -159,7 +176,8 @@ impl AnalysePlan {
                 max_period: 200.min(self.steps / 2),
                 arrival_distance: 1e-6,
                 merge_distance: 0.05,
-                exponent_tolerance: 5.0 / self.steps as f64,
+                exponent_steps: 20_000,
+                neutral_growth: 5.0,
                 marginal_tolerance: 1e-6,
                 n_exponents: latent_dim,
             },

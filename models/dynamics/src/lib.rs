@@ -27,13 +27,21 @@
 //! ```
 
 mod arrangement;
+mod assignment;
 mod attractors;
+mod basin_edge;
+mod basin_geometry;
+mod basin_slice;
 mod branch_and_bound;
+mod catalogue;
 mod certified;
+mod closed_curve;
 mod continuum;
 mod cycle_search;
 mod cycles;
 mod cyclic_system;
+mod delay_operator;
+mod dynamics_distance;
 mod fixed_points;
 mod flow;
 mod fraction;
@@ -41,11 +49,14 @@ mod geometry;
 mod hinge_system;
 mod homotopy;
 mod itineraries;
+mod known_attractor;
 mod linear_system;
 mod lyapunov;
 mod map;
+mod matching;
 mod multipliers;
 mod newton;
+mod nonnormality;
 mod orbit;
 mod pattern;
 mod piecewise_linear;
@@ -56,16 +67,24 @@ mod sign_tree;
 mod singular_values;
 mod smooth;
 mod stability;
+mod trapping;
 mod unseen;
 mod weight_checks;
 mod words;
 
-pub use attractors::{Attractor, AttractorKind, AttractorPlan, AttractorSearch, find_attractors};
+pub use attractors::{Attractor, AttractorKind, AttractorPlan, AttractorSearch, End, find_attractors, label_starts};
+pub use basin_edge::{BasinEdge, EdgePlan, Escape, distance_to_edge};
+pub use basin_geometry::{
+    BasinEntropy, GridError, basin_entropy, tipping_probabilities, uncertain_shares, uncertainty_exponent,
+};
+pub use basin_slice::{BasinSlice, SliceError, SlicePlan, basin_slice};
 pub use certified::{
     BoxPlan, BoxSearch, Certificate, Certified, certified_equilibria, certified_fixed_points, certify,
 };
 pub use cycle_search::{CycleSearch, CycleSearchPlan, find_cycles};
 pub use cycles::{Cycle, CyclePlan, refine_cycle};
+pub use delay_operator::{DelayPlan, OperatorError, delay_operator};
+pub use dynamics_distance::{Alignment, procrustes_distance, spectral_distance};
 pub use fixed_points::{Continuum, FixedPoint, FixedPointPlan, FixedPointSearch, SearchMethod, find_fixed_points};
 pub use flow::{
     Equilibrium, FlowError, ForcedField, IntegrationPlan, LimitCycle, LimitCycleError, LimitCyclePlan, Reversed,
@@ -74,11 +93,14 @@ pub use flow::{
 };
 pub use fraction::Fraction;
 pub use lyapunov::{
-    LyapunovError, LyapunovPlan, LyapunovSpectrum, kaplan_yorke_dimension, lyapunov_exponents, lyapunov_spectrum,
+    Estimate, LyapunovError, LyapunovPlan, LyapunovSpectrum, kaplan_yorke_dimension, lyapunov_exponents,
+    lyapunov_spectrum,
 };
 pub use map::{Map, central_difference_jacobian};
+pub use matching::{MatchError, Matching, match_attractors, wasserstein_distance};
 pub use multipliers::{MultiplierError, frequency_per_step, multipliers, time_constant_steps};
 pub use newton::{NewtonPlan, Search, StopReason, find_fixed_points_smooth};
+pub use nonnormality::{NonNormality, non_normality, numerical_abscissa};
 pub use pattern::ActivationPattern;
 pub use piecewise_linear::PiecewiseLinearMap;
 pub use portrait::{Portrait, PortraitPlan, portrait};

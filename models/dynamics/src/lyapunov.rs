@@ -30,13 +30,27 @@ pub enum LyapunovError {
     TangentOverflow { step: usize },
 }
 
+/// A measured number and how far it may be off.
+#[derive(Debug, Clone, Copy, PartialEq)]
+pub struct Estimate {
+    pub value: f64,
+    pub standard_error: f64,
+}
+
 /// Exponents with the means to judge them.
 #[derive(Debug, Clone, PartialEq)]
 pub struct LyapunovSpectrum {
     /// Nats per step, largest first.
     pub exponents: Vec<f64>,
-    /// The same from the first and from the second half of the orbit alone.
+    /// Of each exponent, from the scatter of up to twenty batches of the orbit. Zero for exponents of `−∞`.
+    ///
+    /// Honest where batches are longer than the memory of the orbit; for regular motion, where the error falls as one over
+    /// the steps, it is pessimistic.
+    pub standard_errors: Vec<f64>,
+    /// The exponents from the first and from the second half of the orbit alone.
     pub halves: [Vec<f64>; 2],
+    /// [`kaplan_yorke_dimension`] of the exponents, its error propagated from the same batches to first order.
+    pub kaplan_yorke: Option<Estimate>,
 }
 
 /// Lyapunov exponents of `map` along the orbit of `start`, in nats per step, largest first.
@@ -50,7 +64,10 @@ pub fn lyapunov_exponents(map: &dyn Map, start: &[f64], plan: &LyapunovPlan) -> 
     lyapunov_spectrum(map, start, plan).map(|spectrum| spectrum.exponents)
 }
 
-/// As [`lyapunov_exponents`], with both halves of the orbit: where they disagree, the exponents are not settled.
+/// As [`lyapunov_exponents`], with standard errors by batch means and both halves of the orbit: where the halves disagree by
+/// more than the errors say, the exponents are not settled.
+///
+/// Source of the errors: Flegal & Jones (2010), Ann. Stat. 38, 1034–1070 (batch means).
 pub fn lyapunov_spectrum(map: &dyn Map, start: &[f64], plan: &LyapunovPlan) -> Result<LyapunovSpectrum, LyapunovError> {
     let dim = map.dim();
     if start.len() != dim || !is_finite(start) {
@@ -69,38 +86,107 @@ pub fn lyapunov_spectrum(map: &dyn Map, start: &[f64], plan: &LyapunovPlan) -> R
     let mut frame = generic_frame(dim, n_exponents);
     let mut image = frame.clone();
     let mut next = vec![0.0; dim];
-    let mut growth = [vec![0.0; n_exponents], vec![0.0; n_exponents]];
-    let lengths = [plan.steps / 2, plan.steps - plan.steps / 2];
+    let mut batches = Vec::new();
     let mut done = 0;
-    for (half, &length) in lengths.iter().enumerate() {
-        for t in 1..=length {
+    for steps in batch_lengths(plan.steps) {
+        let mut growth = vec![0.0; n_exponents];
+        for t in 1..=steps {
             map.push_forward(&z, frame.as_view(), &mut image);
             std::mem::swap(&mut frame, &mut image);
             map.step(&z, &mut next);
             std::mem::swap(&mut z, &mut next);
             done += 1;
-            // A half ends orthonormal, so that its growth is its own.
-            if t % plan.renormalise_every == 0 || t == length {
+            // A batch ends orthonormal, so that its growth is its own.
+            if t % plan.renormalise_every == 0 || t == steps {
                 if !is_finite(&z) {
                     return Err(LyapunovError::Diverged { step: plan.transient + done });
                 }
                 if !is_finite(frame.as_slice()) {
                     return Err(LyapunovError::TangentOverflow { step: plan.transient + done });
                 }
-                orthonormalise(&mut frame, &mut growth[half]);
+                orthonormalise(&mut frame, &mut growth);
             }
         }
+        batches.push(Batch { steps, growth });
     }
+    Ok(summarise(&batches))
+}
+
+/// Batches of an orbit for its standard errors; even, so that each half has its own.
+const BATCHES: usize = 20;
+
+/// What a stretch of orbit did to the frame: `Σ ln |Rᵢᵢ|`.
+struct Batch {
+    steps: usize,
+    growth: Vec<f64>,
+}
+
+impl Batch {
+    fn rate(&self, i: usize) -> f64 {
+        self.growth[i] / self.steps as f64
+    }
+}
+
+/// Two halves that differ by one step at most, each in batches that do.
+fn batch_lengths(steps: usize) -> impl Iterator<Item = usize> {
+    let halves = [steps / 2, steps - steps / 2];
+    let per_half = (BATCHES / 2).min(halves[0]);
+    halves.into_iter().flat_map(move |half| (0..per_half).map(move |b| half * (b + 1) / per_half - half * b / per_half))
+}
+
+fn summarise(batches: &[Batch]) -> LyapunovSpectrum {
+    let mean_rates = |batches: &[Batch]| -> Vec<f64> {
+        let steps: usize = batches.iter().map(|batch| batch.steps).sum();
+        let n_exponents = batches[0].growth.len();
+        (0..n_exponents).map(|i| batches.iter().map(|batch| batch.growth[i]).sum::<f64>() / steps as f64).collect()
+    };
+    let rates = mean_rates(batches);
+    let mut order: Vec<usize> = (0..rates.len()).collect();
+    order.sort_by(|&i, &j| rates[j].total_cmp(&rates[i]));
+    let exponents: Vec<f64> = order.iter().map(|&i| rates[i]).collect();
+    let standard_errors = order
+        .iter()
+        .map(|&i| if rates[i].is_finite() { standard_error(batches.iter().map(|batch| batch.rate(i))) } else { 0.0 })
+        .collect();
+    let kaplan_yorke = kaplan_yorke_dimension(&exponents).map(|value| {
+        let errors = batches.iter().map(|batch| dimension_error(&exponents, |i| batch.rate(order[i])));
+        Estimate { value, standard_error: standard_error(errors) }
+    });
     let descending = |mut values: Vec<f64>| {
         values.sort_by(|a, b| b.total_cmp(a));
         values
     };
-    let average = |growth: &[f64], steps: usize| growth.iter().map(|g| g / steps as f64).collect();
-    let total: Vec<f64> = growth[0].iter().zip(&growth[1]).map(|(a, b)| a + b).collect();
-    Ok(LyapunovSpectrum {
-        exponents: descending(average(&total, plan.steps)),
-        halves: [descending(average(&growth[0], lengths[0])), descending(average(&growth[1], lengths[1]))],
-    })
+    let (first, second) = batches.split_at(batches.len() / 2);
+    let halves = [descending(mean_rates(first)), descending(mean_rates(second))];
+    LyapunovSpectrum { exponents, standard_errors, halves, kaplan_yorke }
+}
+
+/// First-order change of the Kaplan–Yorke dimension from the mean exponents to those of one batch.
+fn dimension_error(exponents: &[f64], batch_rate: impl Fn(usize) -> f64) -> f64 {
+    let mut sum = 0.0;
+    let mut sum_error = 0.0;
+    for (j, &exponent) in exponents.iter().enumerate() {
+        let error = batch_rate(j) - exponent;
+        if sum + exponent < 0.0 {
+            // A direction destroyed at once leaves a whole dimension, without error.
+            return if exponent.is_finite() {
+                sum_error / exponent.abs() + sum * error / exponent.powi(2)
+            } else {
+                0.0
+            };
+        }
+        sum += exponent;
+        sum_error += error;
+    }
+    0.0
+}
+
+/// Of the mean of `values`.
+fn standard_error(values: impl Iterator<Item = f64> + Clone) -> f64 {
+    let n = values.clone().count() as f64;
+    let mean = values.clone().sum::<f64>() / n;
+    let variance = values.map(|x| (x - mean).powi(2)).sum::<f64>() / (n - 1.0);
+    (variance / n).sqrt()
 }
 
 /// Kaplan–Yorke dimension of an attractor: `j + Σ_{i ≤ j} λᵢ / |λ_{j+1}|`, with `j` the last index at which the sum of the

@@ -33,8 +33,9 @@ impl Orbit {
         center_and_extent(range.map(|t| self.state(t)).collect::<Vec<_>>().into_iter()).1
     }
 
-    pub fn first(&self, points: usize) -> Vec<Vec<f64>> {
-        self.states().take(points).map(<[f64]>::to_vec).collect()
+    /// Up to `points` of its states, evenly spread over it.
+    pub fn spread(&self, points: usize) -> Vec<Vec<f64>> {
+        strided_indices(self.len(), points).map(|t| self.state(t).to_vec()).collect()
     }
 
     /// Periods after which the end of the orbit nearly repeats itself throughout one period, the most exact first.
@@ -74,8 +75,11 @@ pub(crate) struct Cloud {
 
 impl Cloud {
     pub fn of(orbit: &Orbit, range: std::ops::Range<usize>) -> Self {
-        let points: Vec<Vec<f64>> =
-            strided_indices(range.len(), CLOUD_POINTS).map(|t| orbit.state(range.start + t).to_vec()).collect();
+        let points = scattered_indices(range.len(), CLOUD_POINTS);
+        Self::of_points(points.map(|t| orbit.state(range.start + t).to_vec()).collect())
+    }
+
+    pub fn of_points(points: Vec<Vec<f64>>) -> Self {
         let nearest = strided_indices(points.len(), PROBE_POINTS).map(|i| {
             let others = points[..i].iter().chain(&points[i + 1..]);
             others.map(|other| distance(&points[i], other)).fold(f64::INFINITY, f64::min)
@@ -117,6 +121,16 @@ pub(crate) fn strided(all: &[Vec<f64>], points: usize) -> Vec<Vec<f64>> {
 fn strided_indices(len: usize, points: usize) -> impl Iterator<Item = usize> {
     let points = points.min(len);
     (0..points).map(move |i| i * len / points)
+}
+
+/// Up to `points` of all, in no step with any period: an even stride meets only a part of an orbit that nearly repeats.
+fn scattered_indices(len: usize, points: usize) -> impl Iterator<Item = usize> {
+    const GOLDEN: f64 = 0.618_033_988_749_894_9;
+    // Closer together, two of the golden points may fall on one state.
+    let is_sparse = len >= 4 * points;
+    let count = points.min(len);
+    (0..count)
+        .map(move |i| if is_sparse { ((i as f64 * GOLDEN).fract() * len as f64) as usize } else { i * len / count })
 }
 
 fn percentiles(mut values: Vec<f64>, ranks: [f64; 2]) -> [f64; 2] {

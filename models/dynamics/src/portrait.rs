@@ -1,15 +1,19 @@
 use rand::Rng;
 
 use crate::attractors::{AttractorPlan, AttractorSearch, find_attractors};
+use crate::cycle_search::{CycleSearch, CycleSearchPlan, find_cycles};
 use crate::cycles::Cycle;
 use crate::fixed_points::{FixedPointPlan, FixedPointSearch, find_fixed_points};
+use crate::geometry::distance;
 use crate::map::Map;
+use crate::orbit::center_and_extent;
 use crate::piecewise_linear::PiecewiseLinearMap;
 
 /// How to draw a portrait.
 #[derive(Debug, Clone, PartialEq)]
 pub struct PortraitPlan {
     pub fixed_points: FixedPointPlan,
+    pub cycles: CycleSearchPlan,
     pub attractors: AttractorPlan,
 }
 
@@ -19,15 +23,29 @@ pub struct Portrait {
     /// `M`.
     pub dim: usize,
     pub fixed_points: FixedPointSearch,
-    /// Cycles that orbits were seen to reach; cycles that repel are not among them.
-    pub cycles: Vec<Cycle>,
+    /// Stable and unstable cycles, and those of longer periods that orbits were seen to reach.
+    pub cycles: CycleSearch,
     pub attractors: AttractorSearch,
 }
 
 /// Fixed points, cycles, attractors and basins of a piecewise-linear map: the same for the same state of `rng`.
+///
+/// What is complete and what was only searched is said by each part; basins are shares of `starts`.
 pub fn portrait(rng: &mut impl Rng, map: &PiecewiseLinearMap, starts: &[Vec<f64>], plan: &PortraitPlan) -> Portrait {
     let fixed_points = find_fixed_points(rng, map, starts, &plan.fixed_points);
     let attractors = find_attractors(rng, map, &fixed_points.found, starts, &plan.attractors);
-    let cycles = attractors.attractors.iter().filter_map(|attractor| attractor.cycle.clone()).collect();
+    let mut cycles = find_cycles(rng, map, starts, &plan.cycles);
+    let is_known = |cycle: &Cycle, found: &[Cycle]| found.iter().any(|other| are_one(cycle, other));
+    for cycle in attractors.attractors.iter().filter_map(|attractor| attractor.cycle.as_ref()) {
+        if !is_known(cycle, &cycles.found) {
+            cycles.found.push(cycle.clone());
+        }
+    }
     Portrait { dim: map.dim(), fixed_points, cycles, attractors }
+}
+
+/// Whether each point of one cycle is a point of the other, to a millionth of their extent.
+fn are_one(a: &Cycle, b: &Cycle) -> bool {
+    let near = 1e-6 * center_and_extent(a.points.iter().map(Vec::as_slice)).1;
+    a.period == b.period && b.points.iter().any(|point| distance(point, &a.points[0]) <= near)
 }

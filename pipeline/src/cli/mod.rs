@@ -4,6 +4,7 @@ mod arrays;
 mod fit;
 mod inspect;
 mod portrait;
+mod portrait_text;
 mod run;
 mod simulate;
 mod weights_json;

@@ -1,24 +1,24 @@
 use std::path::PathBuf;
 
-use anyhow::{Result, bail};
+use anyhow::{Context, Result, bail};
 use clap::Args;
-use nullcline_dynamics::{Map, PiecewiseLinearMap, portrait as draw};
-use rand::RngExt;
+use nullcline_dynamics::{AttractorPlan, Map, PiecewiseLinearMap, Portrait, SlicePlan, basin_slice, portrait as draw};
+use rand::{Rng, RngExt};
 use rand_distr::StandardNormal;
 
-use super::say;
+use super::portrait_text::print;
 use super::weights_json::read_weights;
-use crate::outputs::{PortraitJson, read_model};
+use crate::outputs::{PortraitJson, SliceJson, read_model};
 use crate::plan::AnalysePlan;
 use crate::run::Outcome;
 use crate::seed::{RunSeed, Stage};
-use crate::stages::describe_attractors;
 
 /// Find fixed points, cycles, attractors and basins of a saved model or of weights in JSON
 #[derive(Args)]
 #[command(after_help = "Examples:
-  nullcline portrait out/sub-01/eeg/sub-01_task-rest_desc-refit01_model.safetensors
+  nullcline portrait out/sub-01/eeg/sub-01_task-rest_desc-refit01_model.safetensors --sampling-rate 250
   nullcline portrait weights.json --json
+  nullcline portrait weights.json --slice 1,2 --starts 1000
 
 Weights in JSON: {\"type\": \"shPLRNN\", \"A\": [..], \"W1\": [[..]], \"W2\": [[..]], \"h1\": [..], \"h2\": [..]};
 types shPLRNN, clippedShPLRNN, ALRNN (A, W, h, P) and PLRNN (A, W, h). Basins are shares of random starts.")]
@@ -30,22 +30,44 @@ pub struct PortraitArguments {
     /// Standard deviation of the Gaussian from which starts are drawn
     #[arg(long, value_name = "R", default_value_t = 2.0)]
     spread: f64,
+    /// Steps per second: times are then given in seconds too
+    #[arg(long, value_name = "HZ")]
+    sampling_rate: Option<f64>,
+    /// Picture of the basins over these two coordinates, the others at zero
+    #[arg(long, value_name = "I,J", value_parser = two_coordinates)]
+    slice: Option<[usize; 2]>,
+    /// Columns and rows of the picture
+    #[arg(long, value_name = "N", default_value_t = 48)]
+    slice_cells: usize,
     #[arg(long, value_name = "N", default_value_t = 1)]
     random_seed: u64,
     #[arg(long)]
     json: bool,
 }
 
+/// Exponents reported of an attractor: all of a latent model, the leading ones of a large network.
+const MOST_EXPONENTS: usize = 20;
+
 pub fn portrait(arguments: &PortraitArguments) -> Result<Outcome> {
     if !(arguments.spread > 0.0 && arguments.spread.is_finite()) {
         bail!("need a positive --spread, found {}", arguments.spread);
     }
+    if let Some(rate) = arguments.sampling_rate.filter(|rate| !(*rate > 0.0 && rate.is_finite())) {
+        bail!("need a positive --sampling-rate, found {rate}");
+    }
     let map = read_map(&arguments.model)?;
+    let dim = map.dim();
+    let axes = arguments.slice.map(|axes| slice_plan(arguments, axes, dim)).transpose()?;
     let mut rng = RunSeed(arguments.random_seed).rng_for(Stage::Analyse, "portrait", 0);
     let starts: Vec<Vec<f64>> = (0..arguments.starts)
-        .map(|_| (0..map.dim()).map(|_| arguments.spread * rng.sample::<f64, _>(StandardNormal)).collect())
+        .map(|_| (0..dim).map(|_| arguments.spread * rng.sample::<f64, _>(StandardNormal)).collect())
         .collect();
-    let found = PortraitJson::of(&draw(&mut rng, &map, &starts, &AnalysePlan::default().portrait_plan(map.dim())));
+    let plan = AnalysePlan::default().portrait_plan(dim.min(MOST_EXPONENTS));
+    let portrait = draw(&mut rng, &map, &starts, &plan);
+    let drawn = format!("Gaussian, standard deviation {}", arguments.spread);
+    let rate = arguments.sampling_rate;
+    let mut found = PortraitJson::of(&portrait, &map, rate, &starts, drawn, Some(arguments.random_seed));
+    found.slice = axes.map(|axes| picture(&mut rng, &map, &portrait, &axes, &plan.attractors, rate)).transpose()?;
     match arguments.json {
         true => super::print_json(&found)?,
         false => print(&found)?,
@@ -61,36 +83,33 @@ fn read_map(path: &std::path::Path) -> Result<PiecewiseLinearMap> {
     }
 }
 
-fn print(found: &PortraitJson) -> Result<()> {
-    let how = if found.fixed_points_complete { "all of them" } else { "those a search found" };
-    say!(
-        "{} dimensions, {} fixed points ({how}; {} linear regions visited)",
-        found.dim,
-        found.fixed_points.len(),
-        found.regions_visited
-    )?;
-    for (n, point) in (1..).zip(&found.fixed_points) {
-        let radius = point.multipliers.first().map_or(f64::NAN, |[re, im]| re.hypot(*im));
-        let z: Vec<String> = point.z.iter().map(|z| format!("{z:.4}")).collect();
-        say!("  P{n}  {:<9} largest multiplier {radius:.4}  z = [{}]", point.stability, z.join(", "))?;
+/// Two coordinates, counted from one.
+fn two_coordinates(text: &str) -> Result<[usize; 2], String> {
+    let parsed: Vec<usize> = text.split(',').filter_map(|part| part.trim().parse().ok()).collect();
+    match parsed.as_slice() {
+        &[i, j] if i > 0 && j > 0 && i != j && text.split(',').count() == 2 => Ok([i - 1, j - 1]),
+        _ => Err(format!("need two different coordinates counted from 1, such as 1,2, found {text:?}")),
     }
-    say!("{}", describe_attractors(found))?;
-    for (n, attractor) in (1..).zip(&found.attractors) {
-        let exponent =
-            attractor.lyapunov.first().copied().flatten().map_or("−∞".to_string(), |l| format!("{l:.5}"));
-        let [low, high] = attractor.basin_ci;
-        say!(
-            "  A{n}  {:<14} exponent {exponent} nats/step  basin {:.1} % ({:.1}–{:.1} %)",
-            attractor.kind,
-            100.0 * attractor.basin_fraction,
-            100.0 * low,
-            100.0 * high
-        )?;
+}
+
+/// Three standard deviations of the starts to each side.
+fn slice_plan(arguments: &PortraitArguments, axes: [usize; 2], dim: usize) -> Result<SlicePlan> {
+    if let Some(axis) = axes.iter().find(|&&axis| axis >= dim) {
+        bail!("need coordinates up to {dim} in --slice, found {}", axis + 1);
     }
-    say!(
-        "{:.1} % diverged, {:.1} % undecided of {} starts",
-        100.0 * found.diverged,
-        100.0 * found.undecided,
-        found.n_starts
-    )
+    let [right, up] = axes.map(|axis| (0..dim).map(|i| f64::from(u8::from(i == axis))).collect());
+    let reach = [3.0 * arguments.spread; 2];
+    Ok(SlicePlan { origin: vec![0.0; dim], right, up, reach, cells: [arguments.slice_cells; 2] })
+}
+
+fn picture(
+    rng: &mut impl Rng,
+    map: &dyn Map,
+    portrait: &Portrait,
+    axes: &SlicePlan,
+    plan: &AttractorPlan,
+    sampling_rate_hz: Option<f64>,
+) -> Result<SliceJson> {
+    let slice = basin_slice(rng, map, &portrait.attractors.attractors, axes, plan).context("the --slice")?;
+    Ok(SliceJson::of(&slice, sampling_rate_hz))
 }

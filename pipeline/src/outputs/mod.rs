@@ -6,6 +6,7 @@
 mod arrays;
 mod atomic;
 mod layout;
+mod portrait;
 mod stamps;
 mod summaries;
 mod tables;
@@ -14,6 +15,10 @@ mod weights;
 pub use arrays::{SimulationArrays, read_recording, write_recording, write_simulation};
 pub use atomic::{read_json, write_if_changed, write_json, write_text};
 pub use layout::{OutDir, SubjectDir};
+pub use portrait::{
+    AttractorJson, ContinuumJson, CycleJson, EffortJson, FixedPointJson, PortraitJson, SliceJson, StartsJson,
+    StepsAndSeconds, UnseenJson,
+};
 pub use stamps::{Fingerprint, Stamp};
 pub use summaries::*;
 pub use tables::{Table, read_parquet};

@@ -4,9 +4,10 @@
 use std::collections::BTreeMap;
 
 use nullcline_datasets::Modality;
-use nullcline_dynamics::{AttractorKind, Fraction, Portrait};
 use nullcline_models::judging::{Judgement, Scores};
 use serde::{Deserialize, Serialize};
+
+use super::portrait::PortraitJson;
 
 /// Version of every summary written here.
 pub const SCHEMA: u32 = 1;
@@ -115,134 +116,6 @@ pub struct RefitDynamics {
     pub faithful: bool,
     pub portrait: PortraitJson,
     pub features: BTreeMap<String, f64>,
-}
-
-/// The answer of `portrait --json`.
-#[derive(Clone, Debug, Serialize, Deserialize)]
-pub struct PortraitJson {
-    pub dim: usize,
-    pub fixed_points: Vec<FixedPointJson>,
-    pub fixed_points_complete: bool,
-    pub regions_visited: usize,
-    pub degenerate_regions: usize,
-    /// Lines and planes of fixed points, by one point of each and the directions it extends in.
-    pub continua: Vec<ContinuumJson>,
-    pub cycles: Vec<CycleJson>,
-    pub attractors: Vec<AttractorJson>,
-    /// Shares of the starts.
-    pub diverged: f64,
-    pub undecided: f64,
-    pub n_starts: usize,
-}
-
-#[derive(Clone, Debug, Serialize, Deserialize)]
-pub struct ContinuumJson {
-    pub z: Vec<f64>,
-    pub directions: Vec<Vec<f64>>,
-}
-
-#[derive(Clone, Debug, Serialize, Deserialize)]
-pub struct FixedPointJson {
-    pub z: Vec<f64>,
-    /// `[re, im]`, largest modulus first.
-    pub multipliers: Vec<[f64; 2]>,
-    /// `stable`, `saddle`, `unstable`, `marginal`.
-    pub stability: String,
-    pub unstable_dims: usize,
-    pub residual: f64,
-}
-
-#[derive(Clone, Debug, Serialize, Deserialize)]
-pub struct CycleJson {
-    pub period: usize,
-    pub points: Vec<Vec<f64>>,
-    pub multipliers: Vec<[f64; 2]>,
-    pub stability: String,
-}
-
-#[derive(Clone, Debug, Serialize, Deserialize)]
-pub struct AttractorJson {
-    /// `fixed point`, `cycle`, `quasiperiodic`, `chaotic`.
-    pub kind: String,
-    pub period: Option<usize>,
-    /// Nats per step, largest first; an infinitely strong contraction is null.
-    pub lyapunov: Vec<Option<f64>>,
-    pub basin_fraction: f64,
-    /// 95 % Wilson interval.
-    pub basin_ci: [f64; 2],
-    pub center: Vec<f64>,
-    pub extent: f64,
-    /// A line, ring or sheet of neutral fixed points: one object.
-    pub continuum: bool,
-}
-
-impl PortraitJson {
-    pub fn of(portrait: &Portrait) -> Self {
-        let pairs =
-            |multipliers: &[nullcline_dynamics::Complex<f64>]| multipliers.iter().map(|m| [m.re, m.im]).collect();
-        let share = |fraction: &Fraction| fraction.share();
-        Self {
-            dim: portrait.dim,
-            fixed_points: portrait
-                .fixed_points
-                .found
-                .iter()
-                .map(|point| FixedPointJson {
-                    z: point.location.clone(),
-                    multipliers: pairs(&point.multipliers),
-                    stability: point.stability.to_string(),
-                    unstable_dims: point.unstable_dims(),
-                    residual: point.residual,
-                })
-                .collect(),
-            fixed_points_complete: portrait.fixed_points.complete,
-            regions_visited: portrait.fixed_points.regions_visited,
-            degenerate_regions: portrait.fixed_points.degenerate_regions,
-            continua: portrait
-                .fixed_points
-                .continua
-                .iter()
-                .map(|line| ContinuumJson { z: line.location.clone(), directions: line.directions.clone() })
-                .collect(),
-            cycles: portrait
-                .cycles
-                .iter()
-                .map(|cycle| CycleJson {
-                    period: cycle.period,
-                    points: cycle.points.clone(),
-                    multipliers: pairs(&cycle.multipliers),
-                    stability: cycle.stability.to_string(),
-                })
-                .collect(),
-            attractors: portrait
-                .attractors
-                .attractors
-                .iter()
-                .map(|attractor| {
-                    let (kind, period) = match attractor.kind {
-                        AttractorKind::FixedPoint => ("fixed point", Some(1)),
-                        AttractorKind::Cycle { period } => ("cycle", Some(period)),
-                        AttractorKind::Quasiperiodic => ("quasiperiodic", None),
-                        AttractorKind::Chaotic => ("chaotic", None),
-                    };
-                    let (low, high) = attractor.basin.wilson_interval();
-                    AttractorJson {
-                        kind: kind.to_string(),
-                        period,
-                        lyapunov: attractor.lyapunov.iter().map(|&l| Some(l).filter(|l| l.is_finite())).collect(),
-                        basin_fraction: attractor.basin.share(),
-                        basin_ci: [low, high],
-                        center: attractor.center.clone(),
-                        extent: attractor.extent,
-                        continuum: attractor.is_continuum(),
-                    }
-                })
-                .collect(),
-            diverged: share(&portrait.attractors.diverged),
-            undecided: share(&portrait.attractors.undecided),
-            n_starts: portrait.attractors.n_starts,
-        }
-    }
 }
 
 /// `desc-status_summary.json`: how the subject's participant level ended.

@@ -13,7 +13,7 @@ mod samples;
 mod subject;
 #[cfg(test)]
 mod tests;
-mod words;
+pub(crate) mod words;
 
 pub use page::*;
 

@@ -127,10 +127,16 @@ pub struct FixedPointRow {
 #[derive(Clone, Debug, Serialize)]
 pub struct AttractorRow {
     pub label: String,
-    /// `fixed point`, `cycle`, `quasiperiodic`, `chaotic`.
+    /// `fixed point`, `continuum of fixed points`, `cycle`, `limit cycle`, `quasiperiodic`, `chaotic`.
     pub kind: String,
     pub period_secs: Option<f64>,
+    /// Of the slowest deviation that decays towards it.
+    pub decay_secs: Option<f64>,
     pub largest_lyapunov_per_sec: f64,
+    /// Standard error; zero where the exponent is that of a multiplier.
+    pub lyapunov_error_per_sec: f64,
+    /// Kaplan–Yorke dimension, of chaotic attractors.
+    pub dimension: Option<f64>,
     pub basin_fraction: f64,
     pub basin_low: f64,
     pub basin_high: f64,

@@ -45,9 +45,12 @@ pub fn analyse(
         let faithful = judged.value.summary.refits.iter().any(|row| row.refit == refit && row.is_faithful());
         let mut rng = RunSeed(plan.seed).rng_for(Stage::Analyse, &subject.to_string(), refit);
         let encoded = model.encode(series.rows(split.training()))?;
-        let (portrait, starts) = analyse_model(&mut rng, &model.freeze()?, &encoded, &plan.analyse);
-        let features = dynamics_features(&portrait, &model.freeze()?.map, &starts, rate);
-        found.push(RefitDynamics { refit, faithful, portrait: PortraitJson::of(&portrait), features });
+        let frozen = model.freeze()?;
+        let (portrait, starts) = analyse_model(&mut rng, &frozen, &encoded, &plan.analyse);
+        let features = dynamics_features(&portrait, &frozen.map, &starts, rate);
+        let drawn = "states encoded from the recording".to_string();
+        let portrait = PortraitJson::of(&portrait, &frozen.map, Some(rate), &starts, drawn, Some(plan.seed));
+        found.push(RefitDynamics { refit, faithful, portrait, features });
     }
     let summary = DynamicsSummary { schema: SCHEMA, sampling_rate_hz: rate, refits: found };
     write_json(&json, &summary)?;

@@ -4,8 +4,7 @@
 use std::collections::BTreeMap;
 
 use nullcline_dynamics::{
-    AttractorKind, Map, Portrait, Stability, frequency_per_step, kaplan_yorke_dimension, multipliers,
-    time_constant_steps,
+    AttractorKind, Map, Portrait, Stability, frequency_per_step, multipliers, time_constant_steps,
 };
 
 use crate::outputs::PortraitJson;
@@ -21,7 +20,7 @@ pub const FEATURES: &[(&str, &str, &str)] = &[
     (
         "frequency",
         "Hz",
-        "Dominant rotation: 1 / period of the largest basin's cycle, or the frequency of its fixed point's slowest rotating multiplier.",
+        "Dominant rotation: 1 / period of the largest basin's cycle or closed curve, or the frequency of its fixed point's slowest rotating multiplier.",
     ),
     (
         "kaplan_yorke_dimension",
@@ -87,7 +86,7 @@ pub fn dynamics_features(
         attractors.iter().filter(|a| wanted(&a.kind)).fold(0.0, |sum, a| sum + a.basin.share())
     };
     set("fixed_point_share", share_of(|kind| matches!(kind, AttractorKind::FixedPoint)));
-    set("cycle_share", share_of(|kind| matches!(kind, AttractorKind::Cycle { .. })));
+    set("cycle_share", share_of(|kind| matches!(kind, AttractorKind::Cycle { .. } | AttractorKind::LimitCycle)));
     set("chaotic_share", share_of(|kind| matches!(kind, AttractorKind::Chaotic)));
     let settled: f64 = attractors.iter().map(|a| a.basin.share()).sum();
     if settled > 0.0 {
@@ -98,8 +97,8 @@ pub fn dynamics_features(
         set("largest_lyapunov", weighted / settled * sampling_rate_hz);
     }
     if let Some(largest) = attractors.first() {
-        if let Some(dimension) = kaplan_yorke_dimension(&largest.lyapunov) {
-            set("kaplan_yorke_dimension", dimension);
+        if let Some(dimension) = largest.kaplan_yorke {
+            set("kaplan_yorke_dimension", dimension.value);
         }
         set("frequency", dominant_frequency(largest, map) * sampling_rate_hz);
     }
@@ -118,12 +117,14 @@ pub fn dynamics_features(
 /// Rotations per step of an attractor; NaN where it has none to name.
 fn dominant_frequency(attractor: &nullcline_dynamics::Attractor, map: &dyn Map) -> f64 {
     match attractor.kind {
-        AttractorKind::Cycle { period } => 1.0 / period as f64,
+        AttractorKind::Cycle { .. } | AttractorKind::LimitCycle | AttractorKind::Quasiperiodic => {
+            attractor.period_steps.map_or(f64::NAN, |steps| 1.0 / steps)
+        }
         AttractorKind::FixedPoint => multipliers(&map.jacobian(&attractor.center))
             .ok()
             .and_then(|found| found.iter().map(|&m| frequency_per_step(m)).find(|&f| f > 0.0))
             .unwrap_or(f64::NAN),
-        AttractorKind::Quasiperiodic | AttractorKind::Chaotic => f64::NAN,
+        AttractorKind::Chaotic => f64::NAN,
     }
 }
 

@@ -1,13 +1,16 @@
 //! What the dynamics crate promises, checked by a second route: algebra, brute force, or a published number.
 
 mod attractors;
+mod basins;
 mod certified;
 mod cycles;
 mod fixed_points;
 mod flows;
 mod known_answers;
 mod lyapunov;
+mod matching;
 mod newton;
+mod sampled_flows;
 mod smooth;
 mod speed;
 mod systems;

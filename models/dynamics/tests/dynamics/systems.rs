@@ -127,7 +127,8 @@ pub fn following() -> AttractorPlan {
         max_period: 200,
         arrival_distance: 1e-6,
         merge_distance: 0.05,
-        exponent_tolerance: 2.5e-3,
+        exponent_steps: 20_000,
+        neutral_growth: 5.0,
         marginal_tolerance: 1e-6,
         n_exponents: 2,
     }

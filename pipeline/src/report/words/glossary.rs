@@ -94,6 +94,11 @@ pub const SUBJECT_TERMS: &[Term] = &[
         meaning: "The rate at which neighbouring states drift apart on an attractor, per second: negative on a fixed point, about zero on a cycle, positive in chaos.",
     },
     Term {
+        key: "dimension",
+        label: "dimension",
+        meaning: "Kaplan–Yorke dimension of a chaotic attractor, from its Lyapunov exponents: how many independent numbers it takes, about, to say where on it the activity is.",
+    },
+    Term {
         key: "basin",
         label: "basin",
         meaning: "All states from which an attractor is reached. Its share is that of starts, drawn from the recording as the model encodes it, that end there.",

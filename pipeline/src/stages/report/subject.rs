@@ -238,14 +238,17 @@ fn attractor_rows(portrait: &PortraitJson, rate: f64) -> Vec<AttractorRow> {
         .zip(&portrait.attractors)
         .map(|(n, attractor)| AttractorRow {
             label: format!("A{n}"),
-            kind: attractor.kind.clone(),
-            period_secs: attractor.period.filter(|&period| period > 1).map(|period| period as f64 / rate),
+            kind: if attractor.continuum { "continuum of fixed points".into() } else { attractor.kind.clone() },
+            period_secs: attractor.turn.map(|turn| turn.steps / rate),
+            decay_secs: attractor.time_constant.map(|decay| decay.steps / rate),
             largest_lyapunov_per_sec: attractor
                 .lyapunov
                 .first()
                 .copied()
                 .flatten()
                 .map_or(f64::NEG_INFINITY, |l| l * rate),
+            lyapunov_error_per_sec: attractor.lyapunov_se.first().map_or(0.0, |se| se * rate),
+            dimension: attractor.kaplan_yorke.filter(|_| attractor.kind == "chaotic"),
             basin_fraction: attractor.basin_fraction,
             basin_low: attractor.basin_ci[0],
             basin_high: attractor.basin_ci[1],
