@@ -6,6 +6,7 @@ pub mod channels_table;
 pub mod dataset;
 pub mod entities;
 pub mod events;
+pub mod ignore;
 mod inheritance;
 pub mod participants;
 pub mod sidecar;

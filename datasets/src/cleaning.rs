@@ -1,22 +1,29 @@
 //! From raw signals to a recording that a model may trust, every step written down.
 
+pub mod artefacts;
 mod binning;
+mod chain;
 pub mod channels;
 pub mod confounds;
 pub mod context;
 pub mod detrend;
+pub mod epochs;
 pub mod error;
 pub mod filter;
 pub mod nuisance;
 pub mod plan;
 pub mod reference;
+pub mod resample;
+mod robust;
 mod signals;
 pub mod standardise;
 mod units;
 
 use std::collections::BTreeMap;
 
+pub use artefacts::ArtefactPlan;
 pub use context::CleaningContext;
+pub use epochs::EpochPlan;
 pub use error::CleaningError;
 pub use plan::{BoldPlan, CleaningPlan, EegPlan, NotchChoice, SpikesPlan, TrialUse};
 

@@ -19,9 +19,9 @@ pub fn prepare(file: &RecordingFile, train_fraction: f64, plan: &CleaningPlan) -
     let sidecar = sidecar(&file.path)?;
     let context = CleaningContext::of(file, &sidecar, train_fraction)?;
     let mut cleaned = clean(read(file, &sidecar)?, &context, plan)?;
-    if let Some(path) = file.events_path() {
+    if let Some(events) = &context.events {
         let recording = &mut cleaned.recording;
-        recording.inputs = events::inputs(&path, recording.sample_rate, &recording.runs)?;
+        recording.inputs = events::boxcars(events, recording.sample_rate, &recording.runs);
     }
     Ok(cleaned)
 }

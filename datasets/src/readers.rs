@@ -29,6 +29,8 @@ pub mod nifti_header;
 mod nifti_values;
 pub mod nifti_write;
 pub mod npy;
+pub mod npy_write;
+pub mod npz;
 pub mod numeric_table;
 pub mod nwb;
 mod nwb_table;

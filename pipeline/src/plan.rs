@@ -1,5 +1,6 @@
 //! Every scientific choice of a run, complete, in one value that can be written down.
 
+use std::collections::BTreeMap;
 use std::path::Path;
 
 use anyhow::{Context, Result, bail};
@@ -53,6 +54,8 @@ pub struct RecordingChoice {
     pub task: Option<String>,
     pub session: Option<String>,
     pub run: Option<String>,
+    /// Other entities of the file name, such as `seg = "Schaefer200"`.
+    pub entities: BTreeMap<String, String>,
 }
 
 /// The model, as far as it does not depend on the recording.

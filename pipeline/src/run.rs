@@ -99,7 +99,7 @@ fn chosen(dataset: &Dataset, labels: &[SubjectId]) -> Result<Vec<SubjectId>> {
 
 /// participants.tsv and the name of the data set, so that the group level needs OUT_DIR alone.
 fn keep_cohort(dataset: &Dataset, out: &OutDir) -> Result<()> {
-    let source = dataset.root.join("participants.tsv");
+    let source = dataset.participants_path.clone();
     // As bytes: whatever encoding the table is in, the same reader will read the copy.
     let table = std::fs::read(&source).with_context(|| format!("need {}", source.display()))?;
     write_if_changed(&out.root().join("participants.tsv"), &table)?;

@@ -1,6 +1,6 @@
 //! A BIDS dataset: its subjects and the recordings of each.
 
-use std::collections::BTreeSet;
+use std::collections::{BTreeMap, BTreeSet};
 use std::ffi::OsStr;
 use std::fs;
 use std::io;
@@ -9,10 +9,12 @@ use std::path::{Path, PathBuf};
 use serde_json::Value;
 
 use super::entities::{BidsName, Entities};
+use super::ignore::BidsIgnore;
 use super::inheritance::companions;
 use super::participants::Participants;
 use super::subject::SubjectId;
 use crate::readers::error::ReadError;
+use crate::readers::phy;
 use crate::recording::Modality;
 
 #[derive(Debug, Clone)]
@@ -21,17 +23,24 @@ pub struct Dataset {
     /// `Name` in `dataset_description.json`, else the folder's name.
     pub name: String,
     pub participants: Participants,
+    /// Of a derivative without a table of its own, that of the dataset it was made from.
+    pub participants_path: PathBuf,
     /// Sorted; every `sub-*` folder and every row of the participants table. A subject that has only one of
     /// the two stays, so that its exclusion can be told.
     pub subjects: Vec<SubjectId>,
+    ignore: BidsIgnore,
 }
 
-/// Which recordings of a subject are wanted; `None` takes any.
+/// Which recordings of a subject are wanted; what is left out takes any.
+///
+/// Labels may have their key in front, and a number is the same with or without leading zeros: `run-01` is `1`.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub struct RecordingFilter {
     pub task: Option<String>,
     pub session: Option<String>,
     pub run: Option<String>,
+    /// Any other entity, such as `seg` or `space`.
+    pub entities: BTreeMap<String, String>,
 }
 
 /// One recording of one subject, not yet read.
@@ -53,17 +62,21 @@ impl Dataset {
         if entries.is_empty() {
             return Err(DatasetError::Empty { path: root });
         }
-        let table = root.join("participants.tsv");
-        if !table.is_file() {
-            return Err(DatasetError::NoParticipants { path: root });
-        }
+        let table = participants_table(&root).ok_or_else(|| DatasetError::NoParticipants { path: root.clone() })?;
         let participants = Participants::read(&table)?;
         let folders: BTreeSet<SubjectId> = entries.iter().filter_map(|path| subject_of_folder(path)).collect();
         if folders.is_empty() {
             return Err(DatasetError::NoSubjects { path: root });
         }
         let subjects = folders.into_iter().chain(participants.subjects().cloned()).collect::<BTreeSet<_>>();
-        Ok(Self { name: name_of(&root), participants, subjects: subjects.into_iter().collect(), root })
+        Ok(Self {
+            name: name_of(&root),
+            participants,
+            participants_path: table,
+            subjects: subjects.into_iter().collect(),
+            ignore: BidsIgnore::of(&root),
+            root,
+        })
     }
 
     /// The subject's recordings, over all its sessions, sorted by path. A subject without a folder has none.
@@ -81,13 +94,14 @@ impl Dataset {
         sessions.push(home);
         let mut found = Vec::new();
         for session in sessions {
-            for folder in ["eeg", "func", "ecephys", "ieeg"].map(|name| session.join(name)) {
+            for folder in ["eeg", "func", "ecephys", "ieeg", "meg"].map(|name| session.join(name)) {
                 if folder.is_dir() {
                     found.extend(folder_entries(&folder)?.into_iter().filter_map(RecordingFile::from_path));
                 }
             }
         }
-        found.retain(|file| filter.takes(&file.entities));
+        let is_ignored = |path: &Path| self.ignore.ignores(path.strip_prefix(&self.root).unwrap_or(path));
+        found.retain(|file| filter.takes(&file.entities) && !is_ignored(&file.path));
         found.sort_by(|a, b| a.path.cmp(&b.path));
         Ok(found)
     }
@@ -95,21 +109,35 @@ impl Dataset {
 
 impl RecordingFilter {
     fn takes(&self, entities: &Entities) -> bool {
-        let wanted = [("task", &self.task), ("ses", &self.session), ("run", &self.run)];
-        wanted.into_iter().all(|(key, value)| value.is_none() || value.as_deref() == entities.get(key))
+        let named = [("task", &self.task), ("ses", &self.session), ("run", &self.run)];
+        let named = named.into_iter().filter_map(|(key, value)| Some((key, value.as_ref()?)));
+        let mut wanted = named.chain(self.entities.iter().map(|(key, value)| (key.as_str(), value)));
+        wanted.all(|(key, value)| entities.get(key).is_some_and(|found| same_label(key, value, found)))
     }
 }
 
+fn same_label(key: &str, wanted: &str, found: &str) -> bool {
+    let bare = wanted.strip_prefix(key).and_then(|rest| rest.strip_prefix('-')).unwrap_or(wanted);
+    let same_number = || Some(bare.parse::<u64>().ok()? == found.parse::<u64>().ok()?);
+    bare == found || same_number().unwrap_or(false)
+}
+
 impl RecordingFile {
-    /// `None` where the name is not one of a recording that can be read here:
-    /// `*_eeg.edf`, `*_timeseries.tsv` other than confounds, `*_ecephys.nwb`, `*_ieeg.nwb`.
+    /// `None` where the name is not one of a recording that can be read here: `*_eeg` and `*_ieeg` in the formats of
+    /// EEG, `*_timeseries.tsv` other than confounds, and sorted spikes: `*_ecephys` and `*_ieeg` in NWB, `*_spikes` as text or
+    /// table, and a folder of Phy called `*_ecephys` or `*_spikes`.
     pub fn from_path(path: PathBuf) -> Option<Self> {
         let name = BidsName::of(&path)?;
         let modality = match (name.suffix.as_str(), name.extension.to_ascii_lowercase().as_str()) {
-            ("eeg", ".edf") => Modality::Eeg,
+            ("eeg" | "ieeg", ".edf" | ".bdf" | ".gdf" | ".vhdr" | ".set") => Modality::Eeg,
+            ("meg" | "eeg", ".fif") => Modality::Eeg,
             // Confounds share the suffix and the folder, but hold no brain region.
             ("timeseries", ".tsv") if name.entities.get("desc") != Some("confounds") => Modality::Bold,
             ("ecephys" | "ieeg", ".nwb") => Modality::Spikes,
+            ("spikes", ".tsv" | ".txt") => Modality::Spikes,
+            ("ecephys" | "spikes", "") if phy::is_folder(&path) => {
+                return Some(Self { path, modality: Modality::Spikes, entities: name.entities });
+            }
             _ => return None,
         };
         path.is_file().then_some(Self { path, modality, entities: name.entities })
@@ -157,6 +185,17 @@ fn named(path: &Path, prefix: &str) -> bool {
     path.file_name().and_then(OsStr::to_str).is_some_and(|name| name.starts_with(prefix))
 }
 
+/// A derivative, in `derivatives/` of its dataset, may leave the participants to that.
+fn participants_table(root: &Path) -> Option<PathBuf> {
+    let own = root.join("participants.tsv");
+    if own.is_file() {
+        return Some(own);
+    }
+    let absolute = fs::canonicalize(root).ok()?;
+    let derivatives = absolute.parent().filter(|folder| folder.ends_with("derivatives"))?;
+    Some(derivatives.parent()?.join("participants.tsv")).filter(|table| table.is_file())
+}
+
 /// A broken description costs the dataset its title, nothing else.
 fn name_of(root: &Path) -> String {
     let described = || {
@@ -193,6 +232,32 @@ mod tests {
     }
 
     #[test]
+    fn what_is_ignored_is_no_recording_and_a_derivative_knows_its_participants() {
+        let root = tempfile::tempdir().unwrap();
+        fs::write(root.path().join("participants.tsv"), "participant_id\tGroup\nsub-01\tA\n").unwrap();
+        fs::write(root.path().join(".bidsignore"), "*_acq-test_*\n").unwrap();
+        for file in [
+            "sub-01/eeg/sub-01_task-rest_eeg.edf",
+            "sub-01/eeg/sub-01_task-rest_acq-test_eeg.edf",
+            "sub-01/ecephys/sub-01_task-rest_ecephys/spike_times.npy",
+            "sub-01/ecephys/sub-01_task-rest_ecephys/params.py",
+            "derivatives/xcp_d/sub-01/func/sub-01_task-rest_seg-Gordon_timeseries.tsv",
+        ] {
+            touch(root.path(), file);
+        }
+        let prefixes = |dataset: &Dataset| {
+            let files = dataset.recordings_of(&dataset.subjects[0], &RecordingFilter::default()).unwrap();
+            files.iter().map(|file| (file.modality, file.entities.prefix())).collect::<Vec<_>>()
+        };
+        let rest = || "sub-01_task-rest".to_owned();
+        let dataset = Dataset::open(root.path()).unwrap();
+        assert_eq!(prefixes(&dataset), [(Modality::Spikes, rest()), (Modality::Eeg, rest())]);
+        let derivative = Dataset::open(root.path().join("derivatives/xcp_d")).unwrap();
+        assert_eq!(derivative.participants.get(&derivative.subjects[0], "Group"), Some("A"));
+        assert_eq!(prefixes(&derivative), [(Modality::Bold, "sub-01_task-rest_seg-Gordon".to_owned())]);
+    }
+
+    #[test]
     fn subjects_are_folders_and_rows_together() {
         let root = tempfile::tempdir().unwrap();
         fs::write(root.path().join("participants.tsv"), "participant_id\nsub-03\n01\n").unwrap();
@@ -218,7 +283,15 @@ mod tests {
         assert_eq!(found(0, any.clone()), ["sub-01_task-rest"]);
         assert_eq!(found(1, any.clone()), ["sub-02_ses-a_task-rest", "sub-02_ses-b_task-rest_run-1_atlas-X"]);
         assert_eq!(found(1, RecordingFilter { session: Some("a".into()), ..any.clone() }), ["sub-02_ses-a_task-rest"]);
+        assert_eq!(
+            found(1, RecordingFilter { session: Some("ses-a".into()), ..any.clone() }),
+            ["sub-02_ses-a_task-rest"]
+        );
         assert_eq!(found(1, RecordingFilter { task: Some("odd".into()), ..any.clone() }), [""; 0]);
+        let run = RecordingFilter { run: Some("01".into()), ..any.clone() };
+        assert_eq!(found(1, run), ["sub-02_ses-b_task-rest_run-1_atlas-X"]);
+        let atlas = BTreeMap::from([("atlas".to_owned(), "Y".to_owned())]);
+        assert_eq!(found(1, RecordingFilter { entities: atlas, ..any.clone() }), [""; 0]);
         assert_eq!(found(2, any), [""; 0]);
     }
 }

@@ -2,6 +2,44 @@
 
 use std::path::Path;
 
+/// The entities of BIDS 1.10 in the order of its file names (appendix "Entity table"); those of atlases as XCP-D writes
+/// them.
+const ORDER: [&str; 33] = [
+    "sub",
+    "ses",
+    "sample",
+    "task",
+    "tracksys",
+    "acq",
+    "nuc",
+    "voi",
+    "ce",
+    "trc",
+    "stain",
+    "rec",
+    "dir",
+    "run",
+    "mod",
+    "echo",
+    "flip",
+    "inv",
+    "mt",
+    "part",
+    "proc",
+    "hemi",
+    "space",
+    "split",
+    "recording",
+    "chunk",
+    "atlas",
+    "seg",
+    "scale",
+    "res",
+    "den",
+    "label",
+    "desc",
+];
+
 /// The entities of one file name, in their order: `sub-01_task-rest` is `[("sub", "01"), ("task", "rest")]`.
 #[derive(Debug, Clone, Default, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub struct Entities {
@@ -57,9 +95,12 @@ impl Entities {
         self.iter().all(|(key, value)| other.get(key) == Some(value))
     }
 
-    /// The start of a derivative's file name, such as `sub-sch004_task-rest`.
+    /// The start of a derivative's file name, such as `sub-sch004_task-rest`: the entities in the order of BIDS,
+    /// whatever theirs was; unknown ones last.
     pub fn prefix(&self) -> String {
-        self.pairs.iter().map(|(key, value)| format!("{key}-{value}")).collect::<Vec<_>>().join("_")
+        let mut pairs: Vec<&(String, String)> = self.pairs.iter().collect();
+        pairs.sort_by_key(|(key, _)| ORDER.iter().position(|known| known == key).unwrap_or(ORDER.len()));
+        pairs.iter().map(|(key, value)| format!("{key}-{value}")).collect::<Vec<_>>().join("_")
     }
 }
 
@@ -79,5 +120,7 @@ mod tests {
         assert_eq!(name.entities.get("task"), Some("rest"));
         assert_eq!((name.suffix.as_str(), name.extension.as_str()), ("eeg", ".edf"));
         assert_eq!(BidsName::of(Path::new("task_rest_eeg.edf")), None);
+        let odd = BidsName::of(Path::new("sub-1_run-2_lab-x_task-rest_ses-3_eeg.edf")).unwrap();
+        assert_eq!(odd.entities.prefix(), "sub-1_ses-3_task-rest_run-2_lab-x");
     }
 }

@@ -10,15 +10,7 @@ use crate::recording::{Inputs, Runs, SampleRate};
 /// One boxcar per trial type, 1 while an event of that type lasts and 0 otherwise, sorted by name.
 ///
 /// An event covers the samples from its onset up to, not including, its end; one shorter than a sample, or without
-/// a duration, covers the sample nearest to its onset. What lies outside the runs is left out. Without a `trial_type`
-/// column all events are one input, `event`.
-///
-/// Fails where `onset` is missing or not a number.
-pub fn inputs(path: &Path, sample_rate: SampleRate, runs: &Runs) -> Result<Inputs, ReadError> {
-    Ok(boxcars(&read(path)?, sample_rate, runs))
-}
-
-/// As [`inputs`], of events that are already read.
+/// a duration, covers the sample nearest to its onset. What lies outside the runs is left out.
 pub fn boxcars(events: &[Event], sample_rate: SampleRate, runs: &Runs) -> Inputs {
     let names: BTreeMap<&str, usize> = events.iter().map(|event| (event.kind.as_str(), 0)).collect();
     let names: BTreeMap<&str, usize> = names.into_keys().enumerate().map(|(k, name)| (name, k)).collect();
@@ -44,7 +36,10 @@ pub struct Event {
     pub kind: String,
 }
 
-/// The rows of an events table; those whose `trial_type` is missing are left out.
+/// The rows of an events table; those whose `trial_type` is missing are left out, and without such a column all are of
+/// the kind `event`.
+///
+/// Fails where `onset` is missing or not a number.
 pub fn read(path: &Path) -> Result<Vec<Event>, ReadError> {
     let table = Table::read(path)?;
     let onset = table
@@ -78,7 +73,7 @@ mod tests {
         let folder = tempfile::tempdir().unwrap();
         let path = folder.path().join("events.tsv");
         std::fs::write(&path, text).unwrap();
-        inputs(&path, SampleRate::from_hz(hz).unwrap(), &runs)
+        Ok(boxcars(&read(&path)?, SampleRate::from_hz(hz).unwrap(), &runs))
     }
 
     #[test]

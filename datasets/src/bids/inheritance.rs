@@ -20,10 +20,14 @@ pub(super) fn companions(path: &Path, suffixes: &[&str], extension: &str) -> Vec
     };
     let mut found = Vec::new();
     for folder in folders_from_root(path) {
-        let mut here: Vec<(usize, PathBuf)> = files_in(&folder)
-            .filter_map(|file| {
-                let candidate = BidsName::of(&file)?;
-                describes(&candidate).then_some((candidate.entities.len(), file))
+        let mut here: Vec<(usize, PathBuf)> = entries_of(&folder)
+            .filter_map(|entry| {
+                // A root has an entry for each of thousands of subjects, of which few end as wanted.
+                let name = entry.file_name();
+                name.to_str().filter(|name| name.ends_with(extension))?;
+                let candidate = BidsName::of(Path::new(&name))?;
+                let path = entry.path();
+                (describes(&candidate) && path.is_file()).then_some((candidate.entities.len(), path))
             })
             .collect();
         here.sort();
@@ -48,6 +52,6 @@ fn readable_folder(folder: &Path) -> PathBuf {
     if folder.as_os_str().is_empty() { PathBuf::from(".") } else { folder.to_owned() }
 }
 
-fn files_in(folder: &Path) -> impl Iterator<Item = PathBuf> {
-    fs::read_dir(folder).into_iter().flatten().flatten().map(|entry| entry.path()).filter(|path| path.is_file())
+fn entries_of(folder: &Path) -> impl Iterator<Item = fs::DirEntry> {
+    fs::read_dir(folder).into_iter().flatten().flatten()
 }

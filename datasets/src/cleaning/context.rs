@@ -2,6 +2,7 @@
 
 use std::path::PathBuf;
 
+use crate::bids::events::{self, Event};
 use crate::bids::{ChannelsTable, RecordingFile, Sidecar};
 use crate::readers::ReadError;
 use crate::recording::Modality;
@@ -13,6 +14,8 @@ pub struct CleaningContext {
     /// Channels that measure something else than the brain, with what they measure, such as `("E1", "EOG")`.
     pub other_channels: Vec<(String, String)>,
     pub power_line_hz: Option<f64>,
+    /// Rows of the events table; `None` where there is no table.
+    pub events: Option<Vec<Event>>,
     /// The first part of the samples, in (0, 1], that standardisation may look at.
     pub train_fraction: f64,
     /// For messages.
@@ -26,6 +29,7 @@ impl Default for CleaningContext {
             bad_channels: Vec::new(),
             other_channels: Vec::new(),
             power_line_hz: None,
+            events: None,
             train_fraction: 1.0,
             path: PathBuf::new(),
         }
@@ -44,6 +48,7 @@ impl CleaningContext {
             bad_channels: table.bad(),
             other_channels: table.not_brain(),
             power_line_hz: sidecar.power_line_hz,
+            events: file.events_path().map(|path| events::read(&path)).transpose()?,
             train_fraction,
             path: file.path.clone(),
         })

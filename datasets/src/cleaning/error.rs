@@ -24,6 +24,12 @@ pub enum CleaningError {
     #[error("need at most {most} counts, found {n_bins} bins of {bin_secs} s for {n_units} units in {}", path.display())]
     TooManyBins { most: usize, n_bins: f64, bin_secs: f64, n_units: usize, path: PathBuf },
 
+    #[error("need a good channel {name} for {setting}, found none in {}", path.display())]
+    NoChannel { setting: &'static str, name: String, path: PathBuf },
+
+    #[error("need an event with {from} to {to} s recorded around it, found none among {n_events} events in {}", path.display())]
+    NoEpochs { n_events: usize, from: f64, to: f64, path: PathBuf },
+
     #[error("need a column {column} for {setting}, found {found} in {}", path.display())]
     NoColumn { setting: &'static str, column: String, found: String, path: PathBuf },
 

@@ -4,6 +4,9 @@ use std::collections::BTreeMap;
 
 use serde::{Deserialize, Serialize};
 
+use super::artefacts::ArtefactPlan;
+use super::epochs::EpochPlan;
+
 /// How recordings are cleaned. Fields left out of a run file take their defaults; unknown fields are errors.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 #[serde(default, deny_unknown_fields)]
@@ -11,6 +14,9 @@ pub struct CleaningPlan {
     pub eeg: EegPlan,
     pub bold: BoldPlan,
     pub spikes: SpikesPlan,
+    /// Only stretches around events, each a run of its own; not for spikes, whose trials do the same.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub epochs: Option<EpochPlan>,
     /// Each channel to mean 0 and sd 1 over the training part. Never applied to counts.
     pub standardise: bool,
     /// A channel that lacks a larger share of the samples that others have is excluded; what a channel that stays
@@ -29,6 +35,7 @@ impl Default for CleaningPlan {
             eeg: EegPlan::default(),
             bold: BoldPlan::default(),
             spikes: SpikesPlan::default(),
+            epochs: None,
             standardise: true,
             max_missing: 0.1,
             min_channels: 2,
@@ -44,14 +51,35 @@ pub struct EegPlan {
     #[serde(with = "or_off")]
     pub band_hz: Option<[f64; 2]>,
     pub notch_hz: NotchChoice,
+    /// Subtract each channel's straight line before anything else.
+    pub detrend: bool,
+    /// Leave out channels, and seconds, that are too unlike the others; nothing of the kind where absent.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub artefacts: Option<ArtefactPlan>,
+    /// Channels that `artefacts` must not leave out.
+    pub keep_channels: Vec<String>,
     /// Subtract the mean over the good channels from each.
     pub average_reference: bool,
+    /// Subtract the mean over these instead, such as `["A1", "A2"]`, and leave them out.
+    pub reference_channels: Vec<String>,
+    /// Change the sampling rate, after the filters.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub resample_hz: Option<f64>,
 }
 
 impl Default for EegPlan {
     /// 1–40 Hz, the power line where it falls inside the band, average reference.
     fn default() -> Self {
-        Self { band_hz: Some([1.0, 40.0]), notch_hz: NotchChoice::FromSidecar, average_reference: true }
+        Self {
+            band_hz: Some([1.0, 40.0]),
+            notch_hz: NotchChoice::FromSidecar,
+            detrend: false,
+            artefacts: None,
+            keep_channels: Vec::new(),
+            average_reference: true,
+            reference_channels: Vec::new(),
+            resample_hz: None,
+        }
     }
 }
 
@@ -217,6 +245,10 @@ mod tests {
         let mut plan = CleaningPlan::default();
         plan.eeg.band_hz = None;
         plan.eeg.notch_hz = NotchChoice::Off;
+        plan.eeg.artefacts = Some(ArtefactPlan::default());
+        plan.eeg.resample_hz = Some(128.0);
+        plan.epochs = Some(EpochPlan { window_secs: [-0.2, 0.8], ..Default::default() });
+        plan.spikes.keep.insert("quality".into(), vec!["good".into()]);
         assert_eq!(parse(&serde_json::to_string(&plan).unwrap()).unwrap(), plan);
     }
 

@@ -15,9 +15,27 @@ pub fn subtract_average(channels: &mut [Vec<f64>]) {
     }
 }
 
+/// Subtracts the mean over the channels at `references` from every channel, sample by sample; missing where all of those
+/// are.
+pub fn subtract_channels(channels: &mut [Vec<f64>], references: &[usize]) {
+    let n_times = channels.iter().map(Vec::len).min().unwrap_or(0);
+    for t in 0..n_times {
+        let present = || references.iter().map(|&i| channels[i][t]).filter(|value| value.is_finite());
+        let mean = present().sum::<f64>() / present().count() as f64;
+        channels.iter_mut().for_each(|channel| channel[t] -= mean);
+    }
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn two_channels_are_the_reference() {
+        let mut channels = vec![vec![1.0, 2.0], vec![3.0, f64::NAN], vec![5.0, 1.0]];
+        subtract_channels(&mut channels, &[1, 2]);
+        assert_eq!(channels[0], [-3.0, 1.0]);
+    }
 
     #[test]
     fn channels_sum_to_zero() {

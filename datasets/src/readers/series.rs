@@ -2,10 +2,11 @@
 
 use std::path::{Path, PathBuf};
 
-use super::error::ReadError;
+use super::error::{ReadError, one_line};
 use super::hdf5_guard::{broken, open, values};
 use super::npy::NpyArray;
 use super::numeric_table::{Header, NumericTable, numbered_names};
+use super::{extension_of, npz};
 
 /// Several channels over time, in the units of the file.
 #[derive(Debug, Clone, PartialEq)]
@@ -22,29 +23,37 @@ impl Series {
     }
 }
 
-/// Reads `.npy`, `.tsv`, `.csv` or `.h5`; time runs along the first axis, one dimension is one channel.
+/// What [`read_series`] takes.
+pub const KNOWN: &str = ".npy, .npz, .mat, .tsv, .csv, .h5";
+
+/// Reads `.npy`, `.npz`, `.mat`, `.tsv`, `.csv` or `.h5`; time runs along the first axis, one dimension is one channel.
 ///
-/// Tables may lack a header row. An HDF5 dataset is named after a colon, `file.h5:/path/to/dataset`; the name may
-/// be left out where the top of the file has one dataset only.
+/// Tables may lack a header row. In a file of several arrays one is named after a colon, as in `file.h5:/path/to/dataset`
+/// or `file.npz:name`; the name may be left out where the top of the file has one array only. Axes are those that the
+/// writer saw: MATLAB's `x(time, channel)` is read as such, and a row of numbers is one channel.
 pub fn read_series(location: impl AsRef<Path>) -> Result<Series, ReadError> {
     let location = location.as_ref();
     let (path, inside) = split_location(location);
-    match extension(&path).as_str() {
-        "npy" => {
-            let array = NpyArray::read(&path)?;
-            checked(numbered_names(array.n_columns), array.n_rows, array.values, &path)
-        }
+    let inside = inside.as_deref();
+    match extension_of(&path).as_str() {
+        "npy" => of_array(NpyArray::read(&path)?, &path),
+        "npz" => of_array(npz::read(&path, inside)?, &path),
         "tsv" | "csv" => {
             let table = NumericTable::read(&path, Header::Detected)?;
             checked(table.column_names(), table.n_rows, table.values, &path)
         }
-        "h5" | "hdf5" => read_hdf5(&path, inside.as_deref()),
+        "h5" | "hdf5" => read_hdf5(&path, inside, Axes::AsStored),
+        "mat" => read_hdf5(&path, inside, Axes::Reversed),
         other => Err(ReadError::UnknownFormat {
-            known: ".npy, .tsv, .csv, .h5",
+            known: KNOWN,
             found: if other.is_empty() { "no extension".to_owned() } else { format!(".{other}") },
             path,
         }),
     }
+}
+
+fn of_array(array: NpyArray, path: &Path) -> Result<Series, ReadError> {
+    checked(numbered_names(array.n_columns), array.n_rows, array.values, path)
 }
 
 fn checked(names: Vec<String>, n_times: usize, values: Vec<f64>, path: &Path) -> Result<Series, ReadError> {
@@ -58,25 +67,28 @@ fn checked(names: Vec<String>, n_times: usize, values: Vec<f64>, path: &Path) ->
     Ok(Series { names, n_times, values })
 }
 
-/// `file.h5:/dataset` → the file and the dataset. A path that exists as it stands is left alone.
-fn split_location(location: &Path) -> (PathBuf, Option<String>) {
+/// `file.h5:/dataset` → the file and the array in it. A path that exists as it stands is left alone.
+pub(crate) fn split_location(location: &Path) -> (PathBuf, Option<String>) {
     let whole = || (location.to_owned(), None);
     let Some(text) = location.to_str().filter(|_| !location.exists()) else {
         return whole();
     };
     match text.rsplit_once(':') {
-        Some((file, inside)) if matches!(extension(Path::new(file)).as_str(), "h5" | "hdf5") => {
+        Some((file, inside)) if matches!(extension_of(Path::new(file)).as_str(), "h5" | "hdf5" | "mat" | "npz") => {
             (PathBuf::from(file), Some(inside.to_owned()))
         }
         _ => whole(),
     }
 }
 
-fn extension(path: &Path) -> String {
-    path.extension().map(|ext| ext.to_string_lossy().to_ascii_lowercase()).unwrap_or_default()
+/// MATLAB keeps the first axis of an array fastest, HDF5 the last: in its files all axes stand in reverse.
+#[derive(Clone, Copy, PartialEq)]
+enum Axes {
+    AsStored,
+    Reversed,
 }
 
-fn read_hdf5(path: &Path, inside: Option<&str>) -> Result<Series, ReadError> {
+fn read_hdf5(path: &Path, inside: Option<&str>, axes: Axes) -> Result<Series, ReadError> {
     let file = open(path)?;
     let dataset = match inside {
         Some(name) => {
@@ -89,23 +101,37 @@ fn read_hdf5(path: &Path, inside: Option<&str>) -> Result<Series, ReadError> {
             }
         },
     };
-    let (n_times, n_channels) = match dataset.shape()[..] {
-        [n_times] => (n_times, 1),
-        [n_times, n_channels] => (n_times, n_channels),
+    let shape = dataset.shape();
+    let (n_times, n_channels, is_transposed) = match (shape.as_slice(), axes) {
+        (&[n_times], _) => (n_times, 1, false),
+        (&[n, 1] | &[1, n], Axes::Reversed) => (n, 1, false),
+        (&[n_times, n_channels], Axes::AsStored) => (n_times, n_channels, false),
+        (&[n_channels, n_times], Axes::Reversed) => (n_times, n_channels, true),
         _ => {
             return Err(ReadError::field(
                 "an array [time] or [time, channel]",
-                format!("shape {:?}", dataset.shape()),
+                format!("shape {shape:?} of {}", one_line(&dataset.name())),
                 path,
             ));
         }
     };
-    checked(numbered_names(n_channels), n_times, values(&dataset, path)?, path)
+    let stored: Vec<f64> = values(&dataset, path)?;
+    let values = if is_transposed { transposed(&stored, n_times, n_channels) } else { stored };
+    checked(numbered_names(n_channels), n_times, values, path)
+}
+
+/// `[channel, time]` to `[time, channel]`.
+fn transposed(stored: &[f64], n_times: usize, n_channels: usize) -> Vec<f64> {
+    let mut values = Vec::with_capacity(stored.len());
+    for t in 0..n_times {
+        values.extend((0..n_channels).map(|channel| stored[channel * n_times + t]));
+    }
+    values
 }
 
 fn listing(file: &hdf5::File) -> String {
     match file.member_names() {
-        Ok(names) if !names.is_empty() => names.join(", "),
+        Ok(names) if !names.is_empty() => one_line(&names.join(", ")),
         _ => "nothing".to_owned(),
     }
 }

@@ -59,6 +59,7 @@ fn numpy_arrays_of_every_type_and_order() {
     check(npy(3, "<f8", "True", "(3, 2)", &bytes_of(&columns, f64::to_le_bytes)));
     check(npy(1, "<i2", "True", "(3, 2)", &bytes_of(&columns, |v| (v as i16).to_le_bytes())));
     check(npy(1, "<i8", "False", "(3, 2)", &bytes_of(&rows, |v| (v as i64).to_le_bytes())));
+    check(npy(1, ">i2", "False", "(3, 2)", &bytes_of(&rows, |v| (v as i16).to_be_bytes())));
     check(npy(1, "|u1", "False", "(3, 2)", &bytes_of(&rows, |v| [v as u8])));
 
     let one =
@@ -71,7 +72,7 @@ fn numpy_arrays_that_cannot_be_read_are_told() {
     let folder = Folder::new();
     let message = |bytes: Vec<u8>| read_series(folder.file("a.npy", bytes)).unwrap_err().to_string();
     let data = [0; 16];
-    assert!(message(npy(1, ">f8", "False", "(2,)", &data)).contains("\">f8\""));
+    assert!(message(npy(1, "<c16", "False", "(1,)", &data)).contains("\"<c16\""));
     assert!(message(npy(1, "<f8", "False", "(2, 1, 1)", &data)).contains("shape (2, 1, 1)"));
     assert!(message(npy(1, "<f8", "False", "()", &data)).contains("shape ()"));
     assert!(message(npy(1, "<f8", "False", "(0, 3)", &data)).contains("at least one sample"));

@@ -48,8 +48,17 @@ pub struct RunArguments {
     #[arg(long, value_name = "N")]
     refits: Option<usize>,
     /// Only recordings of this task
-    #[arg(long, value_name = "TASK")]
-    task: Option<String>,
+    #[arg(long, visible_alias = "task", value_name = "LABEL")]
+    task_label: Option<String>,
+    /// Only recordings of this session
+    #[arg(long, value_name = "LABEL")]
+    session_label: Option<String>,
+    /// Only this run
+    #[arg(long, value_name = "LABEL")]
+    run_label: Option<String>,
+    /// Only recordings with this entity in their name, such as seg=Schaefer200
+    #[arg(long, value_name = "KEY=LABEL", value_parser = entity)]
+    entity: Vec<(String, String)>,
     /// Width of spike-count bins, in seconds
     #[arg(long, value_name = "SECS")]
     bin_secs: Option<f64>,
@@ -93,6 +102,11 @@ impl GroupArguments {
     }
 }
 
+fn entity(text: &str) -> Result<(String, String), String> {
+    let (key, label) = text.split_once('=').ok_or("need KEY=LABEL")?;
+    Ok((key.to_owned(), label.to_owned()))
+}
+
 pub fn run(arguments: &RunArguments) -> Result<Outcome> {
     let RunArguments { bids_dir, out_dir, work_dir, .. } = arguments;
     let mut plan = match (&arguments.config, arguments.level) {
@@ -103,7 +117,11 @@ pub fn run(arguments: &RunArguments) -> Result<Outcome> {
     };
     plan.seed = arguments.random_seed.unwrap_or(plan.seed);
     plan.refits = arguments.refits.unwrap_or(plan.refits);
-    plan.recordings.task = arguments.task.clone().or(plan.recordings.task);
+    let recordings = &mut plan.recordings;
+    recordings.task = arguments.task_label.clone().or(recordings.task.take());
+    recordings.session = arguments.session_label.clone().or(recordings.session.take());
+    recordings.run = arguments.run_label.clone().or(recordings.run.take());
+    recordings.entities.extend(arguments.entity.iter().cloned());
     plan.cleaning.spikes.bin_secs = arguments.bin_secs.unwrap_or(plan.cleaning.spikes.bin_secs);
     arguments.groups.apply(&mut plan);
     let plan = plan.checked()?;

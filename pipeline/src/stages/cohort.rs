@@ -49,7 +49,12 @@ pub fn settle_groups(participants: &Participants, plan: &ComparePlan) -> Result<
         None => {
             let two_valued: Vec<&str> =
                 columns.iter().copied().filter(|column| participants.levels(column).len() == 2).collect();
+            // Women and men are two groups, and yet nobody's diagnosis.
+            let is_sex = |column: &str| SEX_NAMES.contains(&column.to_lowercase().as_str());
             match two_valued.as_slice() {
+                [only] if is_sex(only) => bail!(
+                    "need a group column in participants.tsv, found only {only:?} with two values; name it with --group-column"
+                ),
                 [only] => {
                     guesses
                         .push(format!("group column is {only:?}, the only column of participants.tsv with two values"));

@@ -9,7 +9,7 @@ use super::Staged;
 use crate::outputs::{
     Fingerprint, IngestSummary, OutDir, SCHEMA, Stamp, read_json, read_recording, write_json, write_recording,
 };
-use crate::plan::RunPlan;
+use crate::plan::{RecordingChoice, RunPlan};
 
 /// A recording that can be trusted, and how it came to be.
 #[derive(Clone)]
@@ -100,19 +100,21 @@ fn clean_suffix(modality: Modality) -> &'static str {
 }
 
 fn choose_recording(dataset: &Dataset, subject: &SubjectId, plan: &RunPlan) -> Result<RecordingFile> {
-    let choice = &plan.recordings;
-    let filter =
-        RecordingFilter { task: choice.task.clone(), session: choice.session.clone(), run: choice.run.clone() };
+    let RecordingChoice { task, session, run, entities } = plan.recordings.clone();
+    let filter = RecordingFilter { task, session, run, entities };
     let mut found = dataset.recordings_of(subject, &filter)?;
     match found.len() {
         1 => Ok(found.remove(0)),
         0 => bail!(
-            "need a recording (EDF, ROI series TSV or NWB), found none in {}",
+            "need a recording (EEG, ROI series TSV or sorted spikes), found none in {}",
             dataset.root.join(subject.to_string()).display()
         ),
         n => {
             let names: Vec<String> = found.iter().map(|file| file.entities.prefix()).collect();
-            bail!("need one recording, found {n} ({}); choose with recordings.task, .session or .run", names.join(", "))
+            bail!(
+                "need one recording, found {n} ({}); choose with --task-label, --session-label, --run-label or --entity",
+                names.join(", ")
+            )
         }
     }
 }

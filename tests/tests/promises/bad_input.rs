@@ -99,6 +99,8 @@ fn one_group_is_no_comparison() {
     let lab = finished(&["patient", "patient"], &["F", "F"]);
     lab.nullcline("run study out group --config free.toml").refuses(&["two values", "participants.tsv"]);
     lab.nullcline(&format!("{GROUP} --control patient")).refuses(&["two groups", "only \"patient\""]);
+    let lab = finished(&["patient", "patient"], &["F", "M"]);
+    lab.nullcline("run study out group --config free.toml").refuses(&["need a group column", "found only \"sex\""]);
 }
 
 #[test]
