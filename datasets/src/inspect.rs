@@ -6,21 +6,24 @@ use std::path::Path;
 use serde::Serialize;
 
 use crate::bids::sidecar;
+use crate::readers::Series;
 use crate::readers::error::ReadError;
 use crate::readers::nifti::NiftiImage;
-use crate::readers::npy::NpyArray;
-use crate::readers::numeric_table::{Header, NumericTable};
-use crate::readers::nwb;
+use crate::readers::numeric_table::LooseTable;
+use crate::readers::sample_store::SampleSink as _;
 use crate::readers::sample_summary::SampleSummary;
+use crate::readers::series::split_location;
 use crate::readers::signal_file::SignalFile;
-use crate::readers::{open_signals, scan_rate};
-use crate::recording::{Modality, SpikeTrains};
+use crate::readers::{extension_of, open_signals, phy, read_series, read_spikes, scan_rate, spike_text};
+use crate::recording::{Annotation, Modality, SpikeTrains, Support};
 use crate::volumes::{ImageInspection, inspect_image};
+
+pub use crate::readers::outline::Outline;
 
 /// SI units, native rates.
 #[derive(Debug, Clone, PartialEq, Serialize)]
 pub struct Inspection {
-    /// "EDF", "TSV", "CSV", "NWB", "NPY", "NIfTI-1", "NIfTI-2" or "CIFTI-2".
+    /// Such as "EDF", "TSV", "NWB" or "NPY".
     pub format: &'static str,
     pub modality: Option<Modality>,
     /// Of most channels; `None` where the file does not say.
@@ -35,6 +38,12 @@ pub struct Inspection {
     pub units: Option<UnitsInspection>,
     #[serde(skip_serializing_if = "Option::is_none")]
     pub image: Option<ImageInspection>,
+    /// When there was a recording, where the file says so.
+    #[serde(skip)]
+    pub recorded: Option<Support>,
+    /// How many annotations have each text.
+    #[serde(skip)]
+    pub annotation_counts: BTreeMap<String, usize>,
 }
 
 /// Statistics over the finite samples; `None` where there are none.
@@ -52,6 +61,9 @@ pub struct ChannelInspection {
     /// Present where rates differ within the file.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub sampling_rate_hz: Option<f64>,
+    /// How it goes over time.
+    #[serde(skip)]
+    pub outline: Outline,
 }
 
 #[derive(Debug, Clone, PartialEq, Serialize)]
@@ -61,23 +73,56 @@ pub struct UnitsInspection {
     /// `None` for a unit without spikes.
     pub first_spike_s: Vec<Option<f64>>,
     pub trials: usize,
+    #[serde(skip)]
+    pub details: Vec<UnitDetails>,
 }
 
-/// Reads the whole file, whose format its extension tells: EDF, TSV or CSV of ROI series, NWB units, NPY.
+/// What a person wants to see of a unit besides.
+#[derive(Debug, Clone, PartialEq)]
+pub struct UnitDetails {
+    pub name: String,
+    /// Over the time in which it was observed.
+    pub rate_hz: f64,
+    /// Spikes in equal parts of the session.
+    pub counts: Outline,
+    pub properties: BTreeMap<String, String>,
+}
+
+/// What [`inspect`] takes.
+const KNOWN: &str = "EDF (.edf), BDF (.bdf), GDF (.gdf), BrainVision (.vhdr, .ahdr), EEGLAB (.set), FIF (.fif), tables (.tsv, \
+                     .csv), NWB units (.nwb), spike times (.txt), a Phy folder, arrays (.npy, .npz, .mat, .h5), NIfTI \
+                     and CIFTI images (.nii, .nii.gz, .hdr)";
+
+/// Reads the whole file, whose format its name tells.
+///
+/// An array in a file of several is named as in [`read_series`]. Needs memory for one block of a recording, or for the
+/// values of a table or an array.
 pub fn inspect(path: &Path) -> Result<Inspection, ReadError> {
-    let extension = path.extension().map(|ext| ext.to_string_lossy().to_ascii_lowercase()).unwrap_or_default();
-    match extension.as_str() {
-        "edf" | "rec" | "bdf" | "gdf" | "vhdr" | "ahdr" | "set" | "fif" => of_signals(&open_signals(path)?),
+    if path.is_dir() && phy::is_folder(path) {
+        return Ok(Inspection::of_spikes("Phy", &phy::read(path)?));
+    }
+    if NiftiImage::has_name(path) {
+        return inspect_image(path);
+    }
+    let (file, _) = split_location(path);
+    match extension_of(&file).as_str() {
+        "edf" | "rec" | "bdf" | "gdf" | "vhdr" | "ahdr" | "set" | "fif" | "gz" => of_signals(&open_signals(path)?),
         "tsv" => of_table("TSV", path),
         "csv" => of_table("CSV", path),
-        "nwb" => Ok(of_units(&nwb::read(path)?)),
-        "npy" => of_array(path),
-        _ if NiftiImage::has_name(path) => inspect_image(path),
-        _ => Err(ReadError::UnknownFormat {
-            known: "EDF (.edf), BDF (.bdf), GDF (.gdf), BrainVision (.vhdr, .ahdr), EEGLAB (.set), FIF (.fif), ROI series (.tsv, .csv), NWB units (.nwb), NumPy arrays (.npy), NIfTI and CIFTI images (.nii, .nii.gz, .hdr)",
-            found: if extension.is_empty() { "no extension".to_owned() } else { format!(".{extension}") },
-            path: path.to_owned(),
-        }),
+        "nwb" => Ok(Inspection::of_spikes("NWB", &read_spikes(path)?)),
+        "txt" => Ok(Inspection::of_spikes("spike times", &read_spikes(path)?)),
+        "npy" => Ok(Inspection::of_series("NPY", &read_series(path)?)),
+        "npz" => Ok(Inspection::of_series("NPZ", &read_series(path)?)),
+        "mat" => Ok(Inspection::of_series("MAT", &read_series(path)?)),
+        "h5" | "hdf5" => Ok(Inspection::of_series("HDF5", &read_series(path)?)),
+        other => {
+            let found = match other {
+                "" if path.is_dir() => "a folder without spike_times.npy and params.py".to_owned(),
+                "" => "no extension".to_owned(),
+                other => format!(".{other}"),
+            };
+            Err(ReadError::UnknownFormat { known: KNOWN, found, path: path.to_owned() })
+        }
     }
 }
 
@@ -91,108 +136,138 @@ fn of_signals(file: &SignalFile) -> Result<Inspection, ReadError> {
     let at_rate = file.channels.iter().find(|channel| Some(channel.sample_rate.hz()) == rate_hz);
     let mut summaries = vec![SampleSummary::default(); file.channels.len()];
     file.stream(&mut summaries)?;
-    let channels = file.channels.iter().zip(summaries).map(|(channel, summary)| ChannelInspection {
-        name: channel.name.clone(),
-        unit: channel.unit.clone(),
-        mean: summary.mean(),
-        std: summary.std(),
-        min: summary.min(),
-        max: summary.max(),
-        first: summary.first.iter().map(|&value| value.is_finite().then_some(value)).collect(),
+    let channels = file.channels.iter().zip(&summaries).map(|(channel, summary)| ChannelInspection {
         sampling_rate_hz: rates_differ.then(|| channel.sample_rate.hz()),
+        ..ChannelInspection::of(&channel.name, &channel.unit, summary)
     });
     Ok(Inspection {
-        format: file.format,
         modality: Some(Modality::Eeg),
         sampling_rate_hz: rate_hz,
         n_times: Some(at_rate.map_or(0, |channel| channel.n_samples)),
         channels: channels.collect(),
         annotations: file.annotations.len(),
+        annotation_counts: counted(&file.annotations),
+        recorded: Some(file.recorded.clone()),
         warnings: file.warnings.clone(),
-        units: None,
-        image: None,
+        ..Inspection::nothing(file.format)
     })
 }
 
+fn counted(annotations: &[Annotation]) -> BTreeMap<String, usize> {
+    let mut counts = BTreeMap::new();
+    for annotation in annotations {
+        *counts.entry(annotation.text.clone()).or_default() += 1;
+    }
+    counts
+}
+
+/// One of spikes where its columns say so, else columns over time.
 fn of_table(format: &'static str, path: &Path) -> Result<Inspection, ReadError> {
-    let table = NumericTable::read(path, Header::Required)?;
+    let table = LooseTable::read(path)?;
+    if spike_text::spike_columns(&table.names).is_some() {
+        return Ok(Inspection::of_spikes(format, &read_spikes(path)?));
+    }
     let rate = scan_rate(&sidecar(path)?);
-    let warnings = match rate {
-        Some(_) => Vec::new(),
-        None => vec!["No sidecar gives RepetitionTime or SamplingFrequency.".to_owned()],
+    let mut warnings = table.warnings;
+    if rate.is_none() {
+        warnings.push("No sidecar gives RepetitionTime or SamplingFrequency.".to_owned());
+    }
+    let column = |(name, values): (&String, &Option<Vec<f64>>)| match values {
+        Some(values) => ChannelInspection::of_samples(name, "a.u.", values),
+        None => ChannelInspection::of_samples(name, "text", &[]),
     };
     Ok(Inspection {
-        format,
         modality: Some(Modality::Bold),
         sampling_rate_hz: rate.map(|rate| rate.hz()),
         n_times: Some(table.n_rows),
-        channels: columns(&table.column_names(), &table.values),
-        annotations: 0,
+        channels: table.names.iter().zip(&table.columns).map(column).collect(),
         warnings,
-        units: None,
-        image: None,
+        ..Inspection::nothing(format)
     })
 }
 
-fn of_array(path: &Path) -> Result<Inspection, ReadError> {
-    let array = NpyArray::read(path)?;
-    let names: Vec<String> = (1..=array.n_columns).map(|i| format!("x{i}")).collect();
-    Ok(Inspection {
-        format: "NPY",
-        modality: None,
-        sampling_rate_hz: None,
-        n_times: Some(array.n_rows),
-        channels: columns(&names, &array.values),
-        annotations: 0,
-        warnings: Vec::new(),
-        units: None,
-        image: None,
-    })
-}
+impl Inspection {
+    pub(crate) fn nothing(format: &'static str) -> Self {
+        Self {
+            format,
+            modality: None,
+            sampling_rate_hz: None,
+            n_times: None,
+            channels: Vec::new(),
+            annotations: 0,
+            warnings: Vec::new(),
+            units: None,
+            image: None,
+            recorded: None,
+            annotation_counts: BTreeMap::new(),
+        }
+    }
 
-fn of_units(trains: &SpikeTrains) -> Inspection {
-    let units = trains.units();
-    Inspection {
-        format: "NWB",
-        modality: Some(Modality::Spikes),
-        sampling_rate_hz: None,
-        n_times: None,
-        channels: Vec::new(),
-        annotations: 0,
-        warnings: trains.warnings.clone(),
-        units: Some(UnitsInspection {
-            n: units.len(),
-            n_spikes: units.iter().map(|unit| unit.n_spikes()).collect(),
-            first_spike_s: units.iter().map(|unit| trains.spikes_of(unit).first().copied()).collect(),
-            trials: trains.trials.len(),
-        }),
-        image: None,
+    /// Of an array over time, in arbitrary units.
+    pub fn of_series(format: &'static str, series: &Series) -> Self {
+        let n = series.n_channels();
+        let channel = |(i, name): (usize, &String)| {
+            let column: Vec<f64> = series.values.iter().skip(i).step_by(n).copied().collect();
+            ChannelInspection::of_samples(name, "a.u.", &column)
+        };
+        Self {
+            n_times: Some(series.n_times),
+            channels: series.names.iter().enumerate().map(channel).collect(),
+            ..Self::nothing(format)
+        }
+    }
+
+    fn of_spikes(format: &'static str, trains: &SpikeTrains) -> Self {
+        let units = trains.units();
+        let [start, stop] = trains.observed.span_secs().unwrap_or([0.0, 0.0]);
+        let details = units.iter().map(|unit| {
+            let spikes = trains.spikes_of(unit);
+            let observed = unit.observed.as_ref().unwrap_or(&trains.observed);
+            const PARTS: usize = 40;
+            let edge = |part: usize| start + (stop - start) * part as f64 / PARTS as f64;
+            let before = |secs: f64| spikes.partition_point(|&t| t < secs);
+            let counts = (0..PARTS).map(|part| (before(edge(part + 1)) - before(edge(part))) as f64);
+            UnitDetails {
+                name: unit.name.clone(),
+                rate_hz: unit.n_spikes() as f64 / observed.total_secs(),
+                counts: Outline::of(&counts.collect::<Vec<_>>()),
+                properties: unit.properties.clone(),
+            }
+        });
+        Self {
+            modality: Some(Modality::Spikes),
+            warnings: trains.warnings.clone(),
+            recorded: Some(trains.observed.clone()),
+            units: Some(UnitsInspection {
+                n: units.len(),
+                n_spikes: units.iter().map(|unit| unit.n_spikes()).collect(),
+                first_spike_s: units.iter().map(|unit| trains.spikes_of(unit).first().copied()).collect(),
+                trials: trains.trials.len(),
+                details: details.collect(),
+            }),
+            ..Self::nothing(format)
+        }
     }
 }
 
-/// `values: [time, channel]`, row-major, in arbitrary units.
-fn columns(names: &[String], values: &[f64]) -> Vec<ChannelInspection> {
-    let n = names.len();
-    let column = |i: usize| move || values.iter().skip(i).step_by(n).copied();
-    names.iter().enumerate().map(|(i, name)| ChannelInspection::of(name, "a.u.", column(i))).collect()
-}
-
 impl ChannelInspection {
-    fn of<I: Iterator<Item = f64>>(name: &str, unit: &str, samples: impl Fn() -> I) -> Self {
-        let finite = || samples().filter(|value| value.is_finite());
-        let n = finite().count() as f64;
-        let known = |value: f64| (n > 0.0).then_some(value);
-        let mean = finite().sum::<f64>() / n;
-        let variance = finite().map(|value| (value - mean).powi(2)).sum::<f64>() / n;
+    pub(crate) fn of(name: &str, unit: &str, summary: &SampleSummary) -> Self {
         Self {
             name: name.to_owned(),
             unit: unit.to_owned(),
-            mean: known(mean),
-            std: known(variance.sqrt()),
-            min: finite().reduce(f64::min),
-            max: finite().reduce(f64::max),
-            first: samples().take(5).map(|value| value.is_finite().then_some(value)).collect(),
+            mean: summary.mean(),
+            std: summary.std(),
+            min: summary.min(),
+            max: summary.max(),
+            first: summary.first.iter().map(|&value| value.is_finite().then_some(value)).collect(),
             sampling_rate_hz: None,
+            outline: summary.outline.clone(),
         }
+    }
+
+    fn of_samples(name: &str, unit: &str, samples: &[f64]) -> Self {
+        let mut summary = SampleSummary::default();
+        summary.take(samples);
+        Self::of(name, unit, &summary)
     }
 }

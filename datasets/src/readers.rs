@@ -35,6 +35,7 @@ pub mod numeric_table;
 pub mod nwb;
 mod nwb_table;
 pub mod nwb_write;
+pub mod outline;
 pub mod phy;
 pub mod roi_table;
 pub mod sample_store;

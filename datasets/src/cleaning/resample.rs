@@ -11,8 +11,8 @@ use crate::recording::{Runs, SampleRate};
 /// ten of its zeros long on either side, in a Kaiser window with β = 5, so that what would fold back is at least
 /// 50 dB down from 1.1 times that edge on. Zero phase: sample `m` stands for the time `m · down / up`.
 ///
-/// Source: Crochiere & Rabiner (1983), Multirate Digital Signal Processing, ch. 3; the same as scipy's
-/// `resample_poly(x, up, down, padtype="line")`.
+/// Source: Crochiere & Rabiner (1983), Multirate Digital Signal Processing, ch. 3; the filter is that of scipy's
+/// `resample_poly`.
 #[derive(Debug, Clone, PartialEq)]
 pub struct Resampler {
     up: usize,
@@ -140,13 +140,14 @@ mod tests {
         Resampler::between(rate(down), rate(up)).unwrap()
     }
 
-    /// Expected: SciPy 1.17, `resample_poly(x, up, down, padtype="line")` at samples 0, 1, n/3, n/2, n − 2, n − 1.
+    /// Expected: SciPy 1.17, `line + resample_poly(x - line, up, down)`, the line through both ends, at samples 0, 1, n/3, n/2,
+    /// n − 2 and n − 1.
     fn check(up: f64, down: f64, expected: [f64; 6]) {
         let value = |t: f64| (0.9 * t).sin() + 0.5 * (0.05 * t * t / 40.0).cos() + 0.01 * t + 3.0;
         let x: Vec<f64> = (0..400).map(|t| value(f64::from(t))).collect();
         let y = resampler(up, down).apply(&x, &Runs::unbroken(400));
         let n = y.len();
-        assert_eq!(n as f64, 400.0 * up / down);
+        assert_eq!(n as f64, (400.0 * up / down).ceil());
         for (t, expected) in [0, 1, n / 3, n / 2, n - 2, n - 1].into_iter().zip(expected) {
             assert!((y[t] - expected).abs() < 1e-10, "{up}/{down}, sample {t}: {} instead of {expected}", y[t]);
         }
@@ -158,36 +159,41 @@ mod tests {
             1.0,
             4.0,
             [
-                3.9358938328583184,
-                3.4004877546035432,
-                3.8256011174537847,
-                5.475205221747703,
-                7.042400969048391,
-                6.766588288294811,
+                3.9358938328583193,
+                3.4004877546035446,
+                3.8256011174537843,
+                5.475205221747704,
+                7.042400969048392,
+                6.7665882882948125,
             ],
         );
         check(
             3.0,
             2.0,
-            [
-                3.5021216074382204,
-                4.008465969334776,
-                4.426332292039454,
-                4.684168077184174,
-                7.311127749124436,
-                7.673576834276731,
-            ],
+            [3.5, 4.009550175539102, 4.42778428135121, 4.680808893394135, 7.313443343798826, 7.6758518118624455],
         );
         check(
             2.0,
             5.0,
             [
-                3.7607898385776295,
-                4.241663828170095,
-                3.6945222814675516,
-                4.681699312345638,
-                6.880429636758618,
-                6.254564584174885,
+                3.7605266092921834,
+                4.241928976792343,
+                3.6948872356034825,
+                4.681282536116062,
+                6.87986315225852,
+                6.255132988011783,
+            ],
+        );
+        check(
+            147.0,
+            160.0,
+            [
+                3.5201425964740483,
+                4.337055175645073,
+                3.9575443626569453,
+                4.575151441362173,
+                6.985379477295022,
+                7.673912382404051,
             ],
         );
     }

@@ -3,12 +3,21 @@
 //! The library allocates what a header promises and, unless told not to, prints its error stack. Both stop here.
 
 use std::fs;
+use std::io::Read;
 use std::path::Path;
 
 use super::error::{ReadError, one_line};
 
 /// Deflate, the strongest filter in common use, shrinks data at most 1032 times.
 const STRONGEST_COMPRESSION: u64 = 1032;
+
+/// Whether the file begins as HDF5 does, at its start or after the header that MATLAB puts before it.
+pub(super) fn is_hdf5(path: &Path) -> bool {
+    let mut start = [0; 520];
+    let n = fs::File::open(path).and_then(|mut file| file.read(&mut start)).unwrap_or(0);
+    let signature = b"\x89HDF\r\n\x1a\n";
+    start[..n].starts_with(signature) || start[..n].ends_with(signature)
+}
 
 /// Opens for reading.
 pub(super) fn open(path: &Path) -> Result<hdf5::File, ReadError> {

@@ -3,7 +3,7 @@
 use std::path::Path;
 
 use super::error::{ReadError, one_line};
-use super::table::{delimited, is_missing, text_in, unparsable};
+use super::table::{Table, delimited, is_missing, text_in, unparsable};
 
 /// Columns of numbers, one row per time.
 #[derive(Debug, Clone, PartialEq)]
@@ -76,6 +76,50 @@ impl NumericTable {
         }
         self.n_rows += 1;
         Ok(())
+    }
+}
+
+/// A table as it comes: columns of numbers, and others of text.
+#[derive(Debug, Clone, PartialEq)]
+pub struct LooseTable {
+    pub names: Vec<String>,
+    pub n_rows: usize,
+    /// `None` for a column of text; missing cells are NaN.
+    pub columns: Vec<Option<Vec<f64>>>,
+    /// Columns that are text only because of few of their cells.
+    pub warnings: Vec<String>,
+}
+
+impl LooseTable {
+    /// Reads a table with a header row. Fails at a ragged row, and where no column holds a number.
+    pub fn read(path: &Path) -> Result<Self, ReadError> {
+        let table = Table::read(path)?;
+        let (mut columns, mut warnings) = (Vec::new(), Vec::new());
+        for (at, name) in table.columns.iter().enumerate() {
+            let cells = || table.rows.iter().map(|row| (row.line, row.cells[at].as_str()));
+            let odd: Vec<(u64, &str)> = cells().filter(|(_, cell)| number(cell).is_none()).collect();
+            let is_missing_throughout = cells().all(|(_, cell)| is_missing(cell));
+            match odd.as_slice() {
+                [] if !is_missing_throughout => {
+                    columns.push(Some(cells().map(|(_, cell)| number(cell).unwrap_or(f64::NAN)).collect()));
+                }
+                odd => {
+                    columns.push(None);
+                    if let Some((line, cell)) = odd.first().filter(|_| 2 * odd.len() < table.rows.len()) {
+                        let (name, cell) = (one_line(name), one_line(cell));
+                        warnings.push(format!("Column {name} is not all numbers: {cell:?} at line {line}."));
+                    }
+                }
+            }
+        }
+        if table.rows.is_empty() {
+            return Err(ReadError::field("rows of numbers", "none", path));
+        }
+        if columns.iter().all(Option::is_none) {
+            let names = one_line(&table.columns.join(", "));
+            return Err(ReadError::field("a column of numbers", format!("only text ({names})"), path));
+        }
+        Ok(Self { names: table.columns, n_rows: table.rows.len(), columns, warnings })
     }
 }
 

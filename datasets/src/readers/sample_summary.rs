@@ -1,5 +1,6 @@
 //! Mean, standard deviation and extremes of a channel, in one pass over its samples.
 
+use super::outline::Outline;
 use super::sample_store::SampleSink;
 
 /// Statistics of the finite samples; the first five as they are.
@@ -12,6 +13,8 @@ pub struct SampleSummary {
     pub n_samples: usize,
     pub n_finite: usize,
     pub first: Vec<f64>,
+    /// How they go over time.
+    pub outline: Outline,
     mean: f64,
     squared_deviations: f64,
     min: f64,
@@ -26,6 +29,7 @@ impl Default for SampleSummary {
             n_samples: 0,
             n_finite: 0,
             first: Vec::new(),
+            outline: Outline::default(),
             mean: 0.0,
             squared_deviations: 0.0,
             min: f64::INFINITY,
@@ -61,6 +65,7 @@ impl SampleSummary {
 impl SampleSink for SampleSummary {
     fn take(&mut self, samples: &[f64]) {
         self.n_samples += samples.len();
+        self.outline.take(samples);
         let room = N_FIRST.saturating_sub(self.first.len());
         self.first.extend(samples.iter().take(room));
         let finite = || samples.iter().copied().filter(|value| value.is_finite());

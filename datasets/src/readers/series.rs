@@ -3,7 +3,8 @@
 use std::path::{Path, PathBuf};
 
 use super::error::{ReadError, one_line};
-use super::hdf5_guard::{broken, open, values};
+use super::hdf5_guard::{self, broken, open, values};
+use super::mat5::{MatFile, MatValue};
 use super::npy::NpyArray;
 use super::numeric_table::{Header, NumericTable, numbered_names};
 use super::{extension_of, npz};
@@ -43,7 +44,8 @@ pub fn read_series(location: impl AsRef<Path>) -> Result<Series, ReadError> {
             checked(table.column_names(), table.n_rows, table.values, &path)
         }
         "h5" | "hdf5" => read_hdf5(&path, inside, Axes::AsStored),
-        "mat" => read_hdf5(&path, inside, Axes::Reversed),
+        "mat" if hdf5_guard::is_hdf5(&path) => read_hdf5(&path, inside, Axes::Reversed),
+        "mat" => read_mat5(&path, inside),
         other => Err(ReadError::UnknownFormat {
             known: KNOWN,
             found: if other.is_empty() { "no extension".to_owned() } else { format!(".{other}") },
@@ -79,6 +81,40 @@ pub(crate) fn split_location(location: &Path) -> (PathBuf, Option<String>) {
         }
         _ => whole(),
     }
+}
+
+/// Arrays of numbers at the top of a MAT-file of version 5 to 7.
+fn read_mat5(path: &Path, inside: Option<&str>) -> Result<Series, ReadError> {
+    let file = MatFile::read_where(path, |name| inside.is_none_or(|inside| inside == name))?;
+    let arrays: Vec<_> = file
+        .variables
+        .iter()
+        .filter_map(|(name, value)| match value {
+            MatValue::Array(array) => Some((name, array)),
+            _ => None,
+        })
+        .collect();
+    let (array, name) = match (arrays.as_slice(), inside) {
+        (&[(name, array)], _) => (array, name),
+        (arrays, inside) => {
+            let needed = match inside {
+                Some(name) => format!("an array {name}"),
+                None => "the array's name, as in file.mat:name".to_owned(),
+            };
+            let names: Vec<&str> = arrays.iter().map(|(name, _)| name.as_str()).collect();
+            let found = if names.is_empty() { "no array".to_owned() } else { one_line(&names.join(", ")) };
+            return Err(ReadError::field(needed, found, path));
+        }
+    };
+    let (n_times, n_channels) = match array.dims[..] {
+        [1, n] | [n, 1] => (n, 1),
+        [n_times, n_channels] => (n_times, n_channels),
+        _ => {
+            let found = format!("{:?} for {}", array.dims, one_line(name));
+            return Err(ReadError::field("an array [time] or [time, channel]", found, path));
+        }
+    };
+    checked(numbered_names(n_channels), n_times, transposed(&array.values(), n_times, n_channels), path)
 }
 
 /// MATLAB keeps the first axis of an array fastest, HDF5 the last: in its files all axes stand in reverse.

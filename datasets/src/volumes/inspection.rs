@@ -48,14 +48,11 @@ pub fn inspect_image(path: &Path) -> Result<Inspection, ReadError> {
     let n_volumes = header.n_volumes();
     let scalars = each.first().filter(|_| components.is_empty());
     Ok(Inspection {
-        format: if header.version == 1 { "NIfTI-1" } else { "NIfTI-2" },
         modality: (n_volumes > 1 && components.is_empty()).then_some(Modality::Bold),
         sampling_rate_hz: header.repetition_time_secs.map(|secs| 1.0 / secs),
         n_times: (n_volumes > 1).then_some(n_volumes),
         channels: components.iter().zip(&each).map(|(name, summary)| channel(name, summary)).collect(),
-        annotations: 0,
         warnings,
-        units: None,
         image: Some(ImageInspection {
             tr_s: header.repetition_time_secs,
             voxel_mm: header.voxel_mm,
@@ -65,6 +62,7 @@ pub fn inspect_image(path: &Path) -> Result<Inspection, ReadError> {
             max: scalars.and_then(SampleSummary::max),
             shape: header.shape,
         }),
+        ..Inspection::nothing(if header.version == 1 { "NIfTI-1" } else { "NIfTI-2" })
     })
 }
 
@@ -103,14 +101,11 @@ fn inspect_cifti(mut cifti: Cifti) -> Result<Inspection, ReadError> {
     })?);
     warnings.extend(not_finite(std::iter::once(&all)));
     Ok(Inspection {
-        format: "CIFTI-2",
         modality: is_series.then_some(Modality::Bold),
         sampling_rate_hz: step_secs.map(|secs| 1.0 / secs),
         n_times: is_series.then_some(row),
         channels: names.iter().zip(&each).map(|(name, summary)| channel(name, summary)).collect(),
-        annotations: 0,
         warnings,
-        units: None,
         image: Some(ImageInspection {
             tr_s: step_secs,
             voxel_mm: cifti.image.header.voxel_mm,
@@ -120,6 +115,7 @@ fn inspect_cifti(mut cifti: Cifti) -> Result<Inspection, ReadError> {
             max: all.max(),
             shape: cifti.axes.iter().map(CiftiAxis::len).collect(),
         }),
+        ..Inspection::nothing("CIFTI-2")
     })
 }
 
@@ -158,14 +154,5 @@ fn not_finite<'s>(summaries: impl Iterator<Item = &'s SampleSummary>) -> Option<
 }
 
 fn channel(name: &str, summary: &SampleSummary) -> ChannelInspection {
-    ChannelInspection {
-        name: name.to_owned(),
-        unit: "a.u.".to_owned(),
-        mean: summary.mean(),
-        std: summary.std(),
-        min: summary.min(),
-        max: summary.max(),
-        first: summary.first.iter().map(|value| value.is_finite().then_some(*value)).collect(),
-        sampling_rate_hz: None,
-    }
+    ChannelInspection::of(name, "a.u.", summary)
 }
