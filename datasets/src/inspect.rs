@@ -169,15 +169,17 @@ fn of_table(format: &'static str, path: &Path) -> Result<Inspection, ReadError> 
     }
     let rate = scan_rate(&sidecar(path)?);
     let mut warnings = table.warnings;
-    if rate.is_none() {
+    if rate.is_none() && table.columns.iter().all(Option::is_some) {
         warnings.push("No sidecar gives RepetitionTime or SamplingFrequency.".to_owned());
     }
     let column = |(name, values): (&String, &Option<Vec<f64>>)| match values {
         Some(values) => ChannelInspection::of_samples(name, "a.u.", values),
         None => ChannelInspection::of_samples(name, "text", &[]),
     };
+    // A table with columns of text may be anything.
+    let is_series = table.columns.iter().all(Option::is_some);
     Ok(Inspection {
-        modality: Some(Modality::Bold),
+        modality: is_series.then_some(Modality::Bold),
         sampling_rate_hz: rate.map(|rate| rate.hz()),
         n_times: Some(table.n_rows),
         channels: table.names.iter().zip(&table.columns).map(column).collect(),
@@ -223,14 +225,14 @@ impl Inspection {
         let details = units.iter().map(|unit| {
             let spikes = trains.spikes_of(unit);
             let observed = unit.observed.as_ref().unwrap_or(&trains.observed);
-            const PARTS: usize = 40;
+            const PARTS: usize = 20;
             let edge = |part: usize| start + (stop - start) * part as f64 / PARTS as f64;
             let before = |secs: f64| spikes.partition_point(|&t| t < secs);
             let counts = (0..PARTS).map(|part| (before(edge(part + 1)) - before(edge(part))) as f64);
             UnitDetails {
                 name: unit.name.clone(),
                 rate_hz: unit.n_spikes() as f64 / observed.total_secs(),
-                counts: Outline::of(&counts.collect::<Vec<_>>()),
+                counts: Outline::of_counts(&counts.collect::<Vec<_>>()),
                 properties: unit.properties.clone(),
             }
         });

@@ -8,6 +8,7 @@
 pub struct Outline {
     cells: Vec<Cell>,
     per_cell: usize,
+    from_zero: bool,
 }
 
 #[derive(Debug, Clone, Copy, PartialEq)]
@@ -21,7 +22,7 @@ struct Cell {
 
 impl Default for Outline {
     fn default() -> Self {
-        Self { cells: Vec::new(), per_cell: 1 }
+        Self { cells: Vec::new(), per_cell: 1, from_zero: false }
     }
 }
 
@@ -33,6 +34,11 @@ impl Outline {
         let mut outline = Self::default();
         outline.take(samples);
         outline
+    }
+
+    /// Of numbers that are drawn from zero on, such as counts.
+    pub fn of_counts(counts: &[f64]) -> Self {
+        Self { from_zero: true, ..Self::of(counts) }
     }
 
     /// Adds the samples that come next.
@@ -54,10 +60,11 @@ impl Outline {
         }
     }
 
-    /// As many cells as `width` at most, each between 0 and 1: the range within the cell (where cells hold several
-    /// samples) or the value (where they hold one). `None` where nothing is finite.
+    /// About `width` cells, at most twice as many, each between 0 and 1: the range within the cell, or the value itself where
+    /// there are so few samples that each has a cell. `None` where nothing is finite.
     pub fn shares(&self, width: usize) -> Vec<Option<f64>> {
-        let per_column = self.cells.len().div_ceil(width.max(1)).max(1);
+        let each_has_its_own = self.per_cell == 1 && self.cells.len() <= 2 * width;
+        let per_column = if each_has_its_own { 1 } else { self.cells.len().div_ceil(width.max(1)).max(1) };
         let columns: Vec<Cell> =
             self.cells.chunks(per_column).filter_map(|cells| cells.iter().copied().reduce(Cell::joined)).collect();
         let of_range = columns.iter().any(|cell| cell.n_samples > 1);
@@ -66,7 +73,11 @@ impl Outline {
             .map(|cell| (cell.n_finite > 0).then(|| if of_range { cell.max - cell.min } else { cell.sum }))
             .collect();
         let largest = values.iter().flatten().copied().fold(f64::NEG_INFINITY, f64::max);
-        let least = if of_range { 0.0 } else { values.iter().flatten().copied().fold(f64::INFINITY, f64::min) };
+        let least = if of_range || self.from_zero {
+            0.0
+        } else {
+            values.iter().flatten().copied().fold(f64::INFINITY, f64::min)
+        };
         let share = |value: f64| if largest > least { (value - least) / (largest - least) } else { 0.0 };
         values.into_iter().map(|value| value.map(share)).collect()
     }
@@ -110,6 +121,7 @@ mod tests {
         assert_eq!(shares, [Some(0.0), Some(1.0), None, Some(0.5)]);
         assert_eq!(Outline::default().shares(10), []);
         assert_eq!(Outline::of(&[5.0, 5.0]).shares(2), [Some(0.0), Some(0.0)]);
+        assert_eq!(Outline::of_counts(&[5.0, 10.0]).shares(2), [Some(0.5), Some(1.0)]);
     }
 
     /// A sine that is loud in its last quarter: the outline is low, then high, however many samples there are.

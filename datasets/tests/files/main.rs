@@ -9,5 +9,6 @@ mod manifest;
 mod nifti;
 mod roi_series;
 mod round_trip;
+mod round_trip_arrays;
 mod series;
 mod shared_data;

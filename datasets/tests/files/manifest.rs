@@ -9,7 +9,7 @@ use std::collections::BTreeMap;
 use std::fmt::Write;
 use std::path::Path;
 
-use nullcline_datasets::{ReadError, inspect};
+use nullcline_datasets::inspect;
 use serde_json::Value;
 
 use crate::shared_data::shared_data;
@@ -22,8 +22,6 @@ enum Verdict {
     /// Differs for a reason that is given by name.
     Known,
     Differs,
-    /// No reader for it yet.
-    NotYet,
     /// A companion of other files, or one without reference values: nothing to compare.
     NoReference,
 }
@@ -74,15 +72,12 @@ fn rows_of(formats: &Path, entry: &Value) -> Vec<Row> {
         return vec![row("file", "no reference values".into(), "not compared".into(), Verdict::NoReference)];
     }
     let found = inspect(&formats.join(file));
-    if let Err(ReadError::UnknownFormat { found, .. }) = &found {
-        return vec![row("file", "a reader".into(), found.clone(), Verdict::NotYet)];
-    }
     let mut checks = Checks::default();
     match (&entry["ref_error"], found) {
         (Value::String(error), found) => {
             checks.error(error, found.err().map(|error| error.to_string()));
         }
-        (_, Ok(found)) => references::compare(reference, &found, &mut checks),
+        (_, Ok(found)) => references::compare(&formats.join(file), reference, &found, &mut checks),
         (_, Err(error)) => references::refused(reference, &error, &mut checks),
     }
     let (agreeing, differing): (Vec<_>, Vec<_>) = checks.list.into_iter().partition(|check| check.agrees);
@@ -112,11 +107,10 @@ fn table(rows: &[Row]) -> String {
     for (format, rows) in by_format {
         let n = |verdict| rows.iter().filter(|row| row.verdict == verdict).count();
         let counts = format!(
-            "{} agree, {} known differences, {} differ, {} not yet, {} without reference",
+            "{} agree, {} known differences, {} differ, {} without reference",
             n(Verdict::Agrees),
             n(Verdict::Known),
             n(Verdict::Differs),
-            n(Verdict::NotYet),
             n(Verdict::NoReference)
         );
         writeln!(text, "\n{format}: {counts}").unwrap();
@@ -125,7 +119,6 @@ fn table(rows: &[Row]) -> String {
                 Verdict::Agrees => "agrees",
                 Verdict::Known => "known",
                 Verdict::Differs => "DIFFERS",
-                Verdict::NotYet => "not yet",
                 Verdict::NoReference => "–",
             };
             write!(text, "  {:<58} {verdict:<8} {}", row.file, row.what).unwrap();

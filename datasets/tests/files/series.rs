@@ -1,6 +1,7 @@
 //! Plain arrays from every kind of file that `fit` takes.
 
 use std::fs;
+use std::io::Write;
 use std::path::PathBuf;
 
 use crate::shared_data::shared_data;
@@ -113,6 +114,52 @@ fn hdf5_datasets_by_name() {
     assert_eq!((series.n_times, series.values), (2, vec![1.0, 2.0, 3.0, 4.0, 5.0, 6.0]));
     assert!(inside("/nothing").unwrap_err().to_string().contains("found session"));
     assert!(read_series(&path).unwrap_err().to_string().contains("file.h5:/name"));
+}
+
+#[test]
+fn numpy_archives_by_name() {
+    let folder = Folder::new();
+    let array = npy(1, "<f8", "False", "(3, 2)", &bytes_of(&[1.0, 2.0, 3.0, 4.0, 5.0, 6.0], f64::to_le_bytes));
+    let path = folder.0.path().join("a.npz");
+    let write = |names: &[&str], method: zip::CompressionMethod| {
+        let mut archive = zip::ZipWriter::new(fs::File::create(&path).unwrap());
+        for name in names {
+            let options = zip::write::SimpleFileOptions::default().compression_method(method);
+            archive.start_file(*name, options).unwrap();
+            archive.write_all(&array).unwrap();
+        }
+        archive.finish().unwrap();
+    };
+    for method in [zip::CompressionMethod::Stored, zip::CompressionMethod::Deflated] {
+        write(&["rates.npy"], method);
+        let series = read_series(&path).unwrap();
+        assert_eq!((series.n_times, series.values), (3, vec![1.0, 2.0, 3.0, 4.0, 5.0, 6.0]));
+        write(&["rates.npy", "times.npy", "notes.txt"], method);
+        assert_eq!(read_series(format!("{}:times", path.display())).unwrap().n_channels(), 2);
+        assert!(read_series(&path).unwrap_err().to_string().contains("found rates, times"));
+        let message = read_series(format!("{}:rate", path.display())).unwrap_err().to_string();
+        assert!(message.contains("an array rate, found rates, times"), "{message}");
+    }
+    write(&[], zip::CompressionMethod::Stored);
+    assert!(read_series(&path).unwrap_err().to_string().contains("no arrays"));
+}
+
+/// As MATLAB 7.3 writes `x = [1 2; 3 4; 5 6]`: its axes stand in reverse in HDF5.
+#[test]
+fn matlab_arrays_have_matlab_axes() {
+    let folder = Folder::new();
+    let path = folder.0.path().join("a.mat");
+    {
+        let file = hdf5::File::with_options().with_fcpl(|create| create.userblock(512)).create(&path).unwrap();
+        let x = file.new_dataset::<f64>().shape((2, 3)).create("x").unwrap();
+        x.write_raw(&[1.0, 3.0, 5.0, 2.0, 4.0, 6.0]).unwrap();
+        let row = file.new_dataset::<f64>().shape((3, 1)).create("row").unwrap();
+        row.write_raw(&[7.0, 8.0, 9.0]).unwrap();
+    }
+    let of = |name: &str| read_series(format!("{}:{name}", path.display())).unwrap();
+    assert_eq!((of("x").n_times, of("x").values), (3, vec![1.0, 2.0, 3.0, 4.0, 5.0, 6.0]));
+    assert_eq!((of("row").n_times, of("row").n_channels()), (3, 1));
+    assert!(read_series(&path).unwrap_err().to_string().contains("found row, x"));
 }
 
 #[test]

@@ -62,7 +62,10 @@ fn print(found: &Inspection) -> Result<()> {
 /// `EDF · EEG · 19 channels · 128 Hz · 3840 samples (30 s)`
 fn headline(found: &Inspection) -> String {
     let mut parts = vec![found.format.to_owned()];
-    parts.extend(found.modality.map(|modality| modality.to_string()));
+    parts.extend(found.modality.map(|modality| match found.image {
+        Some(_) => "fMRI".to_owned(),
+        None => modality.to_string(),
+    }));
     match &found.units {
         Some(units) => parts.push(format!("{}, {}", counted(units.n, "unit"), counted(units.trials, "trial"))),
         None if found.channels.is_empty() => {}
@@ -129,6 +132,9 @@ fn print_image(image: &ImageInspection) -> Result<()> {
     let voxel = image.voxel_mm.map(shortest).join(" × ");
     let tr = image.tr_s.map_or(String::new(), |secs| format!(", a volume each {} s", shortest(secs)));
     say!("image: {} values, voxels of {voxel} mm{tr}", shape.join(" × "))?;
+    if image.mean.is_none() {
+        return Ok(());
+    }
     let [mean, std, min, max] = [image.mean, image.std, image.min, image.max].map(number);
     say!("values: mean {mean}, sd {std}, from {min} to {max}")
 }

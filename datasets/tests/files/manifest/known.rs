@@ -1,7 +1,23 @@
 //! Differences from the reference readers that are meant, each with its reason.
 
 /// `(end of the file's name, start of what differs, reason)`; an empty end or start stands for any.
-const KNOWN: &[(&str, &str, &str)] = &[];
+const KNOWN: &[(&str, &str, &str)] = &[
+    ("bdf/short_psg.bdf", "samples", RESAMPLED),
+    ("bdf/short_psg.bdf", "rate", RESAMPLED),
+    ("edf/test_reduced.edf", "", RESAMPLED),
+    ("edf/edfAnnonC.edf", "", RESAMPLED),
+    ("edf/test_stim_channel.edf", "", "MNE gives trigger channels as stored, without the scaling of the header"),
+    ("edf/duplicate_channel_labels.edf", "", "MNE numbers channels of the same name; a warning names them here"),
+    ("edf/edfPlusC.edf", "annotations", AT_THE_END),
+    ("bdf/bdfPlusC.bdf", "annotations", AT_THE_END),
+    ("nifti/example4d.nii.gz", "tr", "2000 s from volume to volume are read as milliseconds, with a warning"),
+    ("channels.tsv", "", BYTE_ORDER_MARK),
+    ("events.tsv", "", BYTE_ORDER_MARK),
+];
+
+const RESAMPLED: &str = "MNE resamples all channels to the highest rate; native rates are kept here";
+const AT_THE_END: &str = "MNE drops the annotation at the very end; pyEDFlib and edfio count it too";
+const BYTE_ORDER_MARK: &str = "pandas takes the byte-order mark for a part of the first name";
 
 /// Why `what` differs for `file`, where that is known.
 pub fn reason_for(file: &str, what: &str) -> Option<&'static str> {

@@ -1,6 +1,9 @@
 //! What each reference reader says, beside what `inspect` says.
 
+use std::path::Path;
+
 use nullcline_datasets::inspect::ChannelInspection;
+use nullcline_datasets::readers::open_signals;
 use nullcline_datasets::{Inspection, ReadError};
 use serde_json::Value;
 
@@ -43,7 +46,7 @@ impl Checks {
 }
 
 /// Compares with every reference reader that `reference` has.
-pub fn compare(reference: &Value, found: &Inspection, checks: &mut Checks) {
+pub fn compare(path: &Path, reference: &Value, found: &Inspection, checks: &mut Checks) {
     match reference["reader"].as_str() {
         Some("pandas") => table(reference, found, checks),
         Some("numpy") => array(reference, found, checks),
@@ -51,7 +54,7 @@ pub fn compare(reference: &Value, found: &Inspection, checks: &mut Checks) {
         Some("mne.read_events") => checks.equal("events", len_of(&reference["shape"]), Some(found.annotations)),
         Some("mne.read_proj") => checks.equal("samples", Some(0), found.n_times),
         Some(reader) if reader.starts_with("nibabel") => image(reference, found, checks),
-        Some(_) if reference["kind"] == "epochs" => epochs(reference, found, checks),
+        Some(_) if reference["kind"] == "epochs" => epochs(path, reference, found, checks),
         Some(_) => mne(reference, found, checks),
         None => {
             if reference["pyedflib"].is_object() {
@@ -73,6 +76,8 @@ pub fn compare(reference: &Value, found: &Inspection, checks: &mut Checks) {
 /// What has a reference may be refused only where it is no recording.
 pub fn refused(reference: &Value, error: &ReadError, checks: &mut Checks) {
     let no_recording = match reference["reader"].as_str() {
+        // A table of names without any numbers.
+        Some("pandas") => reference["cols"].as_object().is_some_and(|columns| columns.is_empty()),
         Some(reader) => reader == "mne.read_proj" || reader == "mne.read_events",
         None => reference["pynwb"].is_object() && !reference["pynwb"]["units"].is_object(),
     };
@@ -193,14 +198,26 @@ fn by_name(reference: &Value, found: &Inspection, checks: &mut Checks) {
     }
 }
 
-fn epochs(reference: &Value, found: &Inspection, checks: &mut Checks) {
+/// The manifest describes all epochs together in shape, and the first one by its values.
+fn epochs(path: &Path, reference: &Value, found: &Inspection, checks: &mut Checks) {
     let shape: Vec<u64> = reference["shape"].as_array().into_iter().flatten().filter_map(Value::as_u64).collect();
     checks.equal("channels", shape.get(1).copied(), Some(found.channels.len() as u64));
     let of_all_epochs = shape.first().zip(shape.get(2)).map(|(n_epochs, n_times)| n_epochs * n_times);
     checks.equal("samples", of_all_epochs, found.n_times.map(|n| n as u64));
     checks.close("rate", number(&reference["sfreq"]), found.sampling_rate_hz, 0.0);
     check_names(&reference["ch_names"], found, checks);
-    by_name(reference, found, checks);
+    let n_times = shape.get(2).map_or(0, |&n| n as usize);
+    let values = open_signals(path).and_then(|file| file.values()).unwrap();
+    let mut first = found.clone();
+    for (channel, samples) in first.channels.iter_mut().zip(values) {
+        let epoch = &samples[..n_times];
+        let mean = epoch.iter().sum::<f64>() / n_times as f64;
+        let variance = epoch.iter().map(|value| (value - mean).powi(2)).sum::<f64>() / n_times as f64;
+        (channel.mean, channel.std) = (Some(mean), Some(variance.sqrt()));
+        channel.min = epoch.iter().copied().reduce(f64::min);
+        channel.max = epoch.iter().copied().reduce(f64::max);
+    }
+    by_name(reference, &first, checks);
 }
 
 fn image(reference: &Value, found: &Inspection, checks: &mut Checks) {

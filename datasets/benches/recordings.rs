@@ -1,0 +1,153 @@
+//! Reading ten million sorted spikes beside pynwb, and a first look at a data set of a thousand subjects.
+//!
+//! `cargo bench -p nullcline-datasets --bench recordings`. The peer runs where `NULLCLINE_PYTHON`, or else `python3`, has
+//! pynwb. Writes some 200 MB into a temporary folder.
+
+use std::fs;
+use std::path::Path;
+use std::process::Command;
+use std::time::Instant;
+
+use nullcline_datasets::bids::sidecar;
+use nullcline_datasets::readers::{nwb, nwb_write};
+use nullcline_datasets::{Dataset, RecordingFilter, SpikeTrains, Support};
+
+const N_UNITS: usize = 400;
+const SPIKES_PER_UNIT: usize = 25_000;
+const SESSION_SECS: f64 = 3600.0;
+const N_SUBJECTS: usize = 1000;
+const REPETITIONS: usize = 5;
+
+fn main() {
+    let arguments: Vec<String> = std::env::args().collect();
+    if let [_, task, path] = &arguments[..]
+        && task == "nwb"
+    {
+        // A process of its own, so that its peak of memory is that of one reading.
+        read_units(Path::new(path));
+        println!("{}", peak_mib());
+        return;
+    }
+    let folder = tempfile::tempdir().expect("a temporary folder");
+    println!("{:<52}{:>10}{:>10}{:>10}{:>12}", "", "median s", "least s", "most s", "peak MiB");
+    spikes(folder.path());
+    dataset(folder.path());
+}
+
+fn spikes(folder: &Path) {
+    let path = folder.join("units.nwb");
+    write_units(&path);
+    let times = timed(|| read_units(&path));
+    let here = std::env::current_exe().expect("this program");
+    let child = Command::new(here).arg("nwb").arg(&path).output();
+    let peak = child.ok().and_then(|output| String::from_utf8_lossy(&output.stdout).trim().parse::<f64>().ok());
+    let ours = row(&format!("nullcline, {} spikes of {N_UNITS} units", N_UNITS * SPIKES_PER_UNIT), &times, peak);
+    let kept = (N_UNITS * SPIKES_PER_UNIT * size_of::<f64>()) as f64 / f64::from(1 << 20);
+    println!("{kept:>82.0} MiB of spike times are kept");
+
+    let peers = folder.join("peers.py");
+    fs::write(&peers, include_str!("recordings_peers.py")).expect("a writable folder");
+    let python = std::env::var("NULLCLINE_PYTHON").unwrap_or_else(|_| "python3".to_owned());
+    for (task, name) in [("by-unit", "pynwb, unit by unit"), ("whole", "pynwb, the flat vector and its index")] {
+        let output = Command::new(&python).arg(&peers).arg(task).arg(&path).arg(REPETITIONS.to_string()).output();
+        let answer = output.map(|output| String::from_utf8_lossy(&output.stdout).into_owned()).unwrap_or_default();
+        let first = answer.lines().next().unwrap_or_default();
+        let numbers: Vec<f64> = first.split(' ').filter_map(|number| number.parse().ok()).collect();
+        let [times @ .., peak] = &numbers[..] else {
+            println!("{name}: not found by {python}");
+            continue;
+        };
+        println!("{:>62.2} × as long as ours", row(name, times, Some(*peak)) / ours);
+        let n_spikes = answer.lines().nth(1).and_then(|line| line.parse::<usize>().ok());
+        assert_eq!(n_spikes, Some(N_UNITS * SPIKES_PER_UNIT), "both read the same spikes");
+    }
+}
+
+fn read_units(path: &Path) {
+    let trains = nwb::read(path).expect("a sound file");
+    assert_eq!((trains.units().len(), trains.n_spikes()), (N_UNITS, N_UNITS * SPIKES_PER_UNIT));
+    std::hint::black_box(trains);
+}
+
+fn write_units(path: &Path) {
+    let mut state = 0x9E37_79B9_7F4A_7C15_u64;
+    let mut uniform = move || {
+        state = state.wrapping_mul(6_364_136_223_846_793_005).wrapping_add(1_442_695_040_888_963_407);
+        (state >> 11) as f64 / (1u64 << 53) as f64
+    };
+    let unit = |i: usize| {
+        let mut spikes: Vec<f64> = (0..SPIKES_PER_UNIT).map(|_| uniform() * SESSION_SECS).collect();
+        spikes.sort_by(f64::total_cmp);
+        (format!("unit{i}"), spikes)
+    };
+    let trains = SpikeTrains::of_units((0..N_UNITS).map(unit), Support::between(0.0, SESSION_SECS));
+    let file =
+        nwb_write::NwbToWrite { identifier: "bench", session_description: "made by a benchmark", trains: &trains };
+    nwb_write::write(path, &file).expect("a writable folder");
+}
+
+/// What a run looks up before it reads anything: subjects, their recordings, and what describes those.
+fn dataset(folder: &Path) {
+    let root = folder.join("study");
+    write_study(&root);
+    let times = timed(|| {
+        let dataset = Dataset::open(&root).expect("a sound data set");
+        let filter = RecordingFilter { session: Some("1".into()), ..Default::default() };
+        let mut n_described = 0;
+        for subject in &dataset.subjects {
+            for file in dataset.recordings_of(subject, &filter).expect("folders that can be listed") {
+                let sidecar = sidecar(&file.path).expect("sound sidecars");
+                assert!(sidecar.power_line_hz == Some(50.0) && file.channels_path().is_some());
+                n_described += usize::from(file.events_path().is_some());
+            }
+        }
+        assert_eq!(n_described, N_SUBJECTS);
+    });
+    row(&format!("nullcline, look-up of {N_SUBJECTS} subjects × 2 sessions"), &times, None);
+}
+
+fn write_study(root: &Path) {
+    fs::create_dir_all(root).expect("a writable folder");
+    let write = |path: &Path, text: &str| fs::write(path, text).expect("a writable folder");
+    let mut participants = "participant_id\tgroup\tage\n".to_owned();
+    for i in 0..N_SUBJECTS {
+        participants += &format!("sub-{i:04}\t{}\t{}\n", if i % 2 == 0 { "patient" } else { "control" }, 20 + i % 50);
+        for session in ["1", "2"] {
+            let folder = root.join(format!("sub-{i:04}/ses-{session}/eeg"));
+            fs::create_dir_all(&folder).expect("a writable folder");
+            let file = |end: &str| folder.join(format!("sub-{i:04}_ses-{session}_task-rest_{end}"));
+            write(&file("eeg.edf"), "");
+            write(&file("eeg.json"), r#"{"SamplingFrequency": 256}"#);
+            write(&file("channels.tsv"), "name\ttype\tunits\nFz\tEEG\tuV\n");
+            write(&file("events.tsv"), "onset\tduration\ttrial_type\n1\t1\tgo\n");
+        }
+    }
+    write(&root.join("participants.tsv"), &participants);
+    write(&root.join("task-rest_eeg.json"), r#"{"TaskName": "rest", "PowerLineFrequency": 50}"#);
+}
+
+fn timed(mut work: impl FnMut()) -> Vec<f64> {
+    let once = |_| {
+        let started = Instant::now();
+        work();
+        started.elapsed().as_secs_f64()
+    };
+    (0..REPETITIONS).map(once).collect()
+}
+
+/// Prints a line of the table; the median.
+fn row(name: &str, times: &[f64], peak_mib: Option<f64>) -> f64 {
+    let mut sorted = times.to_vec();
+    sorted.sort_by(f64::total_cmp);
+    let median = sorted[sorted.len() / 2];
+    let peak = peak_mib.map_or("–".to_owned(), |mib| format!("{mib:.0}"));
+    println!("{name:<52}{median:>10.3}{:>10.3}{:>10.3}{peak:>12}", sorted[0], sorted[sorted.len() - 1]);
+    median
+}
+
+/// Most memory this process has had, by the kernel's account; NaN where there is none.
+fn peak_mib() -> f64 {
+    let status = fs::read_to_string("/proc/self/status").unwrap_or_default();
+    let line = status.lines().find_map(|line| line.strip_prefix("VmHWM:"));
+    line.and_then(|line| line.split_whitespace().next()?.parse::<f64>().ok()).map_or(f64::NAN, |kib| kib / 1024.0)
+}

@@ -1,0 +1,25 @@
+"""Reads the units of an NWB file with pynwb: TASK FILE REPETITIONS. Prints the seconds of each reading, then the peak MiB."""
+
+import resource
+import sys
+import time
+
+from pynwb import NWBHDF5IO
+
+task, path, repetitions = sys.argv[1], sys.argv[2], int(sys.argv[3])
+numbers = []
+for _ in range(repetitions):
+    started = time.perf_counter()
+    with NWBHDF5IO(path, "r") as io:
+        units = io.read().units
+        if task == "by-unit":
+            spikes = [units.get_unit_spike_times(i) for i in range(len(units))]
+            n_spikes = sum(len(times) for times in spikes)
+        else:
+            spikes = units.spike_times.data[:]
+            ends = units.spike_times_index.data[:]
+            n_spikes = int(ends[-1])
+    numbers.append(time.perf_counter() - started)
+numbers.append(resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1024)
+print(*numbers)
+print(n_spikes)
