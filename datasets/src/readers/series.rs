@@ -133,7 +133,11 @@ fn read_hdf5(path: &Path, inside: Option<&str>, axes: Axes) -> Result<Series, Re
         None => match file.datasets().map_err(|error| broken(path, &error))?.as_slice() {
             [only] => only.clone(),
             _ => {
-                return Err(ReadError::field("the dataset's name, as in file.h5:/name", listing(&file), path));
+                let needed = match axes {
+                    Axes::AsStored => "the dataset's name, as in file.h5:/name",
+                    Axes::Reversed => "the array's name, as in file.mat:name",
+                };
+                return Err(ReadError::field(needed, listing(&file), path));
             }
         },
     };
