@@ -12,6 +12,7 @@ pub mod demo;
 mod one_line;
 pub mod outputs;
 pub mod plan;
+pub mod presets;
 pub mod progress;
 pub mod report;
 pub mod run;

@@ -8,7 +8,7 @@ use nullcline_datasets::{CleaningPlan, Modality};
 use nullcline_dynamics::{AttractorPlan, CycleSearchPlan, FixedPointPlan, PortraitPlan};
 use nullcline_models::judging::JudgePlan;
 use nullcline_models::latent::LatentFamily;
-use nullcline_models::training::TrainPlan;
+use nullcline_models::training::{ForcingKind, TrainPlan};
 use nullcline_models::{EncoderPlan, ModelPlan, ObservationKind, SplitPlan};
 use serde::{Deserialize, Serialize};
 
@@ -64,7 +64,11 @@ pub struct RecordingChoice {
 pub struct ModelChoice {
     pub family: LatentFamily,
     pub latent_dim: usize,
+    /// Hidden units of a shPLRNN; relu units of an ALRNN.
     pub hidden_dim: usize,
+    /// `gaussian`, `poisson`, …; absent: Poisson for spikes, Gaussian for signals.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub observation: Option<ObservationKind>,
     /// EEG and fMRI with more channels are seen through this many principal components.
     pub components: usize,
     /// Bins the encoder of spike counts looks back on, itself included.
@@ -78,6 +82,7 @@ impl Default for ModelChoice {
             family: LatentFamily::Shallow,
             latent_dim: 8,
             hidden_dim: 50,
+            observation: None,
             components: 8,
             encoder_kernel: 8,
             encoder_hidden: 32,
@@ -86,19 +91,24 @@ impl Default for ModelChoice {
 }
 
 impl ModelChoice {
-    /// Gaussian observation and pseudo-inverse for signals; Poisson and a convolutional encoder for
-    /// counts.
+    /// Gaussian observation for signals, Poisson for counts, unless the plan says otherwise.
     pub fn for_recording(&self, modality: Modality, n_channels: usize) -> ModelPlan {
+        let usual = match modality {
+            Modality::Spikes => ObservationKind::Poisson,
+            Modality::Eeg | Modality::Bold => ObservationKind::Gaussian,
+        };
+        self.for_observation(self.observation.unwrap_or(usual), n_channels)
+    }
+
+    /// A pseudo-inverse for signals, a convolutional encoder for counts.
+    pub fn for_observation(&self, observation: ObservationKind, n_channels: usize) -> ModelPlan {
         let observed = n_channels.min(self.components);
-        let (observation, encoder, latent_dim) = match modality {
-            Modality::Spikes => (
-                ObservationKind::Poisson,
-                EncoderPlan::Convolutional { kernel: self.encoder_kernel, hidden: self.encoder_hidden },
-                self.latent_dim,
-            ),
-            Modality::Eeg | Modality::Bold => {
-                (ObservationKind::Gaussian, EncoderPlan::PseudoInverse, self.latent_dim.min(observed))
+        let (encoder, latent_dim) = match observation.is_counts() {
+            true => {
+                let Self { encoder_kernel: kernel, encoder_hidden: hidden, .. } = *self;
+                (EncoderPlan::Convolutional { kernel, hidden }, self.latent_dim)
             }
+            false => (EncoderPlan::PseudoInverse, self.latent_dim.min(observed)),
         };
         ModelPlan {
             family: self.family,
@@ -230,6 +240,11 @@ impl RunPlan {
         plan.checked()
     }
 
+    /// The settings in `text`, the others as they are by default.
+    pub fn parse(text: &str) -> Result<Self> {
+        toml::from_str::<Self>(text)?.checked()
+    }
+
     /// Values that would only fail deep inside.
     pub fn checked(self) -> Result<Self> {
         let positive = [
@@ -254,6 +269,19 @@ impl RunPlan {
         for (name, value) in positive {
             if value == 0 {
                 bail!("need a positive {name}, found 0");
+            }
+        }
+        if self.train.forcing == ForcingKind::Sparse && self.train.forcing_interval == 0 {
+            bail!("need a positive train.forcing_interval for sparse forcing, found 0");
+        }
+        let not_negative = [
+            ("train.weight_decay", self.train.weight_decay),
+            ("train.latent_penalty", self.train.latent_penalty),
+            ("train.observation_penalty", self.train.observation_penalty),
+        ];
+        for (name, value) in not_negative {
+            if !(value >= 0.0 && value.is_finite()) {
+                bail!("need {name} of 0 or more, found {value}");
             }
         }
         let [first, last] = self.train.learning_rate;

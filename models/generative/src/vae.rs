@@ -12,7 +12,7 @@ use serde::{Deserialize, Serialize};
 use thiserror::Error;
 
 use crate::encoder::{Encoder, EncoderPlan};
-use crate::latent::{Forcing, LatentFamily, LatentParameters, LatentShape, Strength, Workspace, rollout};
+use crate::latent::{Forcing, LatentFamily, LatentParameters, LatentShape, Strength, Workspace, growth, rollout};
 use crate::observation::{Observation, ObservationKind};
 use crate::simulation::{FrozenModel, ProcessNoise};
 use crate::{Projection, Series};
@@ -185,6 +185,18 @@ impl SequenceVae {
             consistency: Some(consistency),
             entropy: Some(entropy),
         })
+    }
+
+    /// How fast nearby latent trajectories part along the forced ones of `batch`, per step.
+    pub fn growth(&self, workspace: &Workspace, batch: &Batch, strength: Strength<'_>) -> candle_core::Result<f64> {
+        let encoded = self.encoder.encode(&batch.observed, &self.observation)?.mean;
+        let driving = encoded.narrow(1, 0, encoded.dim(1)? - 1)?.contiguous()?;
+        growth(workspace, &self.latent, Forcing { states: &driving, strength }, batch.inputs.as_ref())
+    }
+
+    /// `B: [D, M]`.
+    pub fn observation_weight(&self) -> &Var {
+        &self.observation.weight
     }
 
     /// Posterior means of the rows from the first that has its context: `[T − context, M]`.

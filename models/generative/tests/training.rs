@@ -70,7 +70,7 @@ fn fit(
     resume: Option<Checkpoint>,
 ) -> Result<Trained, TrainError> {
     let judge_plan = JudgePlan::default();
-    let task = Task { series, split: &split(series), model, train: plan, judge: &judge_plan };
+    let task = Task { series, split: &split(series), model, train: plan, judge: &judge_plan, threads: 1 };
     train(5, &task, resume, &mut |_, _| ControlFlow::Continue(()))
 }
 
@@ -114,7 +114,7 @@ fn check_resume(series: &Series, model: &ModelPlan) {
     let whole = fit(series, model, &plan, None).unwrap();
     let mut saved: Option<Checkpoint> = None;
     let (split, judge) = (split(series), JudgePlan::default());
-    let task = Task { series, split: &split, model, train: &plan, judge: &judge };
+    let task = Task { series, split: &split, model, train: &plan, judge: &judge, threads: 1 };
     let stopped = train(5, &task, None, &mut |record, checkpoint| {
         saved = checkpoint.cloned().or(saved.take());
         if record.epoch == 5 { ControlFlow::Break(()) } else { ControlFlow::Continue(()) }

@@ -4,17 +4,18 @@ use std::path::PathBuf;
 use std::time::Instant;
 
 use anyhow::{Context, Result, bail};
-use clap::{Args, ValueEnum};
+use clap::Args;
 use nullcline_models::judging::{Scores, judge};
 use nullcline_models::latent::LatentFamily;
 use nullcline_models::training::{Task, train};
-use nullcline_models::{EncoderPlan, ModelPlan, ObservationKind, Series, Split};
+use nullcline_models::{ModelPlan, ObservationKind, Series, Split};
 use serde::Serialize;
 
 use super::arrays::read_array;
 use super::say;
 use crate::outputs::{WeightsFile, write_model};
 use crate::plan::RunPlan;
+use crate::presets::preset;
 use crate::run::Outcome;
 use crate::seed::{RunSeed, Stage};
 
@@ -23,6 +24,7 @@ use crate::seed::{RunSeed, Stage};
 #[command(after_help = "Examples:
   nullcline fit series.npy --json
   nullcline fit train.npy --test test.npy --latent-dim 3 --hidden-dim 50 --save model.safetensors
+  nullcline fit train.npy --test test.npy --preset ecg --json
   nullcline fit counts.tsv --observation poisson
   nullcline fit recording.h5:/samples
 
@@ -33,10 +35,15 @@ pub struct FitArguments {
     /// Judge on this series instead of the end of SERIES
     #[arg(long, value_name = "SERIES")]
     test: Option<PathBuf>,
-    #[arg(long, value_enum)]
-    model: Option<Family>,
-    #[arg(long, value_enum, default_value = "gaussian")]
-    observation: Observation,
+    /// Named settings: ecg, lorenz63, lorenz63-counts, eeg, fmri
+    #[arg(long, value_name = "NAME", conflicts_with = "config")]
+    preset: Option<String>,
+    /// shPLRNN (default), clippedShPLRNN, ALRNN or PLRNN
+    #[arg(long, value_name = "FAMILY", value_parser = by_name::<LatentFamily>)]
+    model: Option<LatentFamily>,
+    /// gaussian (default), poisson, negative-binomial or zero-inflated-poisson
+    #[arg(long, value_name = "DISTRIBUTION", value_parser = by_name::<ObservationKind>)]
+    observation: Option<ObservationKind>,
     #[arg(long, value_name = "M")]
     latent_dim: Option<usize>,
     #[arg(long, value_name = "H")]
@@ -45,6 +52,9 @@ pub struct FitArguments {
     epochs: Option<usize>,
     #[arg(long, value_name = "N")]
     random_seed: Option<u64>,
+    /// Threads for a model that is large enough to be worth them (default: all cores)
+    #[arg(long, value_name = "N")]
+    n_cpus: Option<usize>,
     /// Run file (TOML): its model, train, judge and split settings are used
     #[arg(long, value_name = "FILE")]
     config: Option<PathBuf>,
@@ -55,18 +65,9 @@ pub struct FitArguments {
     json: bool,
 }
 
-#[derive(Clone, Copy, ValueEnum)]
-enum Family {
-    #[value(name = "shPLRNN")]
-    Shallow,
-    #[value(name = "clippedShPLRNN")]
-    ClippedShallow,
-}
-
-#[derive(Clone, Copy, PartialEq, ValueEnum)]
-enum Observation {
-    Gaussian,
-    Poisson,
+/// A value by the name that it has in run files.
+fn by_name<T: serde::de::DeserializeOwned>(name: &str) -> Result<T, String> {
+    serde_json::from_value(serde_json::Value::from(name)).map_err(|error| error.to_string())
 }
 
 /// The answer of `fit --json`.
@@ -98,24 +99,29 @@ struct PredictionError {
 }
 
 pub fn fit(arguments: &FitArguments) -> Result<Outcome> {
-    let mut plan = arguments.config.as_deref().map_or(Ok(RunPlan::default()), RunPlan::read)?;
+    let mut plan = match (&arguments.preset, &arguments.config) {
+        (Some(name), _) => preset(name)?,
+        (None, Some(path)) => RunPlan::read(path)?,
+        (None, None) => RunPlan::default(),
+    };
     plan.seed = arguments.random_seed.unwrap_or(plan.seed);
     plan.train.epochs = arguments.epochs.unwrap_or(plan.train.epochs);
     plan.model.hidden_dim = arguments.hidden_dim.unwrap_or(plan.model.hidden_dim);
-    if let Some(family) = arguments.model {
-        plan.model.family = match family {
-            Family::Shallow => LatentFamily::Shallow,
-            Family::ClippedShallow => LatentFamily::ClippedShallow,
-        };
-    }
+    plan.model.family = arguments.model.unwrap_or(plan.model.family);
+    plan.model.latent_dim = arguments.latent_dim.unwrap_or(plan.model.latent_dim);
+    plan.model.components = plan.model.components.max(arguments.latent_dim.unwrap_or(0));
+    let observation = arguments.observation.or(plan.model.observation).unwrap_or(ObservationKind::Gaussian);
     let plan = plan.checked()?;
-    let (series, split, names) = load(arguments, &plan)?;
-    let model_plan = model_plan(arguments, &plan, series.n_channels);
+    let (series, split, names) = load(arguments, &plan, observation)?;
+    let model_plan = plan.model.for_observation(observation, series.n_channels);
     let seed = RunSeed(plan.seed);
     let started = Instant::now();
     let mut quiet = |_: &_, _: Option<&_>| ControlFlow::Continue(());
-    let task = Task { series: &series, split: &split, model: &model_plan, train: &plan.train, judge: &plan.judge };
-    let trained = train(seed.derive(Stage::Train, "series", 1), &task, None, &mut quiet)?;
+    let threads = threads(arguments, &model_plan, plan.train.batch_size);
+    let task =
+        Task { series: &series, split: &split, model: &model_plan, train: &plan.train, judge: &plan.judge, threads };
+    let pool = rayon::ThreadPoolBuilder::new().num_threads(threads).build()?;
+    let trained = pool.install(|| train(seed.derive(Stage::Train, "series", 1), &task, None, &mut quiet))?;
     let seconds = started.elapsed().as_secs_f64();
     let judgement = judge(seed.derive(Stage::Judge, "series", 1), &trained.model, &series, &split, &plan.judge)?;
     if let Some(path) = &arguments.save {
@@ -154,7 +160,11 @@ pub fn fit(arguments: &FitArguments) -> Result<Outcome> {
     Ok(Outcome::Complete)
 }
 
-fn load(arguments: &FitArguments, plan: &RunPlan) -> Result<(Series, Split, Vec<String>)> {
+fn load(
+    arguments: &FitArguments,
+    plan: &RunPlan,
+    observation: ObservationKind,
+) -> Result<(Series, Split, Vec<String>)> {
     let array = read_array(&arguments.series)?;
     let n_channels = array.names.len();
     let mut values = array.values;
@@ -186,10 +196,10 @@ fn load(arguments: &FitArguments, plan: &RunPlan) -> Result<(Series, Split, Vec<
         };
         values.extend(test.values);
     }
-    if arguments.observation == Observation::Gaussian {
+    if !observation.is_counts() {
         standardise(&mut values, n_channels, split.training().end);
     } else if let Some(bad) = values.iter().find(|&&x| x < 0.0 || x.fract() != 0.0) {
-        bail!("need whole counts for Poisson observations, found {bad} in {}", arguments.series.display());
+        bail!("need whole counts for {observation} observations, found {bad} in {}", arguments.series.display());
     }
     let observed = values.iter().map(|&value| value as f32).collect();
     let series =
@@ -210,29 +220,17 @@ fn standardise(values: &mut [f64], n_channels: usize, n_train: usize) {
     }
 }
 
-fn model_plan(arguments: &FitArguments, plan: &RunPlan, n_channels: usize) -> ModelPlan {
-    let choice = &plan.model;
-    let observed = n_channels.min(choice.components);
-    let (observation, encoder) = match arguments.observation {
-        Observation::Gaussian => (ObservationKind::Gaussian, EncoderPlan::PseudoInverse),
-        Observation::Poisson => (
-            ObservationKind::Poisson,
-            EncoderPlan::Convolutional { kernel: choice.encoder_kernel, hidden: choice.encoder_hidden },
-        ),
-    };
-    let default_dim = match arguments.observation {
-        Observation::Gaussian => choice.latent_dim.min(observed),
-        Observation::Poisson => choice.latent_dim,
-    };
-    ModelPlan {
-        family: choice.family,
-        latent_dim: arguments.latent_dim.unwrap_or(default_dim),
-        hidden_dim: choice.hidden_dim,
-        observation,
-        encoder,
-        max_observed_dim: choice.components.max(arguments.latent_dim.unwrap_or(0)),
+/// One thread for a model whose steps are over before a second one could help.
+fn threads(arguments: &FitArguments, model: &ModelPlan, batch_size: usize) -> usize {
+    let available = std::thread::available_parallelism().map_or(1, usize::from);
+    match model.latent_dim * model.hidden_dim * batch_size >= WORTH_A_THREAD {
+        true => arguments.n_cpus.unwrap_or(available).max(1),
+        false => 1,
     }
 }
+
+/// `M · H · batch`: a step in time of this size takes a few microseconds.
+const WORTH_A_THREAD: usize = 32_000;
 
 fn print(answer: &Answer) -> Result<()> {
     let number = |value: Option<f64>| value.map_or("–".to_string(), |value| format!("{value:.4}"));

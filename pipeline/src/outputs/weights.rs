@@ -45,6 +45,8 @@ struct CheckpointHeader {
     best_epoch: usize,
     best_score: Option<f64>,
     optimiser_step: usize,
+    adaptive_alpha: f64,
+    stale: usize,
 }
 
 pub fn write_checkpoint(path: &Path, key: &str, checkpoint: &Checkpoint) -> Result<()> {
@@ -54,6 +56,8 @@ pub fn write_checkpoint(path: &Path, key: &str, checkpoint: &Checkpoint) -> Resu
         best_epoch: checkpoint.best_epoch,
         best_score: Some(checkpoint.best_score).filter(|score| score.is_finite()),
         optimiser_step: checkpoint.optimiser_step,
+        adaptive_alpha: checkpoint.adaptive_alpha,
+        stale: checkpoint.stale,
     };
     let mut tensors = BTreeMap::new();
     for (part, source) in [("current", &checkpoint.current), ("best", &checkpoint.best)] {
@@ -82,6 +86,8 @@ pub fn read_checkpoint(path: &Path, key: &str) -> Option<Checkpoint> {
         best_epoch: header.best_epoch,
         best_score: header.best_score.unwrap_or(f64::INFINITY),
         optimiser_step: header.optimiser_step,
+        adaptive_alpha: header.adaptive_alpha,
+        stale: header.stale,
     })
 }
 

@@ -141,7 +141,15 @@ impl Run<'_> {
         let done = resume.as_ref().map_or(0, |checkpoint| checkpoint.history.len());
         (self.watch)(TrainingEvent::Started { epochs: train_plan.epochs, done });
         let Ingested { series, split, .. } = self.ingested;
-        let task = training::Task { series, split, model: self.model_plan, train: train_plan, judge: &self.plan.judge };
+        // Subjects and refits keep the threads busy: each model has one.
+        let task = training::Task {
+            series,
+            split,
+            model: self.model_plan,
+            train: train_plan,
+            judge: &self.plan.judge,
+            threads: 1,
+        };
         training::train(self.seed, &task, resume, &mut |record, state| {
             (self.watch)(TrainingEvent::Epoch(record));
             if let Some(Err(error)) = state.map(|state| write_checkpoint(checkpoint, key, state)) {

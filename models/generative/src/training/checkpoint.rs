@@ -3,7 +3,8 @@ use std::collections::BTreeMap;
 use candle_core::{Device, Tensor, Var};
 use serde::{Deserialize, Serialize};
 
-use super::radam::RAdam;
+use super::TrainPlan;
+use super::optimiser::Optimiser;
 use crate::vae::{ModelError, ModelPlan, SequenceVae};
 
 /// One epoch's line in the training curve.
@@ -34,17 +35,22 @@ pub struct Checkpoint {
     pub best_epoch: usize,
     pub best_score: f64,
     pub optimiser_step: usize,
+    /// Strength of adaptive forcing.
+    pub adaptive_alpha: f64,
+    /// Validations since the best one.
+    pub stale: usize,
 }
 
 impl Checkpoint {
-    pub(super) fn restore(&self, plan: &ModelPlan) -> Result<(SequenceVae, RAdam), ModelError> {
+    pub(super) fn restore(&self, plan: &ModelPlan, train: &TrainPlan) -> Result<(SequenceVae, Optimiser), ModelError> {
         let model = SequenceVae::from_tensors(plan, &self.current)?;
         let variables = model.variables();
         let mut moments = Vec::with_capacity(variables.len());
         for (index, var) in variables.iter().enumerate() {
             moments.push([self.moment(index, 1, var)?, self.moment(index, 2, var)?]);
         }
-        Ok((model, RAdam { step: self.optimiser_step, moments }))
+        let TrainPlan { optimiser: kind, weight_decay, .. } = *train;
+        Ok((model, Optimiser { kind, weight_decay, step: self.optimiser_step, moments }))
     }
 
     fn moment(&self, index: usize, order: usize, var: &Var) -> Result<Vec<f32>, ModelError> {
@@ -62,7 +68,7 @@ impl Checkpoint {
 
 pub(super) fn with_moments(
     mut tensors: BTreeMap<String, Tensor>,
-    optimiser: &RAdam,
+    optimiser: &Optimiser,
 ) -> Result<BTreeMap<String, Tensor>, ModelError> {
     for (index, moments) in optimiser.moments.iter().enumerate() {
         for (order, values) in (1..).zip(moments) {

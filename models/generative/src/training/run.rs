@@ -6,10 +6,12 @@ use rand_chacha::ChaCha8Rng;
 use thiserror::Error;
 
 use super::checkpoint::with_moments;
-use super::radam::RAdam;
+use super::forcing::ForcingState;
+use super::optimiser::Optimiser;
+use super::penalty::penalty;
 use super::{Checkpoint, EpochRecord, TrainPlan, validate};
 use crate::judging::JudgePlan;
-use crate::latent::{Strength, Workspace};
+use crate::latent::Workspace;
 use crate::vae::{Batch, ModelError, ModelPlan, SequenceVae};
 use crate::{Series, Split};
 
@@ -54,6 +56,8 @@ pub struct Task<'a> {
     pub train: &'a TrainPlan,
     /// Scores the checkpoints among which one is chosen.
     pub judge: &'a JudgePlan,
+    /// Threads that this one model may use; they change no result.
+    pub threads: usize,
 }
 
 /// Fits one model to the fit part of `series`.
@@ -67,7 +71,7 @@ pub fn train(
     resume: Option<Checkpoint>,
     observe: &mut dyn FnMut(&EpochRecord, Option<&Checkpoint>) -> ControlFlow<()>,
 ) -> Result<Trained, TrainError> {
-    let Task { series, split, model: model_plan, train: plan, judge: judge_plan } = *task;
+    let Task { series, split, model: model_plan, train: plan, judge: judge_plan, threads } = *task;
     let context = model_plan.encoder.context();
     let n_steps = plan.sequence_length.min((split.fit.len() / 2).saturating_sub(context + 1));
     if n_steps < 2 {
@@ -82,13 +86,13 @@ pub fn train(
     }
     let (mut model, mut optimiser, mut progress) = match resume {
         Some(checkpoint) => {
-            let (model, optimiser) = checkpoint.restore(model_plan)?;
+            let (model, optimiser) = checkpoint.restore(model_plan, plan)?;
             (model, optimiser, checkpoint)
         }
         None => {
             let mut rng = ChaCha8Rng::seed_from_u64(seed);
             let model = SequenceVae::init(&mut rng, model_plan, series, split.training())?;
-            let optimiser = RAdam::new(&model.variables());
+            let optimiser = Optimiser::new(plan.optimiser, plan.weight_decay, &model.variables());
             let start = Checkpoint {
                 history: Vec::new(),
                 current: model.to_tensors()?,
@@ -96,23 +100,33 @@ pub fn train(
                 best_epoch: 0,
                 best_score: f64::INFINITY,
                 optimiser_step: 0,
+                adaptive_alpha: ForcingState::new(plan).adaptive,
+                stale: 0,
             };
             (model, optimiser, start)
         }
     };
     let variables = model.variables();
-    let workspace = Workspace::new();
+    let workspace = Workspace::with_threads(threads);
+    let mut forcing = ForcingState { adaptive: progress.adaptive_alpha };
     let windows = Windows::new(&model, series, split, n_steps)?;
     for epoch in progress.history.len()..plan.epochs {
+        if plan.patience > 0 && progress.stale >= plan.patience {
+            break;
+        }
         let mut rng = ChaCha8Rng::seed_from_u64(seed);
         rng.set_stream(epoch as u64 + 1);
-        let alpha = plan.alpha_at(epoch);
         let learning_rate = plan.learning_rate_at(epoch);
         let mut sums = TermSums::default();
-        for _ in 0..plan.batches_per_epoch {
+        for index in 0..plan.batches_per_epoch {
             let batch = windows.draw(&mut rng, plan.batch_size)?;
-            let terms = model.elbo(&mut rng, &workspace, &batch, Strength::Constant(alpha))?;
-            let loss = terms.loss()?;
+            forcing.adapt(plan, &model, &workspace, &batch, epoch * plan.batches_per_epoch + index)?;
+            let (strength, _) = forcing.strength(plan, epoch);
+            let terms = model.elbo(&mut rng, &workspace, &batch, strength)?;
+            let mut loss = terms.loss()?;
+            if let Some(penalty) = penalty(&model, plan)? {
+                loss = (loss + penalty)?;
+            }
             let value = sums.add(&terms, &loss)?;
             if !value.is_finite() {
                 return Err(TrainError::NotFinite { what: "loss", value, epoch: epoch + 1 });
@@ -123,7 +137,7 @@ pub fn train(
             }
         }
         let done = epoch + 1;
-        let validated = done % plan.validate_every.max(1) == 0 || done == plan.epochs;
+        let validated = done.is_multiple_of(plan.validate_every.max(1)) || done == plan.epochs;
         let score = match validated {
             true => validate(&mut rng, &mut model, series, split, judge_plan)?,
             false => None,
@@ -132,7 +146,12 @@ pub fn train(
             progress.best_score = score;
             progress.best_epoch = done;
             progress.best = model.to_tensors()?;
+            progress.stale = 0;
+        } else if validated {
+            progress.stale += 1;
         }
+        progress.adaptive_alpha = forcing.adaptive;
+        let (_, alpha) = forcing.strength(plan, epoch);
         progress.history.push(sums.record(done, alpha, learning_rate, score));
         if validated {
             progress.optimiser_step = optimiser.step;

@@ -1,3 +1,5 @@
+use std::ops::Range;
+
 use rand::Rng;
 
 use crate::judging::{JudgePlan, JudgingSpace, prediction_error, spectral_distance, state_space_divergence};
@@ -7,10 +9,16 @@ use crate::{Series, Split};
 /// A few percent of noise do not change which checkpoint is chosen; more draws would cost more than a step.
 const VALIDATION_SAMPLES: usize = 200;
 
+/// Longer recordings are judged by their training end, so that validation stays cheap beside the training between.
+const VALIDATION_STEPS: usize = 20_000;
+/// Starts of n-step predictions.
+const VALIDATION_STARTS: usize = 2_000;
+
 /// Estimates the model's process noise, decides whether its free simulations use it, and says how far
 /// it is from the training end of the recording; lower is better, 3 is the worst.
 ///
-/// The score has three bounded parts of equal weight: free simulation against the whole training part
+/// The score has three bounded parts of equal weight: free simulation against the training part, or its last
+/// 20,000 samples
 /// (`D_stsp / (1 + D_stsp)` and `D_H`), and n-step prediction on the validation part, which no gradient
 /// has seen (`PE / (1 + PE)`). One part alone can be had cheaply: a shuffle has the right states, a phase
 /// surrogate the right spectrum, a fixed point often the smallest error. Of the simulations with and
@@ -24,15 +32,18 @@ pub fn validate(
 ) -> Result<Option<f64>, ModelError> {
     let plan = &JudgePlan { mixture_samples: plan.mixture_samples.min(VALIDATION_SAMPLES), ..plan.clone() };
     let space = JudgingSpace::of(model, series, split, plan);
-    let Some(pe) = prediction_error(&space, model, series, split.validation.clone(), plan.prediction_steps)? else {
+    let longest = VALIDATION_STARTS + plan.prediction_steps + model.plan.encoder.context();
+    let predicted = last(split.validation.clone(), longest);
+    let Some(pe) = prediction_error(&space, model, series, predicted, plan.prediction_steps)? else {
         return Ok(None);
     };
-    let truth = space.data(series, split.training());
-    model.estimate_noise(series, split.training())?;
+    let training = last(split.training(), VALIDATION_STEPS);
+    let truth = space.data(series, training.clone());
+    model.estimate_noise(series, training.clone())?;
     let mut best: Option<(f64, bool)> = None;
     for used in [false, true] {
         model.noise.used = used;
-        let Some(simulated) = space.simulate(rng, model, series, split.training())? else { continue };
+        let Some(simulated) = space.simulate(rng, model, series, training.clone())? else { continue };
         let (Some(d_stsp), Some(d_h)) =
             (state_space_divergence(rng, &truth, &simulated, plan), spectral_distance(&truth, &simulated))
         else {
@@ -45,6 +56,11 @@ pub fn validate(
     }
     model.noise.used = best.is_some_and(|(_, used)| used);
     Ok(best.map(|(score, _)| score))
+}
+
+/// The last `longest` of `range`.
+fn last(range: Range<usize>, longest: usize) -> Range<usize> {
+    range.end - range.len().min(longest)..range.end
 }
 
 fn bounded(value: f64) -> f64 {
