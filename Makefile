@@ -5,7 +5,7 @@ TARGET ?= $(or $(CARGO_TARGET_DIR),target)
 export CARGO_TARGET_DIR := $(abspath $(TARGET))
 export PATH := $(CURDIR)/.tools/cmake/bin:$(PATH)
 
-.PHONY: demo test check bench tools tools-python clean
+.PHONY: demo test check bench bench-dsr fuzz tools tools-python clean
 
 ## The whole chain on a simulated cohort with a known difference
 demo: tools
@@ -23,6 +23,17 @@ test: tools tools-python
 check: tools
 	cargo fmt --all --check
 	cargo clippy --workspace --all-targets -- -D warnings
+
+## Speed, as ratios measured in one run: beside JAX, PyTorch, MNE, nibabel … where PEERS_PYTHON (a Python) has them
+bench: tools
+	cargo bench -p nullcline-models --bench engine
+	cargo bench -p nullcline-models --bench likelihood
+	cargo bench -p nullcline-dynamics
+	cargo bench -p nullcline-datasets
+
+## How well public benchmark series are reconstructed, five seeds each (about half an hour); ROWS="ecg lorenz63" for some
+bench-dsr: tools
+	cargo bench -p nullcline --bench reconstruction -- $(ROWS)
 
 ## cmake, to build HDF5: from PATH, else from PyPI into .tools/
 tools:

@@ -76,6 +76,8 @@ struct Answer {
     model: String,
     parameters: usize,
     seconds: f64,
+    /// Processor time of training, over all threads; absent where the system does not tell.
+    processor_seconds: Option<f64>,
     epochs: usize,
     chosen_epoch: usize,
     validation: f64,
@@ -115,7 +117,7 @@ pub fn fit(arguments: &FitArguments) -> Result<Outcome> {
     let (series, split, names) = load(arguments, &plan, observation)?;
     let model_plan = plan.model.for_observation(observation, series.n_channels);
     let seed = RunSeed(plan.seed);
-    let started = Instant::now();
+    let (started, used) = (Instant::now(), processor_seconds());
     let mut quiet = |_: &_, _: Option<&_>| ControlFlow::Continue(());
     let threads = threads(arguments, &model_plan, plan.train.batch_size);
     let task =
@@ -123,6 +125,7 @@ pub fn fit(arguments: &FitArguments) -> Result<Outcome> {
     let pool = rayon::ThreadPoolBuilder::new().num_threads(threads).build()?;
     let trained = pool.install(|| train(seed.derive(Stage::Train, "series", 1), &task, None, &mut quiet))?;
     let seconds = started.elapsed().as_secs_f64();
+    let processor_seconds = processor_seconds().zip(used).map(|(now, before)| now - before);
     let judgement = judge(seed.derive(Stage::Judge, "series", 1), &trained.model, &series, &split, &plan.judge)?;
     if let Some(path) = &arguments.save {
         let header = WeightsFile {
@@ -138,6 +141,7 @@ pub fn fit(arguments: &FitArguments) -> Result<Outcome> {
         model: model_plan.family.to_string(),
         parameters: trained.model.n_parameters(),
         seconds,
+        processor_seconds,
         epochs: trained.history.len(),
         chosen_epoch: trained.chosen_epoch,
         validation: trained.validation,
@@ -218,6 +222,15 @@ fn standardise(values: &mut [f64], n_channels: usize, n_train: usize) {
             *value = (*value - mean) * scale;
         }
     }
+}
+
+/// Of this process until now, from `/proc`, in ticks of a hundredth of a second.
+fn processor_seconds() -> Option<f64> {
+    let stat = std::fs::read_to_string("/proc/self/stat").ok()?;
+    // The second field is the program's name, which may hold anything, within parentheses.
+    let mut fields = stat.rsplit_once(')')?.1.split_whitespace().skip(11);
+    let ticks = |field: Option<&str>| field?.parse::<f64>().ok();
+    Some(0.01 * (ticks(fields.next())? + ticks(fields.next())?))
 }
 
 /// One thread for a model whose steps are over before a second one could help.
