@@ -13,8 +13,8 @@ use nalgebra::DMatrix;
 use nullcline::outputs::read_model;
 use nullcline_datasets::read_series;
 use nullcline_dynamics::{LyapunovPlan, lyapunov_exponents};
-use nullcline_models::SequenceVae;
 use nullcline_models::judging::{JudgePlan, state_space_divergence};
+use nullcline_models::{SequenceVae, Series, Surroundings};
 use rand::SeedableRng;
 use rand_chacha::ChaCha8Rng;
 use serde_json::Value;
@@ -279,7 +279,11 @@ impl Decoded {
     fn of(model: &Path, counts: &DMatrix<f64>, train: &DMatrix<f64>, test: &DMatrix<f64>) -> Option<Self> {
         let model: SequenceVae = read_model(model).ok()?.1;
         let rows: Vec<f32> = counts.transpose().iter().map(|&x| x as f32).collect();
-        let encoded = model.encode(&rows).ok()?;
+        let series = Series::new(rows, counts.ncols(), Vec::new(), 0).ok()?;
+        let encoded = model.encode(&series, 0..counts.nrows()).ok()?;
+        // Before the first state the encoder has not seen enough.
+        let first = (0..encoded.nrows()).find(|&t| !encoded[(t, 0)].is_nan())?;
+        let encoded = encoded.rows(first, encoded.nrows() - first).into_owned();
         let truth = train.rows(train.nrows() - encoded.nrows(), encoded.nrows()).into_owned();
         let with_one = |z: &DMatrix<f64>| z.clone().insert_column(z.ncols(), 1.0);
         let design = with_one(&encoded);
@@ -288,7 +292,7 @@ impl Decoded {
         let centred = DMatrix::from_fn(truth.nrows(), truth.ncols(), |t, i| truth[(t, i)] - truth.column(i).mean());
         let mut rng = ChaCha8Rng::seed_from_u64(1);
         let start: Vec<f64> = encoded.row(encoded.nrows() - 1).iter().copied().collect();
-        let run = model.freeze().ok()?.simulate(&mut rng, &start, test.nrows(), |_| &[])?;
+        let run = model.freeze().ok()?.simulate(&mut rng, &[&start], test.nrows(), Surroundings::Silent)?;
         let states = with_one(&run.latent) * readout;
         Some(Self {
             d_stsp: state_space_divergence(&mut rng, test, &states, &JudgePlan::default())?,

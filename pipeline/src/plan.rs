@@ -4,6 +4,7 @@ use std::collections::BTreeMap;
 use std::path::Path;
 
 use anyhow::{Context, Result, bail};
+use clap::ValueEnum;
 use nullcline_datasets::{CleaningPlan, Modality};
 use nullcline_dynamics::{AttractorPlan, CycleSearchPlan, FixedPointPlan, PortraitPlan};
 use nullcline_models::judging::JudgePlan;
@@ -66,14 +67,41 @@ pub struct ModelChoice {
     pub latent_dim: usize,
     /// Hidden units of a shPLRNN; relu units of an ALRNN.
     pub hidden_dim: usize,
-    /// `gaussian`, `poisson`, …; absent: Poisson for spikes, Gaussian for signals.
-    #[serde(skip_serializing_if = "Option::is_none")]
-    pub observation: Option<ObservationKind>,
     /// EEG and fMRI with more channels are seen through this many principal components.
     pub components: usize,
-    /// Bins the encoder of spike counts looks back on, itself included.
+    /// How the latent state shows in the recording.
+    pub observation: ObservationChoice,
+    /// How the latent state is read from the recording.
+    pub encoder: EncoderChoice,
+    /// Samples each layer of a convolutional encoder looks back on, the present one included.
     pub encoder_kernel: usize,
     pub encoder_hidden: usize,
+    /// One or two.
+    pub encoder_layers: usize,
+}
+
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize, ValueEnum)]
+#[serde(rename_all = "kebab-case")]
+pub enum ObservationChoice {
+    /// Poisson for spike counts, Gaussian for everything else.
+    #[default]
+    Auto,
+    Gaussian,
+    Poisson,
+    NegativeBinomial,
+    ZeroInflatedPoisson,
+    /// Gaussian, seen through the canonical haemodynamic response.
+    Bold,
+}
+
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum EncoderChoice {
+    /// Pseudo-inverse for Gaussian observations, convolutional for all others.
+    #[default]
+    Auto,
+    PseudoInverse,
+    Convolutional,
 }
 
 impl Default for ModelChoice {
@@ -82,33 +110,46 @@ impl Default for ModelChoice {
             family: LatentFamily::Shallow,
             latent_dim: 8,
             hidden_dim: 50,
-            observation: None,
             components: 8,
+            observation: ObservationChoice::default(),
+            encoder: EncoderChoice::default(),
             encoder_kernel: 8,
             encoder_hidden: 32,
+            encoder_layers: 1,
         }
     }
 }
 
 impl ModelChoice {
-    /// Gaussian observation for signals, Poisson for counts, unless the plan says otherwise.
-    pub fn for_recording(&self, modality: Modality, n_channels: usize) -> ModelPlan {
-        let usual = match modality {
-            Modality::Spikes => ObservationKind::Poisson,
-            Modality::Eeg | Modality::Bold => ObservationKind::Gaussian,
+    /// The model of a recording with `n_channels` channels, one sample every `step_secs`.
+    pub fn for_recording(&self, modality: Modality, n_channels: usize, step_secs: f64) -> Result<ModelPlan> {
+        let observation = match (self.observation, modality) {
+            (ObservationChoice::Auto, Modality::Spikes) => ObservationChoice::Poisson,
+            (ObservationChoice::Auto, Modality::Eeg | Modality::Bold) => ObservationChoice::Gaussian,
+            (chosen, _) => chosen,
         };
-        self.for_observation(self.observation.unwrap_or(usual), n_channels)
+        let observation = observation.at(Some(step_secs))?;
+        if observation.is_counts() != (modality == Modality::Spikes) {
+            bail!("need model.observation for {modality}, found {observation}");
+        }
+        Ok(self.with_observation(observation, n_channels))
     }
 
-    /// A pseudo-inverse for signals, a convolutional encoder for counts.
-    pub fn for_observation(&self, observation: ObservationKind, n_channels: usize) -> ModelPlan {
-        let observed = n_channels.min(self.components);
-        let (encoder, latent_dim) = match observation.is_counts() {
-            true => {
-                let Self { encoder_kernel: kernel, encoder_hidden: hidden, .. } = *self;
-                (EncoderPlan::Convolutional { kernel, hidden }, self.latent_dim)
-            }
-            false => (EncoderPlan::PseudoInverse, self.latent_dim.min(observed)),
+    /// The model of `n_channels` channels that are observed so.
+    pub fn with_observation(&self, observation: ObservationKind, n_channels: usize) -> ModelPlan {
+        let convolutional = EncoderPlan::Convolutional {
+            kernel: self.encoder_kernel,
+            hidden: self.encoder_hidden,
+            layers: self.encoder_layers,
+        };
+        let encoder = match (self.encoder, observation) {
+            (EncoderChoice::Auto, ObservationKind::Gaussian) => EncoderPlan::PseudoInverse,
+            (EncoderChoice::PseudoInverse, _) => EncoderPlan::PseudoInverse,
+            (EncoderChoice::Auto | EncoderChoice::Convolutional, _) => convolutional,
+        };
+        let latent_dim = match encoder {
+            EncoderPlan::PseudoInverse => self.latent_dim.min(n_channels.min(self.components)),
+            EncoderPlan::Convolutional { .. } => self.latent_dim,
         };
         ModelPlan {
             family: self.family,
@@ -118,6 +159,22 @@ impl ModelChoice {
             encoder,
             max_observed_dim: self.components,
         }
+    }
+}
+
+impl ObservationChoice {
+    /// For samples every `step_secs`, which BOLD must know; an array whose kind nobody told is Gaussian.
+    pub fn at(self, step_secs: Option<f64>) -> Result<ObservationKind> {
+        Ok(match self {
+            ObservationChoice::Auto | ObservationChoice::Gaussian => ObservationKind::Gaussian,
+            ObservationChoice::Poisson => ObservationKind::Poisson,
+            ObservationChoice::NegativeBinomial => ObservationKind::NegativeBinomial,
+            ObservationChoice::ZeroInflatedPoisson => ObservationKind::ZeroInflatedPoisson,
+            ObservationChoice::Bold => match step_secs {
+                Some(tr_secs) => ObservationKind::Bold { tr_secs },
+                None => bail!("need the time from volume to volume for BOLD observations (--tr-secs), found none"),
+            },
+        })
     }
 }
 
@@ -254,6 +311,7 @@ impl RunPlan {
             ("model.components", self.model.components),
             ("model.encoder_kernel", self.model.encoder_kernel),
             ("model.encoder_hidden", self.model.encoder_hidden),
+            ("model.encoder_layers", self.model.encoder_layers),
             ("train.epochs", self.train.epochs),
             ("train.batches_per_epoch", self.train.batches_per_epoch),
             ("train.batch_size", self.train.batch_size),
@@ -333,6 +391,18 @@ mod tests {
     fn a_written_plan_reads_back_as_itself() {
         let plan = RunPlan::default();
         assert_eq!(toml::from_str::<RunPlan>(&plan.to_toml()).unwrap(), plan);
+    }
+
+    #[test]
+    fn an_observation_must_fit_the_recording() {
+        let choice = |observation| ModelChoice { observation, ..ModelChoice::default() };
+        let bold = choice(ObservationChoice::Bold).for_recording(Modality::Bold, 20, 2.0).unwrap();
+        assert_eq!(bold.observation, ObservationKind::Bold { tr_secs: 2.0 });
+        assert_eq!(bold.encoder, EncoderPlan::Convolutional { kernel: 8, hidden: 32, layers: 1 });
+        let counts = choice(ObservationChoice::NegativeBinomial);
+        assert!(counts.for_recording(Modality::Spikes, 20, 0.1).is_ok());
+        let message = counts.for_recording(Modality::Eeg, 20, 0.1).unwrap_err().to_string();
+        assert_eq!(message, "need model.observation for EEG, found negative binomial");
     }
 
     #[test]

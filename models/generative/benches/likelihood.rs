@@ -51,6 +51,7 @@ fn compare(kind: ObservationKind, sizes: &Sizes) -> Result<()> {
             ObservationKind::Poisson => None,
             _ => Some(Var::from_vec(normal(channels, 0.3), channels, &Device::Cpu)?),
         },
+        nuisance: None,
     };
     let signal = normal(batch * time * channels, 1.0);
     let counts = Poisson::new(1.5).expect("a positive rate");
@@ -64,7 +65,7 @@ fn compare(kind: ObservationKind, sizes: &Sizes) -> Result<()> {
     let (mut plain, mut fused) = (Vec::new(), Vec::new());
     for _ in 0..REPETITIONS {
         plain.push(micros(|| step(by_candle(&observation, &x, &z)?))?);
-        fused.push(micros(|| step(observation.log_prob(&x, &z)?))?);
+        fused.push(micros(|| step(observation.log_prob(&x, &z, None)?))?);
     }
     let (plain, fused) = (Summary::of(plain), Summary::of(fused));
     let size = format!("{batch} × {time} × {channels}, {latent}");

@@ -7,6 +7,8 @@ pub mod judging;
 pub mod latent;
 pub mod training;
 
+mod convolution;
+mod elbo;
 mod encoder;
 mod observation;
 mod projection;
@@ -17,9 +19,10 @@ mod simulation;
 mod times_matrix;
 mod vae;
 
+pub use elbo::{Batch, ElboTerms};
 pub use encoder::EncoderPlan;
 pub use observation::{FrozenObservation, Observation, ObservationKind};
 pub use projection::Projection;
 pub use series::{Series, SeriesError, Split, SplitPlan};
-pub use simulation::{FrozenModel, ProcessNoise, Simulation};
-pub use vae::{ElboTerms, ModelError, ModelPlan, SequenceVae};
+pub use simulation::{FrozenModel, ProcessNoise, Simulation, Surroundings};
+pub use vae::{ModelError, ModelPlan, SequenceVae};

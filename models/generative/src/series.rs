@@ -5,24 +5,40 @@ use std::ops::Range;
 use serde::{Deserialize, Serialize};
 use thiserror::Error;
 
-/// Observations `[T, N]` and external inputs `[T, K]`, both row-major.
+/// Observations `[T, N]`, external inputs `[T, K]` and nuisance regressors `[T, R]`, all row-major.
+///
+/// A sample that was not measured is NaN: no likelihood counts it, and nothing is put in its place. The recording
+/// may be made of trials, of any lengths: no sequence, prediction or simulation runs from one into the next.
 #[derive(Clone, Debug)]
 pub struct Series {
     pub observed: Vec<f32>,
     pub n_channels: usize,
-    /// Empty when `n_inputs` is 0.
+    /// What acts on the latent state; empty when `n_inputs` is 0.
     pub inputs: Vec<f32>,
     pub n_inputs: usize,
+    /// What acts on the observation alone, such as head movement; empty when `n_nuisance` is 0.
+    pub nuisance: Vec<f32>,
+    pub n_nuisance: usize,
+    /// First samples of the trials, ascending from 0.
+    trials: Vec<usize>,
 }
 
 #[derive(Debug, Error, PartialEq)]
 pub enum SeriesError {
-    #[error("need finite observations, found {value} at time {time}, channel {channel}")]
-    NotFinite { value: f32, time: usize, channel: usize },
+    #[error("need observations that are finite or missing, found an infinite one at time {time}, channel {channel}")]
+    Infinite { time: usize, channel: usize },
+    #[error("need finite external inputs, found {value} at time {time}, input {input}")]
+    InputNotFinite { value: f32, time: usize, input: usize },
+    #[error("need whole counts from 0 on, found {value} at time {time}, channel {channel}")]
+    NotACount { value: f32, time: usize, channel: usize },
     #[error(
         "need whole rows of {n_channels} channels and {n_inputs} inputs, found {observed} observations and {inputs} inputs"
     )]
     Ragged { n_channels: usize, n_inputs: usize, observed: usize, inputs: usize },
+    #[error("need {n_nuisance} nuisance regressors for each of {n_times} samples, found {found} values")]
+    RaggedNuisance { n_nuisance: usize, n_times: usize, found: usize },
+    #[error("need trials of at least one sample that add up to {n_times} samples, found {found} in {n_trials} trials")]
+    Trials { n_times: usize, found: usize, n_trials: usize },
     #[error("need at least {needed} time steps to fit and judge, found {found}")]
     TooShort { needed: usize, found: usize },
     #[error(
@@ -32,6 +48,7 @@ pub enum SeriesError {
 }
 
 impl Series {
+    /// One uninterrupted recording.
     pub fn new(observed: Vec<f32>, n_channels: usize, inputs: Vec<f32>, n_inputs: usize) -> Result<Self, SeriesError> {
         let whole = n_channels > 0
             && observed.len().is_multiple_of(n_channels)
@@ -40,15 +57,75 @@ impl Series {
             let (observed, inputs) = (observed.len(), inputs.len());
             return Err(SeriesError::Ragged { n_channels, n_inputs, observed, inputs });
         }
-        if let Some(at) = observed.iter().position(|value| !value.is_finite()) {
+        if let Some(at) = observed.iter().position(|value| value.is_infinite()) {
             let (time, channel) = (at / n_channels, at % n_channels);
-            return Err(SeriesError::NotFinite { value: observed[at], time, channel });
+            return Err(SeriesError::Infinite { time, channel });
         }
-        Ok(Self { observed, n_channels, inputs, n_inputs })
+        if let Some(at) = inputs.iter().position(|value| !value.is_finite()) {
+            let (time, input) = (at / n_inputs, at % n_inputs);
+            return Err(SeriesError::InputNotFinite { value: inputs[at], time, input });
+        }
+        Ok(Self { observed, n_channels, inputs, n_inputs, nuisance: Vec::new(), n_nuisance: 0, trials: vec![0] })
+    }
+
+    /// The same recording cut into trials of these lengths.
+    pub fn with_trials(mut self, lengths: &[usize]) -> Result<Self, SeriesError> {
+        let (n_times, found) = (self.n_times(), lengths.iter().sum());
+        if found != n_times || lengths.contains(&0) {
+            return Err(SeriesError::Trials { n_times, found, n_trials: lengths.len() });
+        }
+        let ends = lengths.iter().scan(0, |end, length| {
+            *end += length;
+            Some(*end)
+        });
+        self.trials = ends.zip(lengths).map(|(end, length)| end - length).collect();
+        Ok(self)
+    }
+
+    /// The same recording with regressors of the observation, `[T, R]` row-major. Where one of them is not finite,
+    /// the whole sample counts as missing.
+    pub fn with_nuisance(mut self, nuisance: Vec<f32>, n_nuisance: usize) -> Result<Self, SeriesError> {
+        let n_times = self.n_times();
+        if nuisance.len() != n_times * n_nuisance {
+            return Err(SeriesError::RaggedNuisance { n_nuisance, n_times, found: nuisance.len() });
+        }
+        (self.nuisance, self.n_nuisance) = (nuisance, n_nuisance);
+        for time in 0..n_times {
+            let row = &mut self.nuisance[time * n_nuisance..(time + 1) * n_nuisance];
+            if row.iter().any(|value| !value.is_finite()) {
+                row.fill(0.0);
+                self.observed[time * self.n_channels..(time + 1) * self.n_channels].fill(f32::NAN);
+            }
+        }
+        Ok(self)
+    }
+
+    /// Fails where an observation is neither a whole count nor missing.
+    pub fn check_counts(&self) -> Result<(), SeriesError> {
+        match self.observed.iter().position(|value| *value < 0.0 || value.fract() != 0.0 && !value.is_nan()) {
+            None => Ok(()),
+            Some(at) => {
+                let (time, channel) = (at / self.n_channels, at % self.n_channels);
+                Err(SeriesError::NotACount { value: self.observed[at], time, channel })
+            }
+        }
     }
 
     pub fn n_times(&self) -> usize {
         self.observed.len() / self.n_channels
+    }
+
+    /// Whether every sample was measured, in one uninterrupted recording.
+    pub fn is_complete(&self) -> bool {
+        self.trials.len() == 1 && !self.observed.iter().any(|value| value.is_nan())
+    }
+
+    /// The uninterrupted stretches of `range`: the parts of its trials.
+    pub fn runs(&self, range: Range<usize>) -> Vec<Range<usize>> {
+        let ends = self.trials[1..].iter().copied().chain([self.n_times()]);
+        let trials = self.trials.iter().copied().zip(ends);
+        let runs = trials.map(|(start, end)| start.max(range.start)..end.min(range.end));
+        runs.filter(|run| !run.is_empty()).collect()
     }
 
     /// Rows `range` of the observations, `[range.len(), N]`.
@@ -59,6 +136,11 @@ impl Series {
     /// The inputs at `time`, `[K]`.
     pub fn input_at(&self, time: usize) -> &[f32] {
         &self.inputs[time * self.n_inputs..(time + 1) * self.n_inputs]
+    }
+
+    /// The nuisance regressors at `time`, `[R]`.
+    pub fn nuisance_at(&self, time: usize) -> &[f32] {
+        &self.nuisance[time * self.n_nuisance..(time + 1) * self.n_nuisance]
     }
 }
 
@@ -142,8 +224,27 @@ mod tests {
     }
 
     #[test]
-    fn a_value_that_is_not_finite_is_named() {
-        let error = Series::new(vec![1.0, 2.0, f32::NAN, 4.0], 2, vec![], 0).unwrap_err();
+    fn an_infinite_value_is_named_and_nan_is_a_missing_sample() {
+        let error = Series::new(vec![1.0, 2.0, f32::INFINITY, 4.0], 2, vec![], 0).unwrap_err();
         assert!(error.to_string().contains("time 1, channel 0"), "{error}");
+        let gappy = Series::new(vec![1.0, 2.0, f32::NAN, 4.0], 2, vec![], 0).unwrap();
+        assert!(!gappy.is_complete() && gappy.check_counts().is_ok());
+    }
+
+    #[test]
+    fn runs_are_the_parts_of_trials_inside_a_range() {
+        let series = Series::new(vec![0.0; 12], 1, vec![], 0).unwrap().with_trials(&[5, 1, 6]).unwrap();
+        assert_eq!(series.runs(0..12), [0..5, 5..6, 6..12]);
+        assert_eq!(series.runs(3..8), [3..5, 5..6, 6..8]);
+        assert_eq!(series.runs(7..9), [7..9]);
+        assert!(Series::new(vec![0.0; 12], 1, vec![], 0).unwrap().with_trials(&[5, 6]).is_err());
+    }
+
+    #[test]
+    fn a_sample_whose_nuisance_is_unknown_is_missing() {
+        let series = Series::new(vec![1.0, 2.0, 3.0, 4.0], 2, vec![], 0).unwrap();
+        let series = series.with_nuisance(vec![f32::NAN, 0.5], 1).unwrap();
+        assert!(series.rows(0..1).iter().all(|x| x.is_nan()) && series.rows(1..2) == [3.0, 4.0]);
+        assert_eq!(series.nuisance, [0.0, 0.5]);
     }
 }

@@ -5,6 +5,7 @@ use nullcline_dynamics::{Map, PiecewiseLinearMap};
 use rand::{Rng, RngExt};
 use rand_distr::StandardNormal;
 
+use crate::Series;
 use crate::observation::FrozenObservation;
 
 /// A generative model that no longer learns.
@@ -58,6 +59,32 @@ impl ProcessNoise {
     }
 }
 
+/// What acts on a simulation from outside.
+#[derive(Clone, Copy, Debug)]
+pub enum Surroundings<'a> {
+    /// Neither inputs nor nuisance.
+    Silent,
+    /// What was recorded from sample `first` on.
+    Recorded { series: &'a Series, first: usize },
+}
+
+impl<'a> Surroundings<'a> {
+    /// What drives the state from step `t` to the next.
+    fn input_at(self, t: usize) -> &'a [f32] {
+        match self {
+            Surroundings::Silent => &[],
+            Surroundings::Recorded { series, first } => series.input_at(first + t),
+        }
+    }
+
+    fn nuisance_at(self, t: usize) -> &'a [f32] {
+        match self {
+            Surroundings::Silent => &[],
+            Surroundings::Recorded { series, first } => series.nuisance_at(first + t),
+        }
+    }
+}
+
 /// A trajectory and what is expected to be observed along it.
 #[derive(Clone, Debug)]
 pub struct Simulation {
@@ -87,33 +114,52 @@ impl FrozenModel {
         std::mem::swap(z, scratch);
     }
 
-    /// `n_times` states from `start` on, the first being `start` itself; `input_at(t)` drives the step
-    /// from `t` to `t + 1`, and process noise too where the model uses it. `None` when the trajectory diverges.
-    pub fn simulate<'a>(
+    /// `n_times` states, the first being the last row of `past: [≥ 1, M]`; the rows before it are earlier states, of
+    /// which only the observation knows. Recorded inputs drive the step from their own sample to the next, and process
+    /// noise too where the model uses it. `None` when the trajectory diverges.
+    pub fn simulate(
         &self,
         rng: &mut impl Rng,
-        start: &[f64],
+        past: &[&[f64]],
         n_times: usize,
-        input_at: impl Fn(usize) -> &'a [f32],
+        around: Surroundings<'_>,
     ) -> Option<Simulation> {
-        let mut z = start.to_vec();
+        let mut states: Vec<Vec<f64>> = past.iter().map(|state| state.to_vec()).collect();
+        let mut z = states.pop()?;
+        let (m, memory, n_past) = (z.len(), self.observation.memory(), states.len());
         let mut scratch = Vec::new();
-        let mut latent = Vec::with_capacity(n_times * z.len());
         let mut observed = Vec::with_capacity(n_times * self.observation.n_channels());
         for t in 0..n_times {
             if z.iter().any(|value| value.is_nan() || value.abs() > DIVERGENCE_BOUND) {
                 return None;
             }
-            latent.extend_from_slice(&z);
-            observed.extend(self.observation.mean(&z));
+            states.push(z.clone());
+            let recent: Vec<&[f64]> =
+                states[states.len().saturating_sub(memory + 1)..].iter().map(Vec::as_slice).collect();
+            observed.extend(self.observation.mean(&recent, around.nuisance_at(t)));
             if t + 1 < n_times {
-                self.step(&mut z, input_at(t), &mut scratch);
+                self.step(&mut z, around.input_at(t), &mut scratch);
                 self.noise.add(rng, &mut z);
             }
         }
         Some(Simulation {
-            latent: DMatrix::from_row_slice(n_times, start.len(), &latent),
+            latent: DMatrix::from_row_slice(n_times, m, &states[n_past..].concat()),
             observed: DMatrix::from_row_slice(n_times, self.observation.n_channels(), &observed),
         })
+    }
+
+    /// `n_steps` ahead of the last of `past`, without noise: the expected observation.
+    pub fn predict(&self, past: &[&[f64]], n_steps: usize, around: Surroundings<'_>) -> Vec<f64> {
+        let memory = self.observation.memory();
+        let mut z = past.last().map_or_else(Vec::new, |state| state.to_vec());
+        let mut scratch = Vec::new();
+        let mut ahead = Vec::with_capacity(n_steps);
+        for t in 0..n_steps {
+            self.step(&mut z, around.input_at(t), &mut scratch);
+            ahead.push(z.clone());
+        }
+        let states: Vec<&[f64]> = past.iter().copied().chain(ahead.iter().map(Vec::as_slice)).collect();
+        let recent = &states[states.len().saturating_sub(memory + 1)..];
+        self.observation.mean(recent, around.nuisance_at(n_steps))
     }
 }

@@ -1,9 +1,9 @@
-//! The model of one recording: encoder, latent RNN, observation, joined by the evidence lower bound.
+//! The model of one recording: encoder, latent RNN, observation.
 
 use std::collections::BTreeMap;
-use std::f64::consts::TAU;
+use std::ops::Range;
 
-use candle_core::{D, Device, Tensor, Var};
+use candle_core::{Device, Tensor, Var};
 use nalgebra::DMatrix;
 use nullcline_dynamics::MapError;
 use rand::{Rng, SeedableRng};
@@ -11,13 +11,14 @@ use rand_chacha::ChaCha8Rng;
 use serde::{Deserialize, Serialize};
 use thiserror::Error;
 
-use crate::encoder::{Encoder, EncoderPlan};
-use crate::latent::{Forcing, LatentFamily, LatentParameters, LatentShape, Strength, Workspace, growth, rollout};
+use crate::convolution::MAX_LAYERS;
+use crate::encoder::{Encoder, EncoderPlan, Sight};
+use crate::latent::{LatentFamily, LatentParameters, LatentShape};
 use crate::observation::{Observation, ObservationKind};
 use crate::simulation::{FrozenModel, ProcessNoise};
 use crate::{Projection, Series};
 
-#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct ModelPlan {
     pub family: LatentFamily,
@@ -33,20 +34,50 @@ impl ModelPlan {
     fn check(&self, observed: usize) -> Result<(), ModelError> {
         let ModelPlan { latent_dim: latent, hidden_dim: hidden, .. } = *self;
         let encoder_is_empty =
-            matches!(self.encoder, EncoderPlan::Convolutional { kernel, hidden } if kernel == 0 || hidden == 0);
+            matches!(self.encoder, EncoderPlan::Convolutional { kernel, hidden, .. } if kernel == 0 || hidden == 0);
         if latent == 0 || hidden == 0 || observed == 0 || encoder_is_empty {
             return Err(ModelError::EmptyModel { latent, hidden, observed });
         }
-        Ok(())
+        match self.encoder {
+            EncoderPlan::Convolutional { layers, .. } if layers == 0 || layers > MAX_LAYERS => {
+                return Err(ModelError::EncoderLayers { found: layers });
+            }
+            EncoderPlan::Convolutional { .. } => {}
+            EncoderPlan::PseudoInverse if self.observation != ObservationKind::Gaussian => {
+                return Err(ModelError::PseudoInverse(self.observation));
+            }
+            EncoderPlan::PseudoInverse if latent > observed => {
+                return Err(ModelError::MoreLatentThanObserved { latent, observed });
+            }
+            EncoderPlan::PseudoInverse => {}
+        }
+        match self.observation {
+            ObservationKind::Bold { tr_secs } if !(MIN_TR_SECS..=MAX_TR_SECS).contains(&tr_secs) => {
+                Err(ModelError::RepetitionTime { found: tr_secs })
+            }
+            _ => Ok(()),
+        }
     }
 }
+
+/// Outside, the haemodynamic response is not sampled as such: it lasts 32 s.
+const MIN_TR_SECS: f64 = 0.05;
+const MAX_TR_SECS: f64 = 8.0;
 
 #[derive(Debug, Error)]
 pub enum ModelError {
     #[error("need positive latent, hidden, observed and encoder dimensions, found {latent}, {hidden} and {observed}")]
     EmptyModel { latent: usize, hidden: usize, observed: usize },
     #[error("need a convolutional encoder for {0} observations, found the pseudo-inverse")]
-    PseudoInverseOfCounts(ObservationKind),
+    PseudoInverse(ObservationKind),
+    #[error("need an encoder of 1 to {MAX_LAYERS} layers, found {found}")]
+    EncoderLayers { found: usize },
+    #[error(
+        "need a time from volume to volume of {MIN_TR_SECS} to {MAX_TR_SECS} s for BOLD observations, found {found}"
+    )]
+    RepetitionTime { found: f64 },
+    #[error("need samples of every channel in the training part, found none of channel {channel}")]
+    NothingSeen { channel: usize },
     #[error(
         "need at most as many latent dimensions as observed ones for the pseudo-inverse, found {latent} of {observed}"
     )]
@@ -65,48 +96,12 @@ pub struct SequenceVae {
     pub plan: ModelPlan,
     pub projection: Projection,
     pub latent: LatentParameters,
-    encoder: Encoder,
-    observation: Observation,
+    pub(crate) encoder: Encoder,
+    pub(crate) observation: Observation,
     /// Process noise `log σ: [M]` of the prior `p(z_{t+1} | z_t)`; the pseudo-inverse needs none.
-    process_log_std: Option<Var>,
+    pub(crate) process_log_std: Option<Var>,
     /// What free simulations draw; set by [`estimate_noise`](Self::estimate_noise).
     pub noise: ProcessNoise,
-}
-
-/// Terms of the training loss, in nats per time step, each a scalar tensor.
-///
-/// Reconstruction, consistency and entropy are the negative ELBO; prediction is the likelihood of the states
-/// that the RNN itself reaches, added as in Brenner et al. (2024), ICML, so that it learns to run alone. With
-/// the pseudo-inverse there is no `q`, and prediction is all.
-pub struct ElboTerms {
-    /// `−log p(x | z)` of the unforced states: what the RNN must predict.
-    pub prediction: Tensor,
-    /// `−E_q log p(x | z̄)`; absent for a deterministic encoder.
-    pub reconstruction: Option<Tensor>,
-    /// `−E_q log N(z̄_{t+1}; z_{t+1}, Σ)`.
-    pub consistency: Option<Tensor>,
-    /// Entropy of `q`, subtracted from the loss.
-    pub entropy: Option<Tensor>,
-}
-
-impl ElboTerms {
-    /// `prediction + reconstruction + consistency − entropy`.
-    pub fn loss(&self) -> candle_core::Result<Tensor> {
-        let mut loss = self.prediction.clone();
-        for term in [&self.reconstruction, &self.consistency].into_iter().flatten() {
-            loss = (loss + term)?;
-        }
-        match &self.entropy {
-            None => Ok(loss),
-            Some(entropy) => loss - entropy,
-        }
-    }
-}
-
-/// Sequences of one batch: `observed: [batch, context + T + 1, D]`, `inputs: [batch, T, K]`.
-pub struct Batch {
-    pub observed: Tensor,
-    pub inputs: Option<Tensor>,
 }
 
 impl SequenceVae {
@@ -115,10 +110,14 @@ impl SequenceVae {
         rng: &mut impl Rng,
         plan: &ModelPlan,
         series: &Series,
-        training: std::ops::Range<usize>,
+        training: Range<usize>,
     ) -> Result<Self, ModelError> {
         let rows = series.rows(training);
         let n = series.n_channels;
+        let unseen = |&channel: &usize| rows.iter().skip(channel).step_by(n).all(|x| x.is_nan());
+        if let Some(channel) = (0..n).find(unseen) {
+            return Err(ModelError::NothingSeen { channel });
+        }
         let projection = match plan.observation {
             kind if !kind.is_counts() && n > plan.max_observed_dim => {
                 Projection::principal(rows, n, plan.max_observed_dim)
@@ -128,14 +127,7 @@ impl SequenceVae {
         let observed = projection.n_components();
         plan.check(observed)?;
         let ModelPlan { latent_dim: latent, hidden_dim: hidden, .. } = *plan;
-        if plan.encoder == EncoderPlan::PseudoInverse {
-            if plan.observation.is_counts() {
-                return Err(ModelError::PseudoInverseOfCounts(plan.observation));
-            }
-            if latent > observed {
-                return Err(ModelError::MoreLatentThanObserved { latent, observed });
-            }
-        }
+        let sight = Sight { observation: plan.observation, n_channels: observed, has_gaps: !series.is_complete() };
         let shape = LatentShape { latent_dim: latent, hidden_dim: hidden, input_dim: series.n_inputs };
         let process_log_std = match plan.encoder {
             EncoderPlan::PseudoInverse => None,
@@ -143,8 +135,8 @@ impl SequenceVae {
         };
         Ok(Self {
             latent: LatentParameters::init(rng, plan.family, shape)?,
-            encoder: Encoder::init(rng, plan.encoder, observed, latent)?,
-            observation: Observation::init(rng, plan.observation, &projection.apply(rows), latent)?,
+            encoder: Encoder::init(rng, plan.encoder, sight, latent)?,
+            observation: Observation::init(rng, plan.observation, &projection.apply(rows), latent, series.n_nuisance)?,
             process_log_std,
             projection,
             noise: ProcessNoise::none(latent),
@@ -152,46 +144,9 @@ impl SequenceVae {
         })
     }
 
-    /// The training loss of one batch, forced with `strength`.
-    pub fn elbo(
-        &self,
-        rng: &mut impl Rng,
-        workspace: &Workspace,
-        batch: &Batch,
-        strength: Strength<'_>,
-    ) -> candle_core::Result<ElboTerms> {
-        let posterior = self.encoder.encode(&batch.observed, &self.observation)?;
-        let encoded = posterior.sample(rng)?;
-        let n_steps = encoded.dim(1)? - 1;
-        let context = self.plan.encoder.context();
-        let driving = encoded.narrow(1, 0, n_steps)?;
-        let targets = batch.observed.narrow(1, context + 1, n_steps)?.contiguous()?;
-        let forcing = Forcing { states: &driving, strength };
-        let states = rollout(workspace, &self.latent, forcing, batch.inputs.as_ref())?;
-        let prediction = self.observation.log_prob(&targets, &states)?.mean_all()?.neg()?;
-        let (Some(log_std), Some(process_log_std)) = (posterior.log_std, &self.process_log_std) else {
-            return Ok(ElboTerms { prediction, reconstruction: None, consistency: None, entropy: None });
-        };
-        let reached = encoded.narrow(1, 1, n_steps)?.contiguous()?;
-        let reconstruction = self.observation.log_prob(&targets, &reached)?.mean_all()?.neg()?;
-        let half_log_tau = 0.5 * TAU.ln();
-        let scaled = (reached - states)?.broadcast_mul(&process_log_std.neg()?.exp()?)?;
-        let consistency =
-            ((scaled.sqr()? * 0.5)?.broadcast_add(process_log_std)? + half_log_tau)?.sum(D::Minus1)?.mean_all()?;
-        let entropy = (log_std.narrow(1, 1, n_steps)? + (0.5 + half_log_tau))?.sum(D::Minus1)?.mean_all()?;
-        Ok(ElboTerms {
-            prediction,
-            reconstruction: Some(reconstruction),
-            consistency: Some(consistency),
-            entropy: Some(entropy),
-        })
-    }
-
-    /// How fast nearby latent trajectories part along the forced ones of `batch`, per step.
-    pub fn growth(&self, workspace: &Workspace, batch: &Batch, strength: Strength<'_>) -> candle_core::Result<f64> {
-        let encoded = self.encoder.encode(&batch.observed, &self.observation)?.mean;
-        let driving = encoded.narrow(1, 0, encoded.dim(1)? - 1)?.contiguous()?;
-        growth(workspace, &self.latent, Forcing { states: &driving, strength }, batch.inputs.as_ref())
+    /// Samples before the first state of a sequence: what the encoder looks back on, and states that still show.
+    pub fn context(&self) -> usize {
+        self.plan.encoder.context() + self.plan.observation.memory()
     }
 
     /// `B: [D, M]`.
@@ -199,15 +154,41 @@ impl SequenceVae {
         &self.observation.weight
     }
 
-    /// Posterior means of the rows from the first that has its context: `[T − context, M]`.
-    pub fn encode(&self, rows: &[f32]) -> Result<DMatrix<f64>, ModelError> {
-        let y = self.projection.apply(rows);
-        let values: Vec<f32> = y.transpose().iter().map(|&v| v as f32).collect();
-        let y = Tensor::from_vec(values, (1, y.nrows(), y.ncols()), &Device::Cpu)?;
-        let mean = self.encoder.encode(&y, &self.observation)?.mean;
-        let (_, n_steps, m) = mean.dims3()?;
-        let values = mean.flatten_all()?.to_vec1::<f32>()?;
-        Ok(DMatrix::from_row_iterator(n_steps, m, values.into_iter().map(f64::from)))
+    /// As far as they must be there; where the encoder knows of gaps, its context may be one.
+    pub fn needed_context(&self) -> usize {
+        self.encoder.needed_context() + self.plan.observation.memory()
+    }
+
+    /// Posterior means `[range.len(), M]`; a row is NaN where the samples of its run inside `range` do not say enough
+    /// for a state: at the start of a run, before the encoder has its context, and in gaps.
+    pub fn encode(&self, series: &Series, range: Range<usize>) -> Result<DMatrix<f64>, ModelError> {
+        let mut states = DMatrix::from_element(range.len(), self.plan.latent_dim, f64::NAN);
+        let context = self.plan.encoder.context();
+        let needed = self.encoder.needed_context();
+        for run in series.runs(range.clone()).into_iter().filter(|run| run.len() > needed) {
+            let y = self.projection.apply(series.rows(run.clone()));
+            let (n, d) = y.shape();
+            // What an encoder that knows of gaps would see before the run is one.
+            let mut values = vec![f32::NAN; (context - needed) * d];
+            values.extend(y.transpose().iter().map(|&v| v as f32));
+            let gaps = values.iter().any(|value| value.is_nan());
+            let y = Tensor::from_vec(values, (1, n + context - needed, d), &Device::Cpu)?;
+            let nuisance = series.n_nuisance;
+            let regressors = &series.nuisance[run.start * nuisance..run.end * nuisance];
+            let regressors = match nuisance {
+                0 => None,
+                r => Some(Tensor::from_slice(regressors, (1, n, r), &Device::Cpu)?),
+            };
+            let posterior = self.encoder.encode(&y, regressors.as_ref(), gaps, &self.observation)?;
+            let mean = posterior.mean.squeeze(0)?.to_vec2::<f32>()?;
+            for (t, z) in mean.iter().enumerate() {
+                if posterior.seen.as_ref().is_none_or(|seen| seen[t]) {
+                    let row = run.start - range.start + needed + t;
+                    states.row_mut(row).iter_mut().zip(z).for_each(|(to, &from)| *to = f64::from(from));
+                }
+            }
+        }
+        Ok(states)
     }
 
     /// The only way to `dynamics`: everything that generates, in f64, no longer learning.
@@ -224,7 +205,7 @@ impl SequenceVae {
 
     /// Sets the process noise: the learned prior, or, for the pseudo-inverse, what one-step predictions
     /// leave over in `range` of `series`.
-    pub fn estimate_noise(&mut self, series: &Series, range: std::ops::Range<usize>) -> Result<(), ModelError> {
+    pub fn estimate_noise(&mut self, series: &Series, range: Range<usize>) -> Result<(), ModelError> {
         self.noise = match &self.process_log_std {
             Some(log_std) => {
                 let std: Vec<f64> = log_std.to_vec1::<f32>()?.iter().map(|&v| f64::from(v).exp()).collect();
@@ -235,20 +216,26 @@ impl SequenceVae {
         Ok(())
     }
 
-    /// `z̄_{t+1} − F(z̄_t, s_t)`: `[T − 1, M]`.
-    fn one_step_residuals(&self, series: &Series, range: std::ops::Range<usize>) -> Result<DMatrix<f64>, ModelError> {
-        let encoded = self.encode(series.rows(range.clone()))?;
+    /// `z̄_{t+1} − F(z̄_t, s_t)` where both states are known, inside the runs of `range`: `[≤ T − 1, M]`.
+    fn one_step_residuals(&self, series: &Series, range: Range<usize>) -> Result<DMatrix<f64>, ModelError> {
+        let m = self.plan.latent_dim;
+        let encoded = self.encode(series, range.clone())?;
         let frozen = self.freeze()?;
-        let mut residuals = DMatrix::zeros(encoded.nrows() - 1, encoded.ncols());
+        let mut residuals = Vec::with_capacity(encoded.len());
         let mut scratch = Vec::new();
-        for t in 0..residuals.nrows() {
-            let mut z: Vec<f64> = encoded.row(t).iter().copied().collect();
-            frozen.step(&mut z, series.input_at(range.start + t), &mut scratch);
-            for (i, predicted) in z.iter().enumerate() {
-                residuals[(t, i)] = encoded[(t + 1, i)] - predicted;
+        for run in series.runs(range.clone()) {
+            for t in run.start..run.end - 1 {
+                let row = t - range.start;
+                let mut z: Vec<f64> = encoded.row(row).iter().copied().collect();
+                let next = encoded.row(row + 1);
+                if z.iter().chain(next.iter()).any(|value| value.is_nan()) {
+                    continue;
+                }
+                frozen.step(&mut z, series.input_at(t), &mut scratch);
+                residuals.extend(next.iter().zip(&z).map(|(reached, predicted)| reached - predicted));
             }
         }
-        Ok(residuals)
+        Ok(DMatrix::from_row_slice(residuals.len() / m, m, &residuals))
     }
 
     /// Every learned variable, in a fixed order.
@@ -261,7 +248,7 @@ impl SequenceVae {
         self.named().iter().map(|(_, var)| var.elem_count()).sum::<usize>() - latent + self.latent.n_parameters()
     }
 
-    fn named(&self) -> Vec<(String, &Var)> {
+    pub(crate) fn named(&self) -> Vec<(String, &Var)> {
         let prefixed = |part: &'static str| move |(name, var)| (format!("{part}.{name}"), var);
         let mut named: Vec<(String, &Var)> = self.latent.named().into_iter().map(prefixed("latent")).collect();
         named.extend(self.encoder.named().into_iter().map(prefixed("encoder")));
@@ -316,6 +303,13 @@ impl SequenceVae {
             used: exactly(get("noise.used")?, "noise.used", 1)?[0] > 0.0,
         };
         let input_dim = tensors.get("latent.C").map_or(Ok(0), |c| c.dim(1))?;
+        let n_nuisance = tensors.get("observation.J").map_or(Ok(0), |j| j.dim(1))?;
+        // An encoder that knows of gaps has twice the weights: a sample, and whether it is missing.
+        let has_gaps = match plan.encoder {
+            EncoderPlan::PseudoInverse => false,
+            EncoderPlan::Convolutional { kernel, .. } => get("encoder.kernel")?.dim(0)? == 2 * kernel * d,
+        };
+        let sight = Sight { observation: plan.observation, n_channels: d, has_gaps };
         let shape = LatentShape { latent_dim: plan.latent_dim, hidden_dim: plan.hidden_dim, input_dim };
         // The values drawn here are all replaced below; what stays is which variables there are.
         let mut rng = ChaCha8Rng::seed_from_u64(0);
@@ -323,8 +317,8 @@ impl SequenceVae {
         let model = Self {
             plan: plan.clone(),
             latent: LatentParameters::init(&mut rng, plan.family, shape)?,
-            encoder: Encoder::init(&mut rng, plan.encoder, d, plan.latent_dim)?,
-            observation: Observation::init(&mut rng, plan.observation, &blank, plan.latent_dim)?,
+            encoder: Encoder::init(&mut rng, plan.encoder, sight, plan.latent_dim)?,
+            observation: Observation::init(&mut rng, plan.observation, &blank, plan.latent_dim, n_nuisance)?,
             process_log_std: match plan.encoder {
                 EncoderPlan::PseudoInverse => None,
                 EncoderPlan::Convolutional { .. } => {

@@ -50,7 +50,7 @@ fn gaussian_plan(latent_dim: usize) -> ModelPlan {
 fn poisson_plan() -> ModelPlan {
     ModelPlan {
         observation: ObservationKind::Poisson,
-        encoder: EncoderPlan::Convolutional { kernel: 8, hidden: 24 },
+        encoder: EncoderPlan::Convolutional { kernel: 8, hidden: 24, layers: 1 },
         ..gaussian_plan(3)
     }
 }

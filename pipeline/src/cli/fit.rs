@@ -3,15 +3,15 @@ use std::ops::ControlFlow;
 use std::path::PathBuf;
 use std::time::Instant;
 
-use anyhow::{Context, Result, bail};
+use anyhow::Result;
 use clap::Args;
+use nullcline_models::ModelPlan;
 use nullcline_models::judging::{Scores, judge};
 use nullcline_models::latent::LatentFamily;
 use nullcline_models::training::{Task, train};
-use nullcline_models::{ModelPlan, ObservationKind, Series, Split};
 use serde::Serialize;
 
-use super::arrays::read_array;
+use super::fit_series::{ArrayArguments, Loaded};
 use super::say;
 use crate::outputs::{WeightsFile, write_model};
 use crate::plan::RunPlan;
@@ -25,25 +25,22 @@ use crate::seed::{RunSeed, Stage};
   nullcline fit series.npy --json
   nullcline fit train.npy --test test.npy --latent-dim 3 --hidden-dim 50 --save model.safetensors
   nullcline fit train.npy --test test.npy --preset ecg --json
-  nullcline fit counts.tsv --observation poisson
+  nullcline fit counts.tsv --observation negative-binomial --trials lengths.tsv
+  nullcline fit regions.tsv --observation bold --tr-secs 2 --nuisance movement.tsv
   nullcline fit recording.h5:/samples
 
 SERIES is [time, channel] in .npy, .tsv, .csv, .parquet or .h5:/dataset. Without --test, the end of SERIES is
-held out. Gaussian series are standardised by their training part.")]
+held out. Signals are standardised by their training part. A value that is NaN (empty or n/a in a table) was not
+measured: it has no part in the fit.")]
 pub struct FitArguments {
-    series: PathBuf,
-    /// Judge on this series instead of the end of SERIES
-    #[arg(long, value_name = "SERIES")]
-    test: Option<PathBuf>,
+    #[command(flatten)]
+    arrays: ArrayArguments,
     /// Named settings: ecg, lorenz63, lorenz63-counts, eeg, fmri
     #[arg(long, value_name = "NAME", conflicts_with = "config")]
     preset: Option<String>,
     /// shPLRNN (default), clippedShPLRNN, ALRNN or PLRNN
     #[arg(long, value_name = "FAMILY", value_parser = by_name::<LatentFamily>)]
     model: Option<LatentFamily>,
-    /// gaussian (default), poisson, negative-binomial or zero-inflated-poisson
-    #[arg(long, value_name = "DISTRIBUTION", value_parser = by_name::<ObservationKind>)]
-    observation: Option<ObservationKind>,
     #[arg(long, value_name = "M")]
     latent_dim: Option<usize>,
     #[arg(long, value_name = "H")]
@@ -112,10 +109,9 @@ pub fn fit(arguments: &FitArguments) -> Result<Outcome> {
     plan.model.family = arguments.model.unwrap_or(plan.model.family);
     plan.model.latent_dim = arguments.latent_dim.unwrap_or(plan.model.latent_dim);
     plan.model.components = plan.model.components.max(arguments.latent_dim.unwrap_or(0));
-    let observation = arguments.observation.or(plan.model.observation).unwrap_or(ObservationKind::Gaussian);
     let plan = plan.checked()?;
-    let (series, split, names) = load(arguments, &plan, observation)?;
-    let model_plan = plan.model.for_observation(observation, series.n_channels);
+    let Loaded { series, split, observation, channel_names, input_names } = arguments.arrays.load(&plan)?;
+    let model_plan = plan.model.with_observation(observation, series.n_channels);
     let seed = RunSeed(plan.seed);
     let (started, used) = (Instant::now(), processor_seconds());
     let mut quiet = |_: &_, _: Option<&_>| ControlFlow::Continue(());
@@ -130,9 +126,9 @@ pub fn fit(arguments: &FitArguments) -> Result<Outcome> {
     if let Some(path) = &arguments.save {
         let header = WeightsFile {
             plan: model_plan.clone(),
-            sampling_rate_hz: None,
-            input_names: Vec::new(),
-            channel_names: names,
+            sampling_rate_hz: arguments.arrays.tr_secs.map(f64::recip),
+            input_names,
+            channel_names,
         };
         write_model(path, &header, &trained.model)?;
     }
@@ -162,66 +158,6 @@ pub fn fit(arguments: &FitArguments) -> Result<Outcome> {
         false => print(&answer)?,
     }
     Ok(Outcome::Complete)
-}
-
-fn load(
-    arguments: &FitArguments,
-    plan: &RunPlan,
-    observation: ObservationKind,
-) -> Result<(Series, Split, Vec<String>)> {
-    let array = read_array(&arguments.series)?;
-    let n_channels = array.names.len();
-    let mut values = array.values;
-    let mut split =
-        Split::new(array.n_times, &plan.split).with_context(|| format!("{}", arguments.series.display()))?;
-    if let Some(path) = &arguments.test {
-        let test = read_array(path)?;
-        if test.names.len() != n_channels {
-            bail!(
-                "need {n_channels} channels as in {}, found {} in {}",
-                arguments.series.display(),
-                test.names.len(),
-                path.display()
-            );
-        }
-        if test.n_times < Split::MIN_PART {
-            bail!(
-                "need at least {} time steps to judge on, found {} in {}",
-                Split::MIN_PART,
-                test.n_times,
-                path.display()
-            );
-        }
-        let n_fit = ((1.0 - plan.split.validation_fraction) * array.n_times as f64).round() as usize;
-        split = Split {
-            fit: 0..n_fit,
-            validation: n_fit..array.n_times,
-            held_out: array.n_times..array.n_times + test.n_times,
-        };
-        values.extend(test.values);
-    }
-    if !observation.is_counts() {
-        standardise(&mut values, n_channels, split.training().end);
-    } else if let Some(bad) = values.iter().find(|&&x| x < 0.0 || x.fract() != 0.0) {
-        bail!("need whole counts for {observation} observations, found {bad} in {}", arguments.series.display());
-    }
-    let observed = values.iter().map(|&value| value as f32).collect();
-    let series =
-        Series::new(observed, n_channels, Vec::new(), 0).with_context(|| format!("{}", arguments.series.display()))?;
-    Ok((series, split, array.names))
-}
-
-/// To mean 0 and standard deviation 1 over the first `n_train` rows; a flat channel stays at 0.
-fn standardise(values: &mut [f64], n_channels: usize, n_train: usize) {
-    for channel in 0..n_channels {
-        let training = || values.iter().skip(channel).step_by(n_channels).take(n_train);
-        let mean = training().sum::<f64>() / n_train as f64;
-        let variance = training().map(|x| (x - mean).powi(2)).sum::<f64>() / n_train as f64;
-        let scale = if variance > 0.0 { variance.sqrt().recip() } else { 1.0 };
-        for value in values.iter_mut().skip(channel).step_by(n_channels) {
-            *value = (*value - mean) * scale;
-        }
-    }
 }
 
 /// Of this process until now, from `/proc`, in ticks of a hundredth of a second.

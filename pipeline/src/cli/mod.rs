@@ -2,6 +2,7 @@
 
 mod arrays;
 mod fit;
+mod fit_series;
 mod inspect;
 mod portrait;
 mod portrait_text;

@@ -2,6 +2,7 @@ use std::path::PathBuf;
 
 use anyhow::{Result, bail};
 use clap::Args;
+use nullcline_models::Surroundings;
 use rand::RngExt;
 use rand_distr::StandardNormal;
 use serde_json::json;
@@ -50,8 +51,7 @@ pub fn simulate(arguments: &SimulateArguments) -> Result<Outcome> {
         Some(start) => bail!("need a finite start of {dim} numbers, found {start:?}"),
         None => (0..dim).map(|_| rng.sample(StandardNormal)).collect(),
     };
-    let silence = vec![0.0; frozen.input_weights.ncols()];
-    let Some(run) = frozen.simulate(&mut rng, &start, arguments.steps, |_| &silence) else {
+    let Some(run) = frozen.simulate(&mut rng, &[&start], arguments.steps, Surroundings::Silent) else {
         bail!("the simulation from {start:?} diverged within {} steps", arguments.steps);
     };
     let observed = match model.plan.observation.is_counts() {

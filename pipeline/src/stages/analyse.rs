@@ -1,7 +1,10 @@
+use std::ops::Range;
+
 use anyhow::Result;
 use nalgebra::DMatrix;
 use nullcline_datasets::Modality;
 use nullcline_dynamics::{Portrait, portrait};
+use nullcline_models::judging;
 use nullcline_models::{FrozenModel, SequenceVae, Simulation};
 use rand::Rng;
 use rand::seq::index;
@@ -44,7 +47,7 @@ pub fn analyse(
         let refit = trained.value.refit;
         let faithful = judged.value.summary.refits.iter().any(|row| row.refit == refit && row.is_faithful());
         let mut rng = RunSeed(plan.seed).rng_for(Stage::Analyse, &subject.to_string(), refit);
-        let encoded = model.encode(series.rows(split.training()))?;
+        let encoded = known_rows(&model.encode(series, split.training())?);
         let frozen = model.freeze()?;
         let (portrait, starts) = analyse_model(&mut rng, &frozen, &encoded, &plan.analyse);
         let features = dynamics_features(&portrait, &frozen.map, &starts, rate);
@@ -64,6 +67,12 @@ pub fn analyse(
     }
     Stamp::write(&stamp, &key, &written)?;
     Ok(Staged { value: Analysed { summary }, key, worked: true })
+}
+
+/// The states that are known, in order.
+pub fn known_rows(encoded: &DMatrix<f64>) -> DMatrix<f64> {
+    let known: Vec<usize> = (0..encoded.nrows()).filter(|&t| !encoded[(t, 0)].is_nan()).collect();
+    encoded.select_rows(&known)
 }
 
 /// The portrait of one frozen model, from starts among `encoded: [T, M]`; also returns the starts.
@@ -95,14 +104,15 @@ fn features_table(summary: &DynamicsSummary) -> Table {
         .number("value", rows.iter().map(|row| Some(row.3)))
 }
 
-/// A free run from the first held-out state that can be encoded, and the data it stands beside.
+/// A free run from the first held-out state that can be encoded, and the data it stands beside; in a recording of
+/// trials, of the first trial that has such a state.
 pub struct FreeRun {
     /// First held-out sample of the run.
     pub first: usize,
-    /// `[time, channel]` in the recording's channels.
+    /// `[time, channel]` in the recording's channels; NaN where a sample is missing.
     pub data: DMatrix<f64>,
     pub simulated: DMatrix<f64>,
-    /// `[time, M]`.
+    /// `[time, M]`; NaN where the data do not say enough for a state.
     pub encoded: DMatrix<f64>,
     pub latent: DMatrix<f64>,
 }
@@ -110,21 +120,23 @@ pub struct FreeRun {
 pub fn free_run(ingested: &Ingested, model: &SequenceVae, seed: RunSeed) -> Result<Option<FreeRun>> {
     let Ingested { subject, series, split, modality, .. } = ingested;
     let mut rng = seed.rng_for(Stage::Simulate, &subject.to_string(), 0);
-    let context = model.plan.encoder.context();
-    let encoded = model.encode(series.rows(split.held_out.clone()))?;
-    let first = split.held_out.start + context;
-    let start: Vec<f64> = encoded.row(0).iter().copied().collect();
-    let frozen = model.freeze()?;
-    let run = frozen.simulate(&mut rng, &start, encoded.nrows(), |t| series.input_at(first + t));
-    let Some(Simulation { latent, observed }) = run else { return Ok(None) };
+    let held_out = split.held_out.clone();
+    let encoded = model.encode(series, held_out.clone())?;
+    let Some(Simulation { latent, observed }) = judging::free_run(&mut rng, model, series, held_out.clone())? else {
+        return Ok(None);
+    };
+    let known = |run: &Range<usize>| run.clone().find(|t| !latent[(t - held_out.start, 0)].is_nan());
+    let runs = series.runs(held_out.clone());
+    let Some((first, end)) = runs.iter().find_map(|run| Some((known(run)?, run.end))) else { return Ok(None) };
+    let part = |rows: &DMatrix<f64>| rows.rows(first - held_out.start, end - first).into_owned();
     let simulated = match modality {
         // Counts beside counts: an expected rate would look smoother than any recording.
-        Modality::Spikes => frozen.observation.draw(&mut rng, &observed),
-        Modality::Eeg | Modality::Bold => model.projection.reconstruct(&observed),
+        Modality::Spikes => model.freeze()?.observation.draw(&mut rng, &part(&observed)),
+        Modality::Eeg | Modality::Bold => model.projection.reconstruct(&part(&observed)),
     };
-    let rows = series.rows(first..split.held_out.end).iter().map(|&value| f64::from(value));
-    let data = DMatrix::from_row_iterator(encoded.nrows(), series.n_channels, rows);
-    Ok(Some(FreeRun { first, data, simulated, encoded, latent }))
+    let rows = series.rows(first..end).iter().map(|&value| f64::from(value));
+    let data = DMatrix::from_row_iterator(end - first, series.n_channels, rows);
+    Ok(Some(FreeRun { first, data, simulated, encoded: part(&encoded), latent: part(&latent) }))
 }
 
 fn write_arrays(

@@ -2,7 +2,7 @@ use std::path::PathBuf;
 
 use anyhow::{Result, anyhow, bail};
 use nullcline_datasets::bids::sidecar;
-use nullcline_datasets::{Cleaned, Dataset, Modality, Recording, RecordingFile, RecordingFilter, SubjectId, prepare};
+use nullcline_datasets::{Dataset, Modality, Recording, RecordingFile, RecordingFilter, SubjectId, prepare};
 use nullcline_models::{Series, Split};
 
 use super::Staged;
@@ -42,7 +42,7 @@ pub fn ingest(dataset: &Dataset, subject: &SubjectId, plan: &RunPlan, out: &OutD
         return Ok(Staged { value, key, worked: false });
     }
     let mut cleaned = prepare(&file, plan.split.train_fraction, &plan.cleaning)?;
-    keep_longest_complete(&mut cleaned);
+    cleaned.steps.extend(gaps(&cleaned.recording));
     let n_times = cleaned.recording.n_times();
     let split = Split::new(n_times, &plan.split).map_err(|error| anyhow!("{error}, in {}", file.path.display()))?;
     let relative = |path: &PathBuf| path.strip_prefix(&dataset.root).unwrap_or(path).display().to_string();
@@ -70,16 +70,18 @@ pub fn ingest(dataset: &Dataset, subject: &SubjectId, plan: &RunPlan, out: &OutD
     Ok(Staged { value, key, worked: true })
 }
 
-/// A model is fitted to one unbroken series: of a recording with gaps, the longest part without any.
-fn keep_longest_complete(cleaned: &mut Cleaned) {
-    let recording = &cleaned.recording;
-    if recording.runs.len() <= 1 && recording.n_missing() == 0 {
-        return;
+/// What is said of samples that are not there: the model is fitted around them.
+fn gaps(recording: &Recording) -> Option<String> {
+    let (n_missing, n_runs) = (recording.n_missing(), recording.runs.len());
+    let missing = format!("{n_missing} of {} samples missing", recording.samples.len());
+    match (n_missing, n_runs) {
+        (0, 0 | 1) => None,
+        (0, _) => Some(format!("{n_runs} runs, modelled without a step from one into the next")),
+        (_, 0 | 1) => Some(format!("{missing}, left out of the likelihood")),
+        _ => {
+            Some(format!("{missing}, left out of the likelihood; {n_runs} runs, without a step from one into the next"))
+        }
     }
-    let kept = recording.longest_complete();
-    let (kept_secs, of_secs) = (kept.duration_secs(), recording.duration_secs());
-    cleaned.steps.push(format!("Longest part without a gap: {kept_secs:.3} of {of_secs:.3} s"));
-    cleaned.recording = kept;
 }
 
 /// The recording that an earlier run left in `out`.
@@ -135,6 +137,8 @@ fn load(subject: &SubjectId, modality: Modality, recording: Recording, summary: 
         recording.inputs.values.clone(),
         recording.inputs.names.len(),
     )?;
+    let runs: Vec<usize> = recording.runs.iter().map(|run| run.samples.len()).collect();
+    let series = if runs.len() > 1 { series.with_trials(&runs)? } else { series };
     // As it was made, whatever the settings are now.
     let split = Split::from_lengths(summary.n_fit, summary.n_validation, series.n_times())?;
     Ok(Ingested { subject: subject.clone(), modality, recording, series, split, summary })

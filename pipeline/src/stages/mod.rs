@@ -10,7 +10,7 @@ mod judge;
 mod report;
 mod train;
 
-pub use analyse::{Analysed, FreeRun, analyse, analyse_model, free_run};
+pub use analyse::{Analysed, FreeRun, analyse, analyse_model, free_run, known_rows};
 pub use cohort::{Groups, settle_groups};
 pub use compare::{Compared, compare};
 pub use features::{FEATURES, SIMPLE_STATISTICS, describe_attractors, dynamics_features};

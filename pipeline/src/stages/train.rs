@@ -40,7 +40,7 @@ pub fn train(
 ) -> Result<Staged<Trained>> {
     let subject = &ingested.value.subject;
     let Ingested { recording, summary, modality, .. } = &ingested.value;
-    let model_plan = plan.model.for_recording(*modality, recording.n_channels());
+    let model_plan = plan.model.for_recording(*modality, recording.n_channels(), recording.sample_rate.step_secs())?;
     let seed = RunSeed(plan.seed).derive(Stage::Train, &subject.to_string(), refit);
     let stage = format!("train-refit{refit:02}");
     let key =

@@ -119,13 +119,15 @@ fn fit_refuses_what_is_no_series() {
     let lab = Lab::new();
     write_oscillation(&lab);
     lab.write("short.tsv", "1\t2\n3\t4\n");
-    lab.write("holes.tsv", "1\t2\n3\tn/a\n".repeat(100));
+    lab.write("endless.tsv", "1\t2\n3\tinf\n".repeat(100));
+    lab.write("silent.tsv", "1\tn/a\n3\tn/a\n".repeat(100));
     lab.write("words.tsv", "a\tb\n1\tx\n");
     lab.write("torn.npy", &std::fs::read(lab.path("wave.npy")).unwrap()[..300]);
     for (line, words) in [
         ("fit absent.npy", ["absent.npy", "need"]),
         ("fit short.tsv", ["short.tsv", "need"]),
-        ("fit holes.tsv", ["holes.tsv", "need"]),
+        ("fit endless.tsv", ["endless.tsv", "infinite"]),
+        ("fit silent.tsv", ["channel 1", "none"]),
         ("fit words.tsv", ["words.tsv", "line 2"]),
         ("fit torn.npy", ["torn.npy", "bytes"]),
         ("fit wave.h5:/absent", ["wave.h5", "absent"]),

@@ -8,6 +8,7 @@ mod diverging;
 mod interrupted;
 mod known_portraits;
 mod no_room;
+mod observations;
 mod real_cohorts;
 mod redone;
 mod reproducible;

@@ -16,8 +16,8 @@ use serde::{Deserialize, Serialize};
 pub use prediction::prediction_error;
 pub use rivals::{VectorAutoregression, phase_surrogate};
 pub use score::{Judgement, Scores, Verdict, judge};
-pub use space::JudgingSpace;
-pub use spectrum::{power_spectrum, spectral_distance};
+pub use space::{JudgingSpace, free_run};
+pub use spectrum::{power_spectrum, spectral_distance, through_the_same_gaps};
 pub use spikes::bits_per_spike;
 pub use state_space::{binned_divergence, mixture_divergence, state_space_divergence};
 

@@ -2,17 +2,17 @@
 
 use std::ops::Range;
 
-use nalgebra::DMatrix;
+use nalgebra::{DMatrix, RowDVector};
 
 use super::JudgingSpace;
-use crate::Series;
 use crate::vae::{ModelError, SequenceVae};
+use crate::{Series, Surroundings};
 
 /// Mean squared n-step prediction error over every start in `range`, in the judging space.
 ///
 /// `PE(n) = ⟨‖x̂_{t+n} − x_{t+n}‖² / D⟩`, the prediction made from `q(z_t | x_{≤t})` alone and the
-/// recorded inputs. 1 is what the mean of standardised data scores. `None` when `range` is too short
-/// or a prediction overflows.
+/// recorded inputs, over the samples that are there. 1 is what the mean of standardised data scores. `None` when
+/// `range` is too short or a prediction overflows.
 pub fn prediction_error(
     space: &JudgingSpace,
     model: &SequenceVae,
@@ -21,39 +21,70 @@ pub fn prediction_error(
     steps: usize,
 ) -> Result<Option<f64>, ModelError> {
     let Some(predictions) = predict(model, series, range.clone(), steps)? else { return Ok(None) };
-    let n_predicted = predictions.nrows();
-    let truth = space.data(series, range.end - n_predicted..range.end);
+    let truth = space.data(series, range);
     Ok(mean_squared(&truth, &space.expected(&model.freeze()?.observation, &predictions)))
 }
 
-/// Expected observations `[n, observed]` for the last `n` times of `range`, each `steps` ahead of the
-/// last sample its prediction has seen. `None` when no start has its context inside `range`.
+/// Expected observations `[range.len(), observed]`, each `steps` ahead of the last sample that its prediction has seen,
+/// in the same trial; NaN where there is no state to start from. `None` when one overflows.
 pub(super) fn predict(
     model: &SequenceVae,
     series: &Series,
     range: Range<usize>,
     steps: usize,
 ) -> Result<Option<DMatrix<f64>>, ModelError> {
-    let context = model.plan.encoder.context();
-    if range.len() <= context + steps {
-        return Ok(None);
-    }
-    let encoded = model.encode(series.rows(range.clone()))?;
     let frozen = model.freeze()?;
-    let n_predicted = encoded.nrows() - steps;
-    let mut predictions = Vec::with_capacity(n_predicted * frozen.observation.n_channels());
-    let mut scratch = Vec::new();
-    for start in 0..n_predicted {
-        let mut z: Vec<f64> = encoded.row(start).iter().copied().collect();
-        for step in 0..steps {
-            frozen.step(&mut z, series.input_at(range.start + context + start + step), &mut scratch);
+    let encoded = Encoded::of(model, series, range.clone())?;
+    let mut predictions = DMatrix::from_element(range.len(), frozen.observation.n_channels(), f64::NAN);
+    for run in series.runs(range.clone()) {
+        for start in run.start..run.end.saturating_sub(steps) {
+            let Some(past) = encoded.past(start) else { continue };
+            let ahead = frozen.predict(&past, steps, Surroundings::Recorded { series, first: start });
+            if ahead.iter().any(|x| !x.is_finite()) {
+                return Ok(None);
+            }
+            predictions.set_row(start + steps - range.start, &RowDVector::from_vec(ahead));
         }
-        predictions.extend(frozen.observation.mean(&z));
     }
-    Ok(Some(DMatrix::from_row_slice(n_predicted, frozen.observation.n_channels(), &predictions)))
+    Ok(Some(predictions))
 }
 
+/// Encoded states of a range, with what an observation sees of the states before each.
+pub(super) struct Encoded {
+    states: Vec<Vec<f64>>,
+    first: usize,
+    memory: usize,
+    runs: Vec<Range<usize>>,
+}
+
+impl Encoded {
+    pub fn of(model: &SequenceVae, series: &Series, range: Range<usize>) -> Result<Self, ModelError> {
+        let states = model.encode(series, range.clone())?;
+        Ok(Self {
+            states: states.row_iter().map(|row| row.iter().copied().collect()).collect(),
+            first: range.start,
+            memory: model.plan.observation.memory(),
+            runs: series.runs(range),
+        })
+    }
+
+    /// The state at `time`, last, and those before it that an observation still shows; `None` where one is not known.
+    pub fn past(&self, time: usize) -> Option<Vec<&[f64]>> {
+        let run = self.runs.get(self.runs.partition_point(|run| run.end <= time)).filter(|run| run.contains(&time))?;
+        let from = time.checked_sub(self.memory).filter(|from| *from >= run.start)?;
+        let past = &self.states[from - self.first..=time - self.first];
+        let known = past.iter().flatten().all(|z| !z.is_nan());
+        known.then(|| past.iter().map(Vec::as_slice).collect())
+    }
+}
+
+/// Over the values of `truth` that are there and predicted; `None` without any, or when it is not finite.
 pub(super) fn mean_squared(truth: &DMatrix<f64>, predicted: &DMatrix<f64>) -> Option<f64> {
-    let error = (truth - predicted).norm_squared() / truth.len() as f64;
-    (!truth.is_empty() && error.is_finite()).then_some(error)
+    let (mut sum, mut n) = (0.0, 0);
+    for (x, y) in truth.iter().zip(predicted).filter(|(x, y)| !x.is_nan() && !y.is_nan()) {
+        sum += (x - y).powi(2);
+        n += 1;
+    }
+    let error = sum / f64::from(n);
+    (n > 0 && error.is_finite()).then_some(error)
 }

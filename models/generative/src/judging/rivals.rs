@@ -9,7 +9,8 @@ use realfft::RealFftPlanner;
 
 /// The series with its spectrum and cross-correlations kept and its phases drawn at random.
 ///
-/// `series: [T, D]`; the same phase is added to every dimension, which keeps their relations.
+/// `series: [T, D]`; the same phase is added to every dimension, which keeps their relations. A missing sample (NaN)
+/// stands at the mean of its dimension.
 ///
 /// Source: Prichard & Theiler (1994), Phys. Rev. Lett. 73, 951.
 pub fn phase_surrogate(rng: &mut impl Rng, series: &DMatrix<f64>) -> DMatrix<f64> {
@@ -19,7 +20,9 @@ pub fn phase_surrogate(rng: &mut impl Rng, series: &DMatrix<f64>) -> DMatrix<f64
     let turns: Vec<f64> = (0..n / 2 + 1).map(|_| rng.random_range(0.0..TAU)).collect();
     let mut surrogate = DMatrix::zeros(n, series.ncols());
     for (from, mut to) in series.column_iter().zip(surrogate.column_iter_mut()) {
-        let mut samples: Vec<f64> = from.iter().copied().collect();
+        let seen: Vec<f64> = from.iter().copied().filter(|x| !x.is_nan()).collect();
+        let mean = seen.iter().sum::<f64>() / seen.len().max(1) as f64;
+        let mut samples: Vec<f64> = from.iter().map(|&x| if x.is_nan() { mean } else { x }).collect();
         let mut spectrum = forward.make_output_vec();
         forward.process(&mut samples, &mut spectrum).expect("buffers have the planned lengths");
         let nyquist = if n.is_multiple_of(2) { Some(n / 2) } else { None };
@@ -47,6 +50,7 @@ pub struct VectorAutoregression {
     coefficients: DMatrix<f64>,
     /// Lower Cholesky factor of `Σ`.
     noise: DMatrix<f64>,
+    n_equations: usize,
 }
 
 /// Of the data's norm: only directions that single precision could not tell from zero are damped.
@@ -62,15 +66,22 @@ fn factorise(covariance: DMatrix<f64>) -> Option<Cholesky<f64, nalgebra::Dyn>> {
 }
 
 impl VectorAutoregression {
-    /// Least squares on `series: [T, D]`. `None` when there are fewer equations than unknowns.
+    /// Least squares on `series: [T, D]`, over the times that are there with all their past (not NaN). `None` when
+    /// there are fewer equations than unknowns.
     pub fn fit(series: &DMatrix<f64>, order: usize) -> Option<Self> {
         let (n_times, dim) = series.shape();
         let n_regressors = 1 + order * dim;
         if order == 0 || n_times < order + n_regressors + 1 {
             return None;
         }
-        let n_equations = n_times - order;
-        let scale = (series.norm_squared() / dim as f64).sqrt().max(f64::MIN_POSITIVE);
+        let there: Vec<bool> = series.row_iter().map(|row| row.iter().all(|x| !x.is_nan())).collect();
+        let times: Vec<usize> = (order..n_times).filter(|&t| there[t - order..=t].iter().all(|&there| there)).collect();
+        let n_equations = times.len();
+        if n_equations < n_regressors + 1 {
+            return None;
+        }
+        let seen: f64 = series.iter().filter(|x| !x.is_nan()).map(|x| x.powi(2)).sum();
+        let scale = (seen / dim as f64).sqrt().max(f64::MIN_POSITIVE);
         // The last rows are the ridge; the normal equations would square the condition number.
         let design = DMatrix::from_fn(n_equations + n_regressors, n_regressors, |row, column| {
             match (row.checked_sub(n_equations), column) {
@@ -82,18 +93,18 @@ impl VectorAutoregression {
                     }
                 }
                 (None, 0) => 1.0,
-                (None, _) => series[(row + order - 1 - (column - 1) / dim, (column - 1) % dim)],
+                (None, _) => series[(times[row] - 1 - (column - 1) / dim, (column - 1) % dim)],
             }
         });
-        let targets = series.rows(order, n_equations);
-        let mut rotated = targets.into_owned().resize_vertically(design.nrows(), 0.0);
+        let targets = series.select_rows(&times);
+        let mut rotated = targets.clone().resize_vertically(design.nrows(), 0.0);
         let factors = design.clone().qr();
         factors.q_tr_mul(&mut rotated);
         let coefficients = factors.r().solve_upper_triangular(&rotated.rows(0, n_regressors))?;
         let residuals = targets - design.rows(0, n_equations) * &coefficients;
         let degrees = (n_equations - n_regressors).max(1) as f64;
         let noise = factorise(residuals.tr_mul(&residuals) / degrees)?.unpack();
-        Some(Self { order, coefficients, noise })
+        Some(Self { order, coefficients, noise, n_equations })
     }
 
     /// The order in `1..=max_order` with the smallest Bayesian information criterion.
@@ -101,7 +112,7 @@ impl VectorAutoregression {
         let mut best: Option<(f64, Self)> = None;
         for order in 1..=max_order {
             let Some(candidate) = Self::fit(series, order) else { break };
-            let n = (series.nrows() - order) as f64;
+            let n = candidate.n_equations as f64;
             let log_det = 2.0 * candidate.noise.diagonal().iter().map(|v| v.ln()).sum::<f64>();
             let bic = n * log_det + n.ln() * candidate.coefficients.len() as f64;
             if best.as_ref().is_none_or(|(lowest, _)| bic < *lowest) {
@@ -128,10 +139,12 @@ impl VectorAutoregression {
             .collect()
     }
 
-    /// `n_times` states with noise, continuing `past: [≥ order, D]`.
+    /// `n_times` states with noise, continuing `past: [≥ order, D]` from its last stretch without a gap.
     pub fn simulate(&self, rng: &mut impl Rng, past: &DMatrix<f64>, n_times: usize) -> DMatrix<f64> {
         let dim = self.coefficients.ncols();
-        let mut window = self.window(past, past.nrows());
+        let ends = (self.order..=past.nrows()).rev();
+        let whole = |window: &Vec<f64>| window.iter().all(|x| !x.is_nan());
+        let mut window = ends.map(|end| self.window(past, end)).find(whole).expect("it was fitted on such a stretch");
         let mut states = Vec::with_capacity(n_times * dim);
         for _ in 0..n_times {
             let mut next = self.next(&window);
@@ -147,7 +160,7 @@ impl VectorAutoregression {
     }
 
     /// Noise-free predictions `steps` ahead for every time of `series` that has its past inside it:
-    /// the last `T − order − steps + 1` rows.
+    /// the last `T − order − steps + 1` rows, NaN where a part of that past is missing.
     pub fn predict(&self, series: &DMatrix<f64>, steps: usize) -> Option<DMatrix<f64>> {
         let (n_times, dim) = series.shape();
         let n_predicted = (n_times + 1).checked_sub(self.order + steps).filter(|&n| n > 0)?;
@@ -226,6 +239,19 @@ mod tests {
         let product = |m: &DMatrix<f64>| m.column(0).dot(&m.column(1)) / 2000.0;
         assert!((product(&series) - product(&surrogate)).abs() < 1e-9);
         assert!((&series - &surrogate).amax() > 0.5);
+    }
+
+    #[test]
+    fn gaps_cost_equations_and_nothing_else() {
+        let mut rng = ChaCha8Rng::seed_from_u64(6);
+        let mut series = oscillation(&mut rng, 20_000);
+        (0..20_000).filter(|t| t % 50 == 0).for_each(|t| series[(t, t % 2)] = f64::NAN);
+        let fitted = VectorAutoregression::fit(&series, 1).unwrap();
+        assert_eq!(fitted.n_equations, 20_000 - 1 - 2 * 400 + 1);
+        assert!((fitted.coefficients[(1, 0)] - 0.9).abs() < 0.01);
+        let predicted = fitted.predict(&series, 1).unwrap();
+        assert!(predicted.row(49).iter().all(|x| !x.is_nan()) && predicted.row(50).iter().all(|x| x.is_nan()));
+        assert!(fitted.simulate(&mut rng, &series, 100).iter().all(|x| x.is_finite()));
     }
 
     #[test]

@@ -1,4 +1,6 @@
-use nalgebra::DMatrix;
+use std::ops::Range;
+
+use nalgebra::{DMatrix, DVectorView};
 use rand::SeedableRng;
 use rand_chacha::ChaCha8Rng;
 use serde::{Deserialize, Serialize};
@@ -57,6 +59,8 @@ pub fn judge(
     let arena = Arena {
         training: space.data(series, split.training()),
         held_out: space.data(series, split.held_out.clone()),
+        training_runs: series.runs(split.training()),
+        held_out_runs: series.runs(split.held_out.clone()),
         counts: model.plan.observation.is_counts().then(|| Counts::of(series, split)),
         space: &space,
         plan,
@@ -72,7 +76,7 @@ pub fn judge(
     }
     if let Some(counts) = &arena.counts {
         let ahead = predict(model, series, split.held_out.clone(), 1)?;
-        scores.bits_per_spike = ahead.and_then(|rates| counts.score(&rates));
+        scores.bits_per_spike = ahead.and_then(|rates| bits_per_spike(&counts.held_out, &rates, &counts.mean));
     }
     let rivals = arena.rivals(&mut rng);
     let (verdict, reason) = match simulated {
@@ -116,6 +120,8 @@ fn verdict(noisy: bool, model: &Scores, floor: &Scores, constant: &Scores, share
 struct Arena<'a> {
     training: DMatrix<f64>,
     held_out: DMatrix<f64>,
+    training_runs: Vec<Range<usize>>,
+    held_out_runs: Vec<Range<usize>>,
     counts: Option<Counts>,
     space: &'a JudgingSpace,
     plan: &'a JudgePlan,
@@ -127,7 +133,8 @@ impl Arena<'_> {
             ("same recording, earlier".to_string(), self.same_recording(rng)),
             ("phase surrogate".to_string(), self.surrogate(rng)),
         ];
-        if let Some(fitted) = VectorAutoregression::fit_by_bic(&self.training, self.plan.max_var_order) {
+        let training = self.apart(&self.training, &self.training_runs);
+        if let Some(fitted) = VectorAutoregression::fit_by_bic(&training, self.plan.max_var_order) {
             rivals.push((format!("VAR({})", fitted.order), self.autoregression(rng, &fitted)));
         }
         rivals.push(("constant".to_string(), self.constant(rng)));
@@ -159,27 +166,51 @@ impl Arena<'_> {
     }
 
     fn autoregression(&self, rng: &mut ChaCha8Rng, fitted: &VectorAutoregression) -> Scores {
-        let states = fitted.simulate(rng, &self.training, self.held_out.nrows());
+        let training = self.apart(&self.training, &self.training_runs);
+        let held_out = self.apart(&self.held_out, &self.held_out_runs);
+        let states = fitted.simulate(rng, &training, self.held_out.nrows());
         let error = fitted
-            .predict(&self.held_out, self.plan.prediction_steps)
-            .and_then(|predicted| mean_squared(&self.last(predicted.nrows()), &predicted));
+            .predict(&held_out, self.plan.prediction_steps)
+            .and_then(|predicted| mean_squared(&last(&held_out, predicted.nrows()), &predicted));
         let bits = self.counts.as_ref().and_then(|counts| {
             let ahead = |part| Some(self.space.expected_counts(&fitted.predict(part, 1)?));
-            counts.score(&counts.calibrated(ahead(&self.held_out)?, &ahead(&self.training)?))
+            let expected = counts.calibrated(ahead(&held_out)?, &ahead(&training)?);
+            let found = last(&self.apart(&counts.held_out, &self.held_out_runs), expected.nrows());
+            bits_per_spike(&found, &expected, &counts.mean)
         });
         Scores { pe: error, bits_per_spike: bits, ..self.free_run(rng, &states) }
     }
 
+    /// `rows` with gaps between the runs, so wide that no past and no prediction spans one.
+    fn apart(&self, rows: &DMatrix<f64>, runs: &[Range<usize>]) -> DMatrix<f64> {
+        let gap = self.plan.max_var_order.max(self.plan.prediction_steps);
+        let mut apart = DMatrix::from_element(rows.nrows() + gap * (runs.len() - 1), rows.ncols(), f64::NAN);
+        for (index, run) in runs.iter().enumerate() {
+            let from = run.start - runs[0].start;
+            apart.rows_mut(from + index * gap, run.len()).copy_from(&rows.rows(from, run.len()));
+        }
+        apart
+    }
+
     fn constant(&self, rng: &mut ChaCha8Rng) -> Scores {
-        let mean = self.training.row_mean();
+        let mean = column_means(&self.training);
         let states = DMatrix::from_fn(self.held_out.nrows(), mean.len(), |_, i| mean[i]);
         let bits = self.counts.as_ref().map(|_| 0.0);
         Scores { pe: mean_squared(&self.held_out, &states), bits_per_spike: bits, ..self.free_run(rng, &states) }
     }
+}
 
-    fn last(&self, n: usize) -> DMatrix<f64> {
-        self.held_out.rows(self.held_out.nrows() - n, n).into_owned()
-    }
+fn last(rows: &DMatrix<f64>, n: usize) -> DMatrix<f64> {
+    rows.rows(rows.nrows() - n, n).into_owned()
+}
+
+/// Of the samples that are there.
+fn column_means(rows: &DMatrix<f64>) -> Vec<f64> {
+    let mean = |column: DVectorView<'_, f64>| {
+        let seen: Vec<f64> = column.iter().copied().filter(|x| !x.is_nan()).collect();
+        seen.iter().sum::<f64>() / seen.len().max(1) as f64
+    };
+    rows.column_iter().map(|column| mean(column.as_view())).collect()
 }
 
 /// Held-out counts and the mean counts of the training part.
@@ -191,30 +222,22 @@ struct Counts {
 impl Counts {
     fn of(series: &Series, split: &Split) -> Self {
         let n = series.n_channels;
-        let rows = |range: std::ops::Range<usize>| {
+        let rows = |range: Range<usize>| {
             let values = series.rows(range.clone()).iter().map(|&x| f64::from(x));
             DMatrix::from_row_iterator(range.len(), n, values)
         };
-        let mean = rows(split.training()).row_mean().iter().copied().collect();
-        Self { held_out: rows(split.held_out.clone()), mean }
+        Self { held_out: rows(split.held_out.clone()), mean: column_means(&rows(split.training())) }
     }
 
     /// `expected` scaled for each unit as `on_training` must be to have the training part's mean: without it the
     /// inverse of a transform would cost the rival what its dynamics earn.
     fn calibrated(&self, mut expected: DMatrix<f64>, on_training: &DMatrix<f64>) -> DMatrix<f64> {
-        for (unit, mut column) in expected.column_iter_mut().enumerate() {
-            let mean = on_training.column(unit).mean();
+        for (unit, mean) in column_means(on_training).into_iter().enumerate() {
+            let mut column = expected.column_mut(unit);
             if mean > 0.0 {
                 column *= self.mean[unit] / mean;
             }
         }
         expected
-    }
-
-    /// `expected` stands for the last rows of the held-out part.
-    fn score(&self, expected: &DMatrix<f64>) -> Option<f64> {
-        let n = expected.nrows();
-        let counts = self.held_out.rows(self.held_out.nrows() - n, n).into_owned();
-        bits_per_spike(&counts, expected, &self.mean)
     }
 }

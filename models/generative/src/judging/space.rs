@@ -4,9 +4,10 @@ use nalgebra::DMatrix;
 use rand::Rng;
 
 use super::JudgePlan;
+use super::prediction::Encoded;
 use crate::observation::FrozenObservation;
 use crate::vae::{ModelError, SequenceVae};
-use crate::{Projection, Series, Split};
+use crate::{Projection, Series, Simulation, Split, Surroundings};
 
 /// The real-valued space `[T, D]` in which data, models and rivals are compared.
 ///
@@ -55,13 +56,14 @@ impl JudgingSpace {
 
     /// Counts where this space predicts `points`, by the algebraic inverse, which is too low for low rates.
     pub fn expected_counts(&self, points: &DMatrix<f64>) -> DMatrix<f64> {
-        self.projection.reconstruct(points).map(|y| ((y / 2.0).powi(2) - 0.375).max(1e-3))
+        let count = |y: f64| if y.is_nan() { y } else { ((y / 2.0).powi(2) - 0.375).max(1e-3) };
+        self.projection.reconstruct(points).map(count)
     }
 
-    /// A free run of `model` to the end of `range`, from the first state of `range` that can be encoded,
-    /// under the inputs recorded there. Process noise is drawn where the model uses it, and counts from their
-    /// rates; no observation noise is added to Gaussian signals.
-    /// `None` when the run diverges.
+    /// A free run of `model` through every run of `range`, from the first state there that is known to its end,
+    /// under the inputs recorded there: `[range.len(), D]`, NaN before a first state. Process noise is drawn where
+    /// the model uses it, and counts from their distribution; no observation noise is added to other signals.
+    /// `None` when the run diverges, or when no state is known.
     pub fn simulate(
         &self,
         rng: &mut impl Rng,
@@ -69,21 +71,39 @@ impl JudgingSpace {
         series: &Series,
         range: Range<usize>,
     ) -> Result<Option<DMatrix<f64>>, ModelError> {
-        let context = model.plan.encoder.context();
-        let encoded = model.encode(series.rows(range.start..range.start + context + 1))?;
-        let start: Vec<f64> = encoded.row(0).iter().copied().collect();
-        let first = range.start + context;
-        let frozen = model.freeze()?;
-        let run = frozen.simulate(rng, &start, range.len() - context, |t| series.input_at(first + t));
-        Ok(run.map(|simulation| match self.counts {
-            false => simulation.observed,
-            true => {
-                let counts = frozen.observation.draw(rng, &simulation.observed);
-                let rows: Vec<f32> = counts.transpose().iter().map(|&x| stabilised(x) as f32).collect();
-                self.projection.apply(&rows)
-            }
-        }))
+        let Some(run) = free_run(rng, model, series, range)? else { return Ok(None) };
+        if !self.counts {
+            return Ok(Some(run.observed));
+        }
+        let counts = model.freeze()?.observation.draw(rng, &run.observed);
+        let rows: Vec<f32> = counts.transpose().iter().map(|&x| stabilised(x) as f32).collect();
+        Ok(Some(self.projection.apply(&rows)))
     }
+}
+
+/// `model` on its own through every run of `range`, from the first state there that is known; rows before it are NaN.
+/// `None` when it diverges, or when no state is known.
+pub fn free_run(
+    rng: &mut impl Rng,
+    model: &SequenceVae,
+    series: &Series,
+    range: Range<usize>,
+) -> Result<Option<Simulation>, ModelError> {
+    let frozen = model.freeze()?;
+    let encoded = Encoded::of(model, series, range.clone())?;
+    let blank = |width: usize| DMatrix::from_element(range.len(), width, f64::NAN);
+    let mut whole = Simulation { latent: blank(frozen.latent_dim()), observed: blank(frozen.observation.n_channels()) };
+    let mut known = false;
+    for run in series.runs(range.clone()) {
+        let Some((first, past)) = run.clone().find_map(|t| Some((t, encoded.past(t)?))) else { continue };
+        let around = Surroundings::Recorded { series, first };
+        let n_times = run.end - first;
+        let Some(part) = frozen.simulate(rng, &past, n_times, around) else { return Ok(None) };
+        whole.latent.rows_mut(first - range.start, n_times).copy_from(&part.latent);
+        whole.observed.rows_mut(first - range.start, n_times).copy_from(&part.observed);
+        known = true;
+    }
+    Ok(known.then_some(whole))
 }
 
 fn stabilised(count: f64) -> f64 {

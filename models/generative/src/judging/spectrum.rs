@@ -9,24 +9,44 @@ use realfft::RealFftPlanner;
 /// over frequency bins and normalised to sum 1. The longer series is cut to the shorter.
 /// It knows nothing of phase: a phase surrogate scores 0. `None` without finite samples.
 ///
+/// A sample that is missing (NaN) in one of the two counts as missing in both, and stands at the mean of those that
+/// are not: both are seen through the same gaps, which blur their spectra alike. Where half of the samples are gone,
+/// little but that blur is left, and spectra are not compared.
+///
 /// Source: Mikhaeil et al. (2022), NeurIPS; Hess et al. (2023), ICML.
 pub fn spectral_distance(truth: &DMatrix<f64>, generated: &DMatrix<f64>) -> Option<f64> {
     let n_times = truth.nrows().min(generated.nrows());
-    if n_times < 4 || truth.ncols() != generated.ncols() || truth.ncols() == 0 {
+    if truth.ncols() != generated.ncols() || truth.ncols() == 0 {
         return None;
     }
-    if truth.iter().chain(generated.iter()).any(|value| !value.is_finite()) {
-        return None;
-    }
-    let distances = truth.column_iter().zip(generated.column_iter()).map(|(f, g)| {
-        let spectrum = |column: nalgebra::DVectorView<'_, f64>| {
-            power_spectrum(&column.iter().take(n_times).copied().collect::<Vec<_>>())
-        };
-        let (f, g) = (spectrum(f.as_view()), spectrum(g.as_view()));
+    let mut sum = 0.0;
+    for (f, g) in truth.column_iter().zip(generated.column_iter()) {
+        let pairs: Vec<(f64, f64)> = f.iter().copied().zip(g.iter().copied()).take(n_times).collect();
+        let (f, g) = through_the_same_gaps(&pairs)?;
+        let (f, g) = (power_spectrum(&f), power_spectrum(&g));
         let overlap: f64 = f.iter().zip(&g).map(|(f, g)| (f * g).sqrt()).sum();
-        (1.0 - overlap).max(0.0).sqrt()
-    });
-    Some(distances.sum::<f64>() / truth.ncols() as f64)
+        sum += (1.0 - overlap).max(0.0).sqrt();
+    }
+    Some(sum / truth.ncols() as f64)
+}
+
+/// Least share of samples for a spectrum.
+const LEAST_SEEN: f64 = 0.5;
+
+/// Both series from the first sample that both have to the last, gaps filled with the mean of the rest; `None` where
+/// too little is left for a spectrum.
+pub fn through_the_same_gaps(pairs: &[(f64, f64)]) -> Option<(Vec<f64>, Vec<f64>)> {
+    let both = |(f, g): &(f64, f64)| !f.is_nan() && !g.is_nan();
+    let (first, last) = (pairs.iter().position(both)?, pairs.iter().rposition(both)?);
+    let pairs = &pairs[first..=last];
+    let seen: Vec<&(f64, f64)> = pairs.iter().filter(|pair| both(pair)).collect();
+    let finite = seen.iter().all(|(f, g)| f.is_finite() && g.is_finite());
+    if !finite || seen.len() < 4 || (seen.len() as f64) < LEAST_SEEN * pairs.len() as f64 {
+        return None;
+    }
+    let n = seen.len() as f64;
+    let (mean_f, mean_g) = (seen.iter().map(|p| p.0).sum::<f64>() / n, seen.iter().map(|p| p.1).sum::<f64>() / n);
+    Some(pairs.iter().map(|pair| if both(pair) { *pair } else { (mean_f, mean_g) }).unzip())
 }
 
 /// Widest smoothing, in frequency bins: the value of the published tables.
@@ -99,6 +119,17 @@ mod tests {
     #[test]
     fn rhythms_far_apart_are_at_distance_one() {
         assert!(spectral_distance(&sine(4.0, 4000), &sine(100.0, 4000)).unwrap() > 0.99);
+    }
+
+    #[test]
+    fn the_same_rhythm_through_the_same_gaps_is_at_distance_zero() {
+        let mut gappy = sine(20.0, 1000);
+        (0..1000).filter(|t| t % 97 < 20).for_each(|t| gappy[(t, 0)] = f64::NAN);
+        let shifted = DMatrix::from_fn(1000, 1, |t, _| (std::f64::consts::TAU * t as f64 / 20.0 + 1.0).cos());
+        assert!(spectral_distance(&gappy, &shifted).unwrap() < 0.02);
+        assert!(spectral_distance(&gappy, &sine(7.0, 1000)).unwrap() > 0.5);
+        (0..1000).filter(|t| t % 97 < 60).for_each(|t| gappy[(t, 0)] = f64::NAN);
+        assert_eq!(spectral_distance(&gappy, &shifted), None);
     }
 
     /// `scipy.ndimage.gaussian_filter1d([0, 0, 1, 0, 0, 0], 1)` (SciPy 1.x, mode reflect).

@@ -17,7 +17,7 @@ const MIN_BINNED_TIMES: usize = 5_000;
 /// `truth`, `generated`: `[T, D]`. Up to five dimensions by bins; above, and for short recordings, by
 /// Gaussian mixtures: of unit width above five dimensions as published, below as wide as Scott's rule
 /// says, `T^(−1/(D + 4))` standard deviations.
-/// It knows nothing of time: a shuffle of the truth scores 0.
+/// It knows nothing of time: a shuffle of the truth scores 0. States of which a part is missing (NaN) are left out.
 /// `None` when there are no finite states to compare.
 ///
 /// Source: Koppe et al. (2019), PLoS Comput. Biol. 15, e1007263; Brenner et al. (2022), ICML.
@@ -27,6 +27,7 @@ pub fn state_space_divergence(
     generated: &DMatrix<f64>,
     plan: &JudgePlan,
 ) -> Option<f64> {
+    let (truth, generated) = (&complete_rows(truth), &complete_rows(generated));
     let comparable = truth.nrows() > 1
         && generated.nrows() > 0
         && truth.ncols() == generated.ncols()
@@ -44,6 +45,12 @@ pub fn state_space_divergence(
     } else {
         binned_divergence(truth, generated, plan.bins)
     })
+}
+
+fn complete_rows(states: &DMatrix<f64>) -> DMatrix<f64> {
+    let complete: Vec<usize> =
+        (0..states.nrows()).filter(|&t| !states.row(t).iter().any(|value| value.is_nan())).collect();
+    if complete.len() == states.nrows() { states.clone() } else { states.select_rows(&complete) }
 }
 
 /// Pseudo-count added to every bin.

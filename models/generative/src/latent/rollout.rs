@@ -33,6 +33,15 @@ pub enum Strength<'a> {
 }
 
 impl Strength<'_> {
+    /// At place `at` of `[batch · T]`.
+    pub(crate) fn at(self, at: usize, n_steps: usize) -> f32 {
+        match self {
+            Strength::Constant(alpha) => alpha as f32,
+            Strength::Every(interval) => f32::from(u8::from((at % n_steps).is_multiple_of(interval.max(1)))),
+            Strength::PerStep(alpha) => alpha[at],
+        }
+    }
+
     fn table(self, batch: usize, n_steps: usize) -> Result<Vec<f32>> {
         Ok(match self {
             Strength::Constant(alpha) => vec![alpha as f32],

@@ -13,6 +13,10 @@ pub struct FrozenObservation {
     pub bias: Vec<f64>,
     /// `θ: [D]`: `ln σ`, `ln r`, or the logit of silence; 0 where the family has none.
     pub auxiliary: Vec<f64>,
+    /// `J: [D, R]`.
+    pub nuisance: DMatrix<f64>,
+    /// How a state shows in the samples from its own on.
+    pub response: Vec<f64>,
 }
 
 impl FrozenObservation {
@@ -20,23 +24,41 @@ impl FrozenObservation {
         self.bias.len()
     }
 
-    /// `B z + b: [D]`: the mean, or the log rate.
-    pub fn predictor(&self, z: &[f64]) -> Vec<f64> {
-        let channel = |d: usize| z.iter().enumerate().fold(self.bias[d], |sum, (m, z)| sum + self.weight[(d, m)] * z);
+    /// Earlier states on which a sample depends.
+    pub fn memory(&self) -> usize {
+        self.response.len() - 1
+    }
+
+    /// `B (h ∗ z) + J r + b: [D]` of the sample that belongs to the last of `states`: the mean, or the log rate.
+    ///
+    /// Before the first of the states the model counts as at rest there. Regressors that are not given are zero.
+    pub fn predictor(&self, states: &[&[f64]], nuisance: &[f32]) -> Vec<f64> {
+        let mut seen = vec![0.0; self.weight.ncols()];
+        for (k, h) in self.response.iter().enumerate() {
+            let state = states[states.len().saturating_sub(k + 1)];
+            seen.iter_mut().zip(state).for_each(|(sum, z)| *sum += h * z);
+        }
+        let channel = |d: usize| {
+            let from_states: f64 = seen.iter().enumerate().map(|(m, z)| self.weight[(d, m)] * z).sum();
+            let regressors = nuisance.iter().enumerate();
+            self.bias[d] + from_states + regressors.map(|(r, &x)| self.nuisance[(d, r)] * f64::from(x)).sum::<f64>()
+        };
         (0..self.n_channels()).map(channel).collect()
     }
 
-    /// `E[x | z]: [D]`.
-    pub fn mean(&self, z: &[f64]) -> Vec<f64> {
+    /// `E[x | z]: [D]` of the sample that belongs to the last of `states`.
+    pub fn mean(&self, states: &[&[f64]], nuisance: &[f32]) -> Vec<f64> {
         let family = self.kind.family();
-        self.predictor(z).iter().zip(&self.auxiliary).map(|(&eta, &theta)| family.mean(eta, theta)).collect()
+        let predictor = self.predictor(states, nuisance);
+        predictor.iter().zip(&self.auxiliary).map(|(&eta, &theta)| family.mean(eta, theta)).collect()
     }
 
     /// `ln p(x | z)` in nats, summed over channels; a channel that is NaN is missing.
-    pub fn log_prob(&self, x: &[f64], z: &[f64]) -> f64 {
+    pub fn log_prob(&self, x: &[f64], states: &[&[f64]], nuisance: &[f32]) -> f64 {
         let family = self.kind.family();
-        let terms = x.iter().zip(self.predictor(z)).zip(&self.auxiliary);
-        terms.filter(|((x, _), _)| !x.is_nan()).map(|((&x, eta), &theta)| family.log_prob(x, eta, theta)).sum()
+        let predictor = self.predictor(states, nuisance);
+        let terms = x.iter().zip(predictor).zip(&self.auxiliary).filter(|((x, _), _)| !x.is_nan());
+        terms.map(|((&x, eta), &theta)| family.log_prob(x, eta, theta)).sum()
     }
 
     /// Observations `[T, D]` drawn around their expectations.

@@ -5,24 +5,29 @@ mod family;
 mod frozen;
 mod gamma;
 mod gaussian;
+mod haemodynamic;
 mod likelihood;
 mod negative_binomial;
 mod poisson;
 #[cfg(test)]
+mod recovery;
+#[cfg(test)]
 mod tests;
 mod zero_inflated_poisson;
 
-use candle_core::{DType, Device, Result, Tensor, Var};
+use candle_core::{D, DType, Device, Result, Tensor, Var, bail};
 use nalgebra::DMatrix;
 use rand::Rng;
 use serde::{Deserialize, Serialize};
 
 use crate::random::normal_tensor;
+use crate::times_matrix::times_matrix;
 use family::Family;
 pub use frozen::FrozenObservation;
+use haemodynamic::{canonical_response, convolve};
 use likelihood::log_likelihood;
 
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Clone, Copy, Debug, PartialEq, Serialize, Deserialize)]
 #[serde(rename_all = "kebab-case")]
 pub enum ObservationKind {
     /// `x ~ N(B z + b, diag σ²)`.
@@ -33,22 +38,38 @@ pub enum ObservationKind {
     NegativeBinomial,
     /// Poisson counts of units that are silent with probability `π`, whatever the state; `π` for each unit.
     ZeroInflatedPoisson,
+    /// `x ~ N(B (h ∗ z) + b, diag σ²)`: states seen through the canonical haemodynamic response `h`, one state for
+    /// each volume.
+    Bold { tr_secs: f64 },
 }
 
 impl ObservationKind {
     pub(crate) fn family(self) -> &'static dyn Family {
         match self {
-            ObservationKind::Gaussian => &gaussian::Gaussian,
+            ObservationKind::Gaussian | ObservationKind::Bold { .. } => &gaussian::Gaussian,
             ObservationKind::Poisson => &poisson::Poisson,
             ObservationKind::NegativeBinomial => &negative_binomial::NegativeBinomial,
             ObservationKind::ZeroInflatedPoisson => &zero_inflated_poisson::ZeroInflatedPoisson,
         }
     }
 
+    /// How a state shows in the samples from its own on: `[1]` where a sample depends on its own state alone.
+    pub fn response(self) -> Vec<f64> {
+        match self {
+            ObservationKind::Bold { tr_secs } => canonical_response(tr_secs),
+            _ => vec![1.0],
+        }
+    }
+
+    /// Earlier states on which a sample depends.
+    pub fn memory(self) -> usize {
+        self.response().len() - 1
+    }
+
     /// Whether it speaks of whole counts, whose log rate is linear in the state.
     pub fn is_counts(self) -> bool {
         match self {
-            ObservationKind::Gaussian => false,
+            ObservationKind::Gaussian | ObservationKind::Bold { .. } => false,
             ObservationKind::Poisson | ObservationKind::NegativeBinomial | ObservationKind::ZeroInflatedPoisson => true,
         }
     }
@@ -61,25 +82,38 @@ impl std::fmt::Display for ObservationKind {
             ObservationKind::Poisson => "Poisson",
             ObservationKind::NegativeBinomial => "negative binomial",
             ObservationKind::ZeroInflatedPoisson => "zero-inflated Poisson",
+            ObservationKind::Bold { .. } => "BOLD",
         })
     }
 }
 
-/// `B: [D, M]`, `b: [D]`, and the family's auxiliary parameter `θ: [D]` where it has one.
+/// `B: [D, M]`, `b: [D]`, the family's auxiliary parameter `θ: [D]` where it has one, and the weights `J: [D, R]` of
+/// nuisance regressors `r` where there are any: the linear predictor is `B z + J r + b`.
 #[derive(Clone, Debug)]
 pub struct Observation {
     pub kind: ObservationKind,
     pub weight: Var,
     pub bias: Var,
     pub auxiliary: Option<Var>,
+    pub nuisance: Option<Var>,
 }
 
 impl Observation {
-    /// Gaussian: `z` starts as the principal components of the standardised data, `y: [T, D]`, each
-    /// with unit variance. Counts: every unit starts at its mean rate, with small random loadings.
-    pub fn init(rng: &mut impl Rng, kind: ObservationKind, training: &DMatrix<f64>, latent_dim: usize) -> Result<Self> {
+    /// Signals: `z` starts as the principal components of the standardised data, `y: [T, D]`, each
+    /// with unit variance. Counts: every unit starts at its mean rate, with small random loadings. Missing samples
+    /// are NaN; nuisance weights start at zero.
+    pub fn init(
+        rng: &mut impl Rng,
+        kind: ObservationKind,
+        training: &DMatrix<f64>,
+        latent_dim: usize,
+        n_nuisance: usize,
+    ) -> Result<Self> {
         let observed_dim = training.ncols();
-        let mean = training.column_iter().map(|column| column.mean());
+        let mean = training.column_iter().map(|column| {
+            let seen = column.iter().filter(|x| !x.is_nan());
+            seen.clone().sum::<f64>() / seen.count().max(1) as f64
+        });
         let (weight, bias): (Tensor, Vec<f32>) = if kind.is_counts() {
             (normal_tensor(rng, &[observed_dim, latent_dim], 0.2)?, mean.map(|m| m.max(1e-4).ln() as f32).collect())
         } else {
@@ -89,28 +123,59 @@ impl Observation {
             None => None,
             Some(auxiliary) => Some(Var::from_tensor(&Tensor::full(auxiliary.start, observed_dim, &Device::Cpu)?)?),
         };
+        let nuisance = match n_nuisance {
+            0 => None,
+            n => Some(Var::zeros((observed_dim, n), DType::F32, &Device::Cpu)?),
+        };
         let bias = Var::from_vec(bias, observed_dim, &Device::Cpu)?;
-        Ok(Self { kind, weight: Var::from_tensor(&weight)?, bias, auxiliary })
+        Ok(Self { kind, weight: Var::from_tensor(&weight)?, bias, auxiliary, nuisance })
     }
 
-    /// `x: [batch, time, D]`, `z: [batch, time, M]` → `[batch, time]`, in nats.
+    /// `x: [batch, time, D]`, `z: [batch, memory + time, M]`, `r: [batch, time, R]` → `[batch, time]`, in nats.
     ///
-    /// A sample that is NaN is missing: it has no part in the sum over channels, and no gradient.
-    pub fn log_prob(&self, x: &Tensor, z: &Tensor) -> Result<Tensor> {
-        log_likelihood(self.kind.family(), x, z, &self.packed()?)
+    /// A sample that is NaN is missing: it has no part in the sum over channels, and no gradient. The first `memory`
+    /// states are the past of the first sample, for observations that have one.
+    pub fn log_prob(&self, x: &Tensor, z: &Tensor, nuisance: Option<&Tensor>) -> Result<Tensor> {
+        let response = self.kind.response();
+        let seen = match response.len() {
+            1 => z.clone(),
+            _ => convolve(z, &response.iter().map(|&h| h as f32).collect::<Vec<_>>())?,
+        };
+        let features = match (nuisance, &self.nuisance) {
+            (Some(nuisance), Some(_)) => Tensor::cat(&[&seen, nuisance], D::Minus1)?,
+            (None, None) => seen,
+            (given, learned) => bail!(
+                "need {} nuisance regressors, found {}",
+                learned.as_ref().map_or(Ok(0), |var| var.dim(1))?,
+                given.map_or(Ok(0), |given| given.dim(D::Minus1))?
+            ),
+        };
+        log_likelihood(self.kind.family(), x, &features, &self.packed()?)
     }
 
-    /// All parameters in one row, differentiable.
+    /// `J r`, where there are nuisance regressors `r: [batch, time, R]`.
+    pub(crate) fn nuisance_part(&self, nuisance: Option<&Tensor>) -> Result<Option<Tensor>> {
+        match (nuisance, &self.nuisance) {
+            (Some(nuisance), Some(weight)) => Ok(Some(times_matrix(&nuisance.contiguous()?, &weight.t()?)?)),
+            _ => Ok(None),
+        }
+    }
+
+    /// All parameters in one row, differentiable: the weights of a channel, of states and nuisance, side by side.
     fn packed(&self) -> Result<Tensor> {
-        let flat: Vec<Tensor> =
-            self.named().into_iter().map(|(_, var)| var.as_tensor().flatten_all()).collect::<Result<_>>()?;
+        let weight = match &self.nuisance {
+            None => self.weight.as_tensor().clone(),
+            Some(nuisance) => Tensor::cat(&[self.weight.as_tensor(), nuisance.as_tensor()], 1)?,
+        };
+        let mut flat = vec![weight.flatten_all()?, self.bias.as_tensor().clone()];
+        flat.extend(self.auxiliary.as_ref().map(|var| var.as_tensor().clone()));
         Tensor::cat(&flat, 0)
     }
 
-    /// The variables by name, in the order in which they are packed.
     pub fn named(&self) -> Vec<(&'static str, &Var)> {
         let mut named = vec![("B", &self.weight), ("b", &self.bias)];
         named.extend(self.auxiliary.as_ref().zip(self.kind.family().auxiliary()).map(|(var, is)| (is.name, var)));
+        named.extend(self.nuisance.as_ref().map(|var| ("J", var)));
         named
     }
 
@@ -123,6 +188,11 @@ impl Observation {
             weight: DMatrix::from_row_slice(rows, columns, &values(&self.weight)?),
             bias: values(&self.bias)?,
             auxiliary: self.auxiliary.as_ref().map_or(Ok(vec![0.0; rows]), values)?,
+            nuisance: match &self.nuisance {
+                None => DMatrix::zeros(rows, 0),
+                Some(nuisance) => DMatrix::from_row_slice(rows, nuisance.dim(1)?, &values(nuisance)?),
+            },
+            response: self.kind.response(),
         })
     }
 }
@@ -136,7 +206,8 @@ fn principal_loadings(rng: &mut impl Rng, training: &DMatrix<f64>, latent_dim: u
     let scores = principal.apply(&rows);
     let mut weight = normal_tensor(rng, &[observed_dim, latent_dim], 0.01)?.to_vec2::<f32>()?;
     for component in 0..principal.n_components() {
-        let std = scores.column(component).variance().sqrt();
+        let seen = scores.column(component).iter().copied().filter(|y| !y.is_nan()).collect::<Vec<_>>();
+        let std = nalgebra::DVector::from_vec(seen).variance().sqrt();
         for (channel, row) in weight.iter_mut().enumerate() {
             row[component] += (principal.axes[(channel, component)] * std / principal.scale) as f32;
         }

@@ -22,7 +22,7 @@ fn counts() -> impl Iterator<Item = ObservationKind> {
 fn moments(kind: ObservationKind, eta: f64, theta: f64) -> (f64, f64) {
     let rate = eta.exp();
     match kind {
-        ObservationKind::Gaussian => (eta, (2.0 * theta).exp()),
+        ObservationKind::Gaussian | ObservationKind::Bold { .. } => (eta, (2.0 * theta).exp()),
         ObservationKind::Poisson => (rate, rate),
         ObservationKind::NegativeBinomial => (rate, rate + rate.powi(2) / theta.exp()),
         ObservationKind::ZeroInflatedPoisson => {
@@ -118,13 +118,14 @@ fn case(seed: u64, kind: ObservationKind, n_channels: usize, latent: usize, dims
         weight: var(normal(&mut rng, &[n_channels, latent], 0.6)),
         bias: var(normal(&mut rng, &[n_channels], 0.5)),
         auxiliary: kind.family().auxiliary().map(|_| var(normal(&mut rng, &[n_channels], 1.0))),
+        nuisance: None,
     };
     let z = normal(&mut rng, &[dims[0], dims[1], latent], 1.0);
     let frozen = observation.freeze().unwrap();
     let mut x = Vec::new();
     for z in z.reshape((dims[0] * dims[1], latent)).unwrap().to_vec2::<f32>().unwrap() {
         let z: Vec<f64> = z.into_iter().map(f64::from).collect();
-        let mean = DMatrix::from_row_slice(1, n_channels, &frozen.mean(&z));
+        let mean = DMatrix::from_row_slice(1, n_channels, &frozen.mean(&[&z], &[]));
         for &value in frozen.draw(&mut rng, &mean).iter() {
             x.push(if rand::RngExt::random_bool(&mut rng, missing) { f32::NAN } else { value as f32 });
         }
@@ -156,7 +157,7 @@ fn by_autograd(observation: &Observation, x: &Tensor, z: &Tensor) -> Result<Tens
         None => x.zeros_like()?,
     };
     let terms = match observation.kind {
-        ObservationKind::Gaussian => {
+        ObservationKind::Gaussian | ObservationKind::Bold { .. } => {
             let log_std = theta.maximum(-4.0)?;
             let scaled = ((&x - &eta)? * log_std.neg()?.exp()?)?;
             ((scaled.sqr()? * -0.5)? - log_std)?.affine(1.0, -0.5 * std::f64::consts::TAU.ln())?
@@ -219,7 +220,7 @@ proptest! {
         missing in prop_oneof![Just(0.0), Just(0.3), Just(1.0)],
     ) {
         let case = case(seed, kind, n_channels, latent, [batch, time], missing);
-        let (fused, fused_gradients) = values_and_gradients(&case, |o, x, z| o.log_prob(x, z));
+        let (fused, fused_gradients) = values_and_gradients(&case, |o, x, z| o.log_prob(x, z, None));
         let (plain, plain_gradients) = values_and_gradients(&case, by_autograd);
         for (fused, plain) in fused.iter().zip(&plain) {
             prop_assert!((fused - plain).abs() <= 1e-5 * (1.0 + plain.abs()), "{kind}: {fused} {plain}");
@@ -246,10 +247,11 @@ proptest! {
             weight: Var::zeros((1, 1), DType::F32, &Device::Cpu).unwrap(),
             bias: one(eta),
             auxiliary: kind.family().auxiliary().map(|_| one(theta)),
+            nuisance: None,
         };
         let at = |value: f64| Tensor::from_vec(vec![value as f32], (1, 1, 1), &Device::Cpu).unwrap();
-        let fused = observation.log_prob(&at(x), &at(0.0)).unwrap().flatten_all().unwrap().to_vec1::<f32>().unwrap();
-        let frozen = observation.freeze().unwrap().log_prob(&[f64::from(x as f32)], &[0.0]);
+        let fused = observation.log_prob(&at(x), &at(0.0), None).unwrap().flatten_all().unwrap().to_vec1::<f32>().unwrap();
+        let frozen = observation.freeze().unwrap().log_prob(&[f64::from(x as f32)], &[&[0.0]], &[]);
         // Terms of the size of x cancel in single precision.
         let scale = 1.0 + frozen.abs() + x * (1.0 + eta.abs());
         prop_assert!((f64::from(fused[0]) - frozen).abs() <= 2e-6 * scale, "{kind}: {} {frozen}", fused[0]);
@@ -260,7 +262,7 @@ proptest! {
 fn a_gaussian_starts_with_latents_of_unit_variance() {
     let mut rng = ChaCha8Rng::seed_from_u64(3);
     let data = DMatrix::from_fn(400, 3, |t, i| (0.1 * (i + 1) as f64 * t as f64).sin() * (i + 1) as f64);
-    let start = Observation::init(&mut rng, ObservationKind::Gaussian, &data, 2).unwrap().freeze().unwrap();
+    let start = Observation::init(&mut rng, ObservationKind::Gaussian, &data, 2, 0).unwrap().freeze().unwrap();
     let centred = DMatrix::from_fn(400, 3, |t, i| data[(t, i)] - start.bias[i]);
     let latent = centred * start.weight.pseudo_inverse(1e-9).unwrap().transpose();
     for variance in latent.row_variance().iter() {
@@ -276,6 +278,8 @@ fn an_expectation_over_counts_is_that_of_the_distribution() {
         weight: DMatrix::zeros(1, 1),
         bias: vec![0.0],
         auxiliary: vec![0.0],
+        nuisance: DMatrix::zeros(1, 0),
+        response: vec![1.0],
     };
     let expected = [(0.2, 1.4414747876274934), (3.0, 3.537928407972693), (15.0, 7.778152231898053)];
     for (rate, expected) in expected {

@@ -3,8 +3,9 @@
 use candle_core::Result;
 
 use super::{ForcingKind, TrainPlan};
+use crate::elbo::Batch;
 use crate::latent::{Strength, Workspace};
-use crate::vae::{Batch, SequenceVae};
+use crate::vae::SequenceVae;
 
 /// Batches from one look at the Jacobians to the next.
 const EVERY: usize = 5;

@@ -7,8 +7,11 @@ mod penalty;
 mod plan;
 mod run;
 mod validation;
+mod windows;
 
 pub use checkpoint::{Checkpoint, EpochRecord};
+#[cfg(test)]
+pub(crate) use optimiser::Optimiser;
 pub use optimiser::OptimiserKind;
 pub use plan::{ForcingKind, Schedule, TrainPlan};
 pub use run::{Task, TrainError, Trained, train};

@@ -1,7 +1,7 @@
 use std::ops::ControlFlow;
 
-use candle_core::{Device, Tensor};
-use rand::{Rng, RngExt, SeedableRng};
+use candle_core::Tensor;
+use rand::SeedableRng;
 use rand_chacha::ChaCha8Rng;
 use thiserror::Error;
 
@@ -9,10 +9,11 @@ use super::checkpoint::with_moments;
 use super::forcing::ForcingState;
 use super::optimiser::Optimiser;
 use super::penalty::penalty;
+use super::windows::Windows;
 use super::{Checkpoint, EpochRecord, TrainPlan, validate};
 use crate::judging::JudgePlan;
 use crate::latent::Workspace;
-use crate::vae::{Batch, ModelError, ModelPlan, SequenceVae};
+use crate::vae::{ModelError, ModelPlan, SequenceVae};
 use crate::{Series, Split};
 
 #[derive(Debug, Error)]
@@ -72,18 +73,6 @@ pub fn train(
     observe: &mut dyn FnMut(&EpochRecord, Option<&Checkpoint>) -> ControlFlow<()>,
 ) -> Result<Trained, TrainError> {
     let Task { series, split, model: model_plan, train: plan, judge: judge_plan, threads } = *task;
-    let context = model_plan.encoder.context();
-    let n_steps = plan.sequence_length.min((split.fit.len() / 2).saturating_sub(context + 1));
-    if n_steps < 2 {
-        return Err(TrainError::TooShort { needed: 2 * (context + 4), found: split.fit.len() });
-    }
-    // Before hours are spent: a prediction starts after the encoder's context and needs a sample to meet.
-    let needed = context + judge_plan.prediction_steps;
-    for (what, part) in [("validate the model", &split.validation), ("judge the model", &split.held_out)] {
-        if part.len() <= needed {
-            return Err(TrainError::TooShortToJudge { what, needed, found: part.len() });
-        }
-    }
     let (mut model, mut optimiser, mut progress) = match resume {
         Some(checkpoint) => {
             let (model, optimiser) = checkpoint.restore(model_plan, plan)?;
@@ -106,6 +95,19 @@ pub fn train(
             (model, optimiser, start)
         }
     };
+    let context = model.needed_context();
+    let n_steps = plan.sequence_length.min((split.fit.len() / 2).saturating_sub(context + 1));
+    if n_steps < 2 {
+        return Err(TrainError::TooShort { needed: 2 * (context + 4), found: split.fit.len() });
+    }
+    // Before hours are spent: a prediction starts after the encoder's context and needs a sample to meet.
+    let needed = context + judge_plan.prediction_steps;
+    for (what, part) in [("validate the model", &split.validation), ("judge the model", &split.held_out)] {
+        let longest = series.runs(part.clone()).into_iter().map(|run| run.len()).max().unwrap_or(0);
+        if longest <= needed {
+            return Err(TrainError::TooShortToJudge { what, needed, found: longest });
+        }
+    }
     let variables = model.variables();
     let workspace = Workspace::with_threads(threads);
     let mut forcing = ForcingState { adaptive: progress.adaptive_alpha };
@@ -171,58 +173,6 @@ pub fn train(
         chosen_epoch: progress.best_epoch,
         validation: progress.best_score,
     })
-}
-
-/// Random stretches of the fit part, as batches.
-struct Windows {
-    /// Projected observations `[T, D]`, row-major.
-    observed: Vec<f32>,
-    observed_dim: usize,
-    inputs: Vec<f32>,
-    input_dim: usize,
-    /// Rows in one stretch: context, steps, and the last target.
-    length: usize,
-    n_steps: usize,
-    n_starts: usize,
-}
-
-impl Windows {
-    fn new(model: &SequenceVae, series: &Series, split: &Split, n_steps: usize) -> Result<Self, TrainError> {
-        let components = model.projection.apply(series.rows(split.fit.clone()));
-        let length = model.plan.encoder.context() + n_steps + 1;
-        let found = components.nrows();
-        if found < length {
-            return Err(TrainError::TooShort { needed: length, found });
-        }
-        Ok(Self {
-            observed_dim: components.ncols(),
-            observed: components.transpose().iter().map(|&value| value as f32).collect(),
-            inputs: series.inputs[..found * series.n_inputs].to_vec(),
-            input_dim: series.n_inputs,
-            length,
-            n_steps,
-            n_starts: found - length + 1,
-        })
-    }
-
-    fn draw(&self, rng: &mut impl Rng, batch_size: usize) -> candle_core::Result<Batch> {
-        let (d, k) = (self.observed_dim, self.input_dim);
-        let context = self.length - self.n_steps - 1;
-        let mut observed = Vec::with_capacity(batch_size * self.length * d);
-        let mut inputs = Vec::with_capacity(batch_size * self.n_steps * k);
-        for _ in 0..batch_size {
-            let start = rng.random_range(0..self.n_starts);
-            observed.extend_from_slice(&self.observed[start * d..(start + self.length) * d]);
-            let first = start + context;
-            inputs.extend_from_slice(&self.inputs[first * k..(first + self.n_steps) * k]);
-        }
-        let observed = Tensor::from_vec(observed, (batch_size, self.length, d), &Device::Cpu)?;
-        let inputs = match k {
-            0 => None,
-            _ => Some(Tensor::from_vec(inputs, (batch_size, self.n_steps, k), &Device::Cpu)?),
-        };
-        Ok(Batch { observed, inputs })
-    }
 }
 
 /// Running sums of the loss and its terms over one epoch.

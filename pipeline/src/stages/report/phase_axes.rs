@@ -5,7 +5,7 @@ use nullcline_models::Projection;
 
 use crate::outputs::{FixedPointJson, PortraitJson};
 use crate::report::{PhasePoint, PhasePortrait};
-use crate::stages::FreeRun;
+use crate::stages::{FreeRun, known_rows};
 
 /// Points in a cloud: what an eye can tell apart.
 const SHOWN_POINTS: usize = 1500;
@@ -36,7 +36,7 @@ impl PhaseAxes {
         PhasePortrait {
             explained: std::array::from_fn(|i| variance.get(i).copied().unwrap_or(0.0) / total),
             // Neighbours in time, so that a path is a path: the held-out stretch beside the free run.
-            data: self.project(&run.encoded.rows(0, run.encoded.nrows().min(SHOWN_POINTS)).into_owned()),
+            data: self.project(&known_rows(&run.encoded.rows(0, run.encoded.nrows().min(SHOWN_POINTS)).into_owned())),
             simulated: self.project(&run.latent.rows(0, run.latent.nrows().min(SHOWN_POINTS)).into_owned()),
             fixed_points: portrait
                 .fixed_points

@@ -1,9 +1,9 @@
 use anyhow::Result;
-use nalgebra::DMatrix;
+use nalgebra::{DMatrix, DVector};
 use nullcline_datasets::{Modality, Participants, SubjectId};
 use nullcline_dynamics::{Complex, frequency_per_step, time_constant_steps};
 use nullcline_models::SequenceVae;
-use nullcline_models::judging::power_spectrum;
+use nullcline_models::judging::{power_spectrum, through_the_same_gaps};
 
 use super::colophon;
 use super::phase_axes::PhaseAxes;
@@ -17,7 +17,7 @@ use crate::report::{
     render_subject,
 };
 use crate::seed::RunSeed;
-use crate::stages::{FreeRun, Ingested, free_run, reopen};
+use crate::stages::{FreeRun, Ingested, free_run, known_rows, reopen};
 
 /// Writes the page of one subject; `true` when it had to.
 pub fn report_subject(
@@ -159,7 +159,7 @@ fn best_model(
         name: format!("refit {}", dynamics.refit),
         summary: summary.model.clone(),
         traces: channels.iter().map(|&channel| trace(ingested, &run, channel, rate)).collect(),
-        spectra: channels.iter().map(|&channel| spectrum(ingested, &run, channel, rate)).collect(),
+        spectra: channels.iter().filter_map(|&channel| spectrum(ingested, &run, channel, rate)).collect(),
         phase: axes.portrait(&run, portrait, &labels),
         fixed_points: portrait
             .fixed_points
@@ -176,13 +176,17 @@ fn best_model(
 }
 
 fn ingested_states(ingested: &Ingested, model: &SequenceVae) -> Result<DMatrix<f64>> {
-    Ok(model.encode(ingested.series.rows(0..ingested.series.n_times()))?)
+    Ok(known_rows(&model.encode(&ingested.series, 0..ingested.series.n_times())?))
 }
 
 /// The channels that vary most, in recording order.
 fn shown_channels(data: &DMatrix<f64>) -> Vec<usize> {
     let mut order: Vec<usize> = (0..data.ncols()).collect();
-    order.sort_by(|&i, &j| data.column(j).variance().total_cmp(&data.column(i).variance()));
+    let variance = |channel: usize| {
+        let seen: Vec<f64> = data.column(channel).iter().copied().filter(|x| !x.is_nan()).collect();
+        DVector::from_vec(seen).variance()
+    };
+    order.sort_by(|&i, &j| variance(j).total_cmp(&variance(i)));
     order.truncate(SHOWN_CHANNELS);
     order.sort_unstable();
     order
@@ -203,16 +207,18 @@ fn trace(ingested: &Ingested, run: &FreeRun, channel: usize, rate: f64) -> Trace
     }
 }
 
-fn spectrum(ingested: &Ingested, run: &FreeRun, channel: usize, rate: f64) -> SpectrumPair {
-    let of = |matrix: &DMatrix<f64>| power_spectrum(&matrix.column(channel).iter().copied().collect::<Vec<_>>());
-    let (data, simulated) = (of(&run.data), of(&run.simulated));
-    let n_times = run.data.nrows() as f64;
-    SpectrumPair {
+fn spectrum(ingested: &Ingested, run: &FreeRun, channel: usize, rate: f64) -> Option<SpectrumPair> {
+    let pairs: Vec<(f64, f64)> =
+        run.data.column(channel).iter().copied().zip(run.simulated.column(channel).iter().copied()).collect();
+    let (data, simulated) = through_the_same_gaps(&pairs)?;
+    let n_times = data.len() as f64;
+    let (data, simulated) = (power_spectrum(&data), power_spectrum(&simulated));
+    Some(SpectrumPair {
         channel: ingested.recording.channels[channel].name.clone(),
         hz: (0..data.len()).map(|k| k as f64 * rate / n_times).collect(),
         data,
         simulated,
-    }
+    })
 }
 
 fn fixed_point_row(point: &FixedPointJson, label: &str, rate: f64, axes: &PhaseAxes) -> FixedPointRow {
