@@ -60,6 +60,10 @@ pub enum SearchMethod {
     BranchAndBound,
     /// From region to region, until the effort was spent.
     RegionSearch,
+    /// A box that holds every fixed point of a smooth map was divided, by interval arithmetic.
+    Intervals,
+    /// By Newton's method from many starts, of smooth maps.
+    Newton,
 }
 
 /// A linear region whose fixed points form a line, a plane, …: a continuous attractor or repeller in the making.

@@ -66,6 +66,7 @@ mod region_solver;
 mod sign_tree;
 mod singular_values;
 mod smooth;
+mod smooth_portrait;
 mod stability;
 mod trapping;
 mod unseen;
@@ -105,9 +106,10 @@ pub use pattern::ActivationPattern;
 pub use piecewise_linear::PiecewiseLinearMap;
 pub use portrait::{Portrait, PortraitPlan, portrait};
 pub use smooth::{
-    Activation, CurrentRnn, Dual, Enclosed, EulerStep, Formula, Gru, Interval, Iterated, Layer, Mlp, Number,
-    Relaxation, SmoothField, SmoothMap, SmoothSystem, TanhRnn,
+    Activation, CurrentRnn, Dual, Enclosed, EulerStep, Formula, Gru, Interval, Iterated, Layer, Mlp, Monomial, Number,
+    Polynomial, Relaxation, SmoothField, SmoothMap, SmoothSystem, TanhRnn,
 };
+pub use smooth_portrait::portrait_smooth;
 pub use stability::Stability;
 pub use unseen::Unseen;
 pub use weight_checks::MapError;

@@ -8,7 +8,7 @@ mod portrait;
 mod portrait_text;
 mod run;
 mod simulate;
-mod weights_json;
+mod weights;
 
 use std::ffi::OsString;
 use std::io::{self, Write as _};

@@ -2,26 +2,30 @@ use std::path::PathBuf;
 
 use anyhow::{Context, Result, bail};
 use clap::Args;
-use nullcline_dynamics::{AttractorPlan, Map, PiecewiseLinearMap, Portrait, SlicePlan, basin_slice, portrait as draw};
+use nalgebra::DVector;
+use nullcline_dynamics::{AttractorPlan, Map, Portrait, SlicePlan, basin_slice, portrait as draw, portrait_smooth};
 use rand::{Rng, RngExt};
 use rand_distr::StandardNormal;
 
 use super::portrait_text::print;
-use super::weights_json::read_weights;
-use crate::outputs::{PortraitJson, SliceJson, read_model};
+use super::weights::{ForeignMap, read_weights};
+use crate::outputs::{PortraitJson, SliceJson, is_ours, read_model};
 use crate::plan::AnalysePlan;
 use crate::run::Outcome;
 use crate::seed::{RunSeed, Stage};
 
-/// Find fixed points, cycles, attractors and basins of a saved model or of weights in JSON
+/// Find fixed points, cycles, attractors and basins of a saved model or of weights made elsewhere
 #[derive(Args)]
 #[command(after_help = "Examples:
   nullcline portrait out/sub-01/eeg/sub-01_task-rest_desc-refit01_model.safetensors --sampling-rate 250
   nullcline portrait weights.json --json
   nullcline portrait weights.json --slice 1,2 --starts 1000
 
-Weights in JSON: {\"type\": \"shPLRNN\", \"A\": [..], \"W1\": [[..]], \"W2\": [[..]], \"h1\": [..], \"h2\": [..]};
-types shPLRNN, clippedShPLRNN, ALRNN (A, W, h, P) and PLRNN (A, W, h). Basins are shares of random starts.")]
+Weights in JSON: {\"type\": \"shPLRNN\", \"A\": [..], \"W1\": [[..]], \"W2\": [[..]], \"h1\": [..], \"h2\": [..]}, matrices row
+after row. Types: shPLRNN and clippedShPLRNN; ALRNN (A, W, h, P); PLRNN (A, W, h); lowRank (a, V, U, b); tanhRNN (W, b, alpha);
+GRU (weight_ih, weight_hh, bias_ih, bias_hh of PyTorch); neuralODE (layers, activation, time_step, scheme flow or euler);
+polynomial (terms, time_step, scheme). The same names in safetensors, with the type in its header.
+Basins are shares of random starts.")]
 pub struct PortraitArguments {
     model: PathBuf,
     /// Orbits started
@@ -39,6 +43,9 @@ pub struct PortraitArguments {
     /// Columns and rows of the picture
     #[arg(long, value_name = "N", default_value_t = 48)]
     slice_cells: usize,
+    /// Constant input under which the map is looked at
+    #[arg(long, value_name = "S,S,…", value_delimiter = ',', allow_hyphen_values = true)]
+    input: Option<Vec<f64>>,
     #[arg(long, value_name = "N", default_value_t = 1)]
     random_seed: u64,
     #[arg(long)]
@@ -55,7 +62,8 @@ pub fn portrait(arguments: &PortraitArguments) -> Result<Outcome> {
     if let Some(rate) = arguments.sampling_rate.filter(|rate| !(*rate > 0.0 && rate.is_finite())) {
         bail!("need a positive --sampling-rate, found {rate}");
     }
-    let map = read_map(&arguments.model)?;
+    let foreign = read_map(&arguments.model, arguments.input.as_deref())?;
+    let map = foreign.map();
     let dim = map.dim();
     let axes = arguments.slice.map(|axes| slice_plan(arguments, axes, dim)).transpose()?;
     let mut rng = RunSeed(arguments.random_seed).rng_for(Stage::Analyse, "portrait", 0);
@@ -63,11 +71,14 @@ pub fn portrait(arguments: &PortraitArguments) -> Result<Outcome> {
         .map(|_| (0..dim).map(|_| arguments.spread * rng.sample::<f64, _>(StandardNormal)).collect())
         .collect();
     let plan = AnalysePlan::default().portrait_plan(dim.min(MOST_EXPONENTS));
-    let portrait = draw(&mut rng, &map, &starts, &plan);
+    let portrait = match &foreign {
+        ForeignMap::PiecewiseLinear(map) => draw(&mut rng, map, &starts, &plan),
+        ForeignMap::Smooth(map) => portrait_smooth(&mut rng, map.as_ref(), &starts, &plan),
+    };
     let drawn = format!("Gaussian, standard deviation {}", arguments.spread);
     let rate = arguments.sampling_rate;
-    let mut found = PortraitJson::of(&portrait, &map, rate, &starts, drawn, Some(arguments.random_seed));
-    found.slice = axes.map(|axes| picture(&mut rng, &map, &portrait, &axes, &plan.attractors, rate)).transpose()?;
+    let mut found = PortraitJson::of(&portrait, map, rate, &starts, drawn, Some(arguments.random_seed));
+    found.slice = axes.map(|axes| picture(&mut rng, map, &portrait, &axes, &plan.attractors, rate)).transpose()?;
     match arguments.json {
         true => super::print_json(&found)?,
         false => print(&found)?,
@@ -75,10 +86,19 @@ pub fn portrait(arguments: &PortraitArguments) -> Result<Outcome> {
     Ok(Outcome::Complete)
 }
 
-fn read_map(path: &std::path::Path) -> Result<PiecewiseLinearMap> {
+fn read_map(path: &std::path::Path, input: Option<&[f64]>) -> Result<ForeignMap> {
     match path.extension().and_then(|extension| extension.to_str()) {
-        Some("safetensors") => Ok(read_model(path)?.1.freeze()?.map),
-        Some("json") => read_weights(path),
+        Some("safetensors") if is_ours(path)? => {
+            let frozen = read_model(path)?.1.freeze()?;
+            let Some(input) = input else { return Ok(ForeignMap::PiecewiseLinear(frozen.map)) };
+            let weights = &frozen.input_weights;
+            if input.len() != weights.ncols() {
+                bail!("need an input of {} for {}, found {}", weights.ncols(), path.display(), input.len());
+            }
+            let drive = weights * DVector::from_column_slice(input);
+            Ok(ForeignMap::PiecewiseLinear(frozen.map.with_constant_input(drive.as_slice())?))
+        }
+        Some("safetensors" | "json") => read_weights(path, input),
         _ => bail!("need a model in .safetensors or weights in .json, found {}", path.display()),
     }
 }

@@ -18,6 +18,8 @@ pub fn print(found: &PortraitJson) -> Result<()> {
         "branch and bound" => {
             format!("{} boxes, {}", count(found.effort.boxes), counted(found.effort.regions_visited, "linear region"))
         }
+        "interval arithmetic" => format!("{} boxes with interval arithmetic", count(found.effort.boxes)),
+        "Newton" => format!("Newton's method from {}", counted(found.effort.linear_solves, "start")),
         "enumeration" => format!("all {} solved", counted(found.effort.regions_visited, "linear region")),
         _ => format!(
             "searched: {}, {}",

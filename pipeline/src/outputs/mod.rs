@@ -22,4 +22,4 @@ pub use portrait::{
 pub use stamps::{Fingerprint, Stamp};
 pub use summaries::*;
 pub use tables::{Table, read_parquet};
-pub use weights::{WeightsFile, read_checkpoint, read_model, write_checkpoint, write_model};
+pub use weights::{WeightsFile, is_ours, read_checkpoint, read_model, write_checkpoint, write_model};

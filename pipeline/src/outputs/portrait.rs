@@ -223,6 +223,8 @@ fn effort(portrait: &Portrait) -> EffortJson {
         SearchMethod::Enumeration => "enumeration",
         SearchMethod::BranchAndBound => "branch and bound",
         SearchMethod::RegionSearch => "region search",
+        SearchMethod::Intervals => "interval arithmetic",
+        SearchMethod::Newton => "Newton",
     };
     EffortJson {
         method: method.to_string(),

@@ -30,6 +30,14 @@ pub fn write_model(path: &Path, header: &WeightsFile, model: &SequenceVae) -> Re
     write(path, header, &model.to_tensors()?)
 }
 
+/// Whether a safetensors file has the header of a model of ours.
+pub fn is_ours(path: &Path) -> Result<bool> {
+    let needed = || format!("need weights in {}", path.display());
+    let bytes = std::fs::read(path).with_context(needed)?;
+    let (_, metadata) = SafeTensors::read_metadata(&bytes).with_context(needed)?;
+    Ok(metadata.metadata().as_ref().is_some_and(|fields| fields.contains_key(HEADER)))
+}
+
 pub fn read_model(path: &Path) -> Result<(WeightsFile, SequenceVae)> {
     let (header, tensors) = read::<WeightsFile>(path)?;
     let model = SequenceVae::from_tensors(&header.plan, &tensors)

@@ -64,6 +64,54 @@ fn what_diverges_is_not_undecided() {
     assert_eq!(found["undecided"], 0.0);
 }
 
+/// `z' = z/2 − relu(z) + 3` again, as a network of rank one.
+#[test]
+fn low_rank() {
+    let weights = json!({"type": "lowRank", "a": 0.5, "V": [[-1]], "U": [[1]], "b": [0], "h": [3]});
+    check_rests(&weights, &[2.0], &[-0.5]);
+}
+
+/// `z' = tanh(z/2)` rests at 0 only, which the box `[−1, 1]` proves.
+#[test]
+fn tanh() {
+    check_rests(&json!({"type": "tanhRNN", "W": [[0.5]], "b": [0]}), &[0.0], &[0.5]);
+}
+
+/// With both gates half open, `h' = h/2 + tanh(h/2)/2` rests at 0 with slope 3/4.
+#[test]
+fn gru() {
+    check_rests(&json!({"type": "GRU", "weight_hh": [[0], [0], [1]]}), &[0.0], &[0.75]);
+}
+
+/// The flow `ż = z − z³` rests at −1, 0 and 1, with slopes −2, 1, −2 and multipliers `e` to these.
+#[test]
+fn flow() {
+    let terms = json!([[[1, [1]], [-1, [3]]]]);
+    let found = portrait(&json!({"type": "polynomial", "terms": terms, "time_step": 1}));
+    let points = found["fixed_points"].as_array().unwrap();
+    assert_eq!(points.len(), 3, "{found:#}");
+    for (point, (at, slope)) in points.iter().zip([(-1.0, -2.0_f64), (0.0, 1.0), (1.0, -2.0)]) {
+        assert_close(&numbers(&point["z"]), &[at]);
+        let multiplier = numbers(&point["multipliers"][0])[0];
+        assert!((multiplier - slope.exp()).abs() < 1e-6, "{point:#}");
+    }
+    let basins: f64 =
+        numbers(&json!([found["attractors"][0]["basin_fraction"], found["attractors"][1]["basin_fraction"]]))
+            .iter()
+            .sum();
+    assert!((basins - 1.0).abs() < 1e-9, "{found:#}");
+}
+
+/// An input of 3 held from outside moves the point of rest of `z' = z/2 + C s` to 6.
+#[test]
+fn constant_input() {
+    let lab = Lab::new();
+    let weights = json!({"type": "PLRNN", "A": [0.5], "W": [[0]], "h": [0], "C": [[1, 0]]});
+    lab.write("weights.json", weights.to_string());
+    let found = lab.nullcline("portrait weights.json --input 3,7 --json").succeeds().json();
+    check_point(&found["fixed_points"][0], &[6.0], &[0.5], "stable");
+}
+
 /// The only fixed point is stable, found with certainty, and draws every start.
 #[track_caller]
 fn check_rests(weights: &Value, at: &[f64], multipliers: &[f64]) {

@@ -1,0 +1,101 @@
+use rand::{Rng, RngExt};
+
+use crate::attractors::find_attractors;
+use crate::certified::{BoxPlan, certified_fixed_points};
+use crate::cycle_search::CycleSearch;
+use crate::fixed_points::{FixedPoint, FixedPointSearch, SearchMethod};
+use crate::geometry::coincide;
+use crate::map::Map;
+use crate::newton::{NewtonPlan, find_fixed_points_smooth};
+use crate::portrait::{Portrait, PortraitPlan};
+use crate::smooth::{Interval, SmoothSystem};
+
+/// Beyond this many dimensions a box is not searched: the number of parts grows like its power.
+const MOST_SEARCHED: usize = 4;
+/// Boxes examined at most; some seconds for small networks.
+const MAX_BOXES: usize = 200_000;
+/// Random starts of Newton's method beside those given.
+const RANDOM_STARTS: usize = 300;
+
+/// Fixed points, cycles, attractors and basins of a smooth map or of a flow in steps: the same for the same state of `rng`.
+///
+/// Fixed points are found by Newton's method from `starts`, from points on their orbits and from random points; up to four dimensions a box is
+/// searched with proof as well. Where the formula bounds its points of rest, that is the box and the answer is `complete` for all of
+/// space; elsewhere the box holds the starts and what Newton found with as much again around it, and the answer never claims to be complete. Cycles are those
+/// that orbits were seen to reach. In the answer, `solves` counts the starts of Newton's method; `degenerate_regions` are the places of the box that stayed undecided.
+pub fn portrait_smooth(
+    rng: &mut impl Rng,
+    map: &dyn SmoothSystem,
+    starts: &[Vec<f64>],
+    plan: &PortraitPlan,
+) -> Portrait {
+    let fixed_points = search(rng, map, starts, plan);
+    let attractors = find_attractors(rng, map as &dyn Map, &fixed_points.found, starts, &plan.attractors);
+    let cycles = CycleSearch {
+        found: attractors.attractors.iter().filter_map(|attractor| attractor.cycle.clone()).collect(),
+        complete_up_to: 0,
+        polygons: 0,
+        steps: 0,
+        unseen: None,
+    };
+    Portrait { dim: map.dim(), fixed_points, cycles, attractors }
+}
+
+fn search(rng: &mut impl Rng, map: &dyn SmoothSystem, starts: &[Vec<f64>], plan: &PortraitPlan) -> FixedPointSearch {
+    let marginal_tolerance = plan.fixed_points.marginal_tolerance;
+    let newton = NewtonPlan { speed_tolerance: 1e-18, merge_distance: 1e-6, max_steps: 200, marginal_tolerance };
+    let bounds = map.bounds();
+    let home = bounds.clone().unwrap_or_else(|| hull(map.dim(), starts.iter()));
+    let mut from = starts.to_vec();
+    from.extend(starts.iter().map(|start| map.iterate(start, 50)).filter(|z| z.iter().all(|x| x.is_finite())));
+    from.extend((0..RANDOM_STARTS).map(|_| home.iter().map(|side| rng.random_range(side.lo()..=side.hi())).collect()));
+    let searched = find_fixed_points_smooth(map as &dyn Map, &from, &newton);
+    let mut answer = FixedPointSearch {
+        found: searched.found,
+        continua: Vec::new(),
+        complete: false,
+        method: SearchMethod::Newton,
+        regions_visited: 0,
+        boxes: 0,
+        solves: from.len(),
+        degenerate_regions: 0,
+    };
+    if map.dim() <= MOST_SEARCHED {
+        let region = bounds.clone().unwrap_or_else(|| {
+            let held = answer.found.iter().map(|point| &point.location).chain(starts);
+            hull(map.dim(), held).iter().map(|side| Interval::around(side.mid(), side.width())).collect()
+        });
+        let boxes = BoxPlan { max_boxes: MAX_BOXES, marginal_tolerance, ..BoxPlan::default() };
+        let proven = certified_fixed_points(map, &region, &boxes);
+        answer.complete = proven.complete && bounds.is_some();
+        if answer.complete {
+            answer.method = SearchMethod::Intervals;
+        }
+        answer.boxes = proven.boxes_examined;
+        answer.degenerate_regions = proven.undecided.len();
+        let is_known = |point: &FixedPoint, others: &[FixedPoint]| {
+            others.iter().any(|other| coincide(&other.location, &point.location, newton.merge_distance, 1.0))
+        };
+        let mut found: Vec<FixedPoint> = proven.found.into_iter().map(|certified| certified.point).collect();
+        for point in std::mem::take(&mut answer.found) {
+            if !is_known(&point, &found) {
+                found.push(point);
+            }
+        }
+        answer.found = found;
+    }
+    answer.found.sort_by(|a, b| {
+        let sides = a.location.iter().zip(&b.location);
+        sides.map(|(a, b)| a.total_cmp(b)).find(|order| order.is_ne()).unwrap_or(std::cmp::Ordering::Equal)
+    });
+    answer
+}
+
+/// The smallest box around all points and the origin.
+fn hull<'a>(dim: usize, points: impl Iterator<Item = &'a Vec<f64>>) -> Vec<Interval> {
+    let mut sides = vec![Interval::new(-1.0, 1.0); dim];
+    for point in points.filter(|point| point.len() == dim && point.iter().all(|x| x.is_finite())) {
+        sides.iter_mut().zip(point).for_each(|(side, &x)| *side = side.hull(Interval::point(x)));
+    }
+    sides
+}

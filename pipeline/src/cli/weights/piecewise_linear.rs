@@ -1,0 +1,110 @@
+use anyhow::{Context, Result, bail};
+use nalgebra::{DMatrix, DVector};
+use nullcline_dynamics::PiecewiseLinearMap;
+
+use super::source::Source;
+
+#[derive(Clone, Copy, PartialEq)]
+pub enum Family {
+    /// `A, W1, W2, h1, h2`
+    Shallow,
+    ClippedShallow,
+    /// `A, W, h, P`
+    AlmostLinear,
+    /// `A, W, h`
+    Plain,
+    /// `a, V, U, b`
+    LowRank,
+}
+
+/// Names under which low-rank networks are found.
+pub const DECAY: &[&str] = &["a", "A", "decay_a"];
+pub const TO_LATENT: &[&str] = &["V", "V_latent_from_rates"];
+pub const FROM_LATENT: &[&str] = &["U", "U_rates_from_latent"];
+
+pub fn read(source: &Source, family: Family, input: Option<&[f64]>) -> Result<PiecewiseLinearMap> {
+    if family == Family::LowRank {
+        let LowRank { a, v, u, b, h } = LowRank::read(source, input)?;
+        return Ok(PiecewiseLinearMap::low_rank(&a, &v, &u, &b)?.with_constant_input(&h)?);
+    }
+    let a = source.vector(&["A"])?;
+    let map = match family {
+        Family::Shallow | Family::ClippedShallow => {
+            let (w1, w2) = (source.matrix(&["W1"])?, source.matrix(&["W2"])?);
+            let (h1, h2) = (source.vector(&["h1"])?, source.vector(&["h2"])?);
+            match family {
+                Family::Shallow => PiecewiseLinearMap::shallow(&a, &w1, &w2, &h1, &h2)?,
+                _ => PiecewiseLinearMap::clipped_shallow(&a, &w1, &w2, &h1, &h2)?,
+            }
+        }
+        Family::AlmostLinear => {
+            let n_relu = source.optional_number(&["P"])?.context("need the number of relu units \"P\"")?;
+            if n_relu < 0.0 || n_relu.fract() != 0.0 {
+                bail!("need a whole number of relu units \"P\", found {n_relu}");
+            }
+            PiecewiseLinearMap::almost_linear(&a, &source.matrix(&["W"])?, &source.vector(&["h"])?, n_relu as usize)?
+        }
+        _ => PiecewiseLinearMap::piecewise_linear(&a, &source.matrix(&["W"])?, &source.vector(&["h"])?)?,
+    };
+    match input {
+        None => Ok(map),
+        Some(input) => Ok(map.with_constant_input(&driven(source, &["C"], input, a.len(), "dimensions")?)?),
+    }
+}
+
+/// `a z + V φ(U z + b) + h`, with the input inside.
+pub struct LowRank {
+    pub a: Vec<f64>,
+    pub v: DMatrix<f64>,
+    pub u: DMatrix<f64>,
+    pub b: Vec<f64>,
+    pub h: Vec<f64>,
+}
+
+impl LowRank {
+    /// `a` may be one number; the input enters the rates through `w_inp: [K × H]` or `[H × K]`, or the latent state through `C: [M × K]`.
+    pub fn read(source: &Source, input: Option<&[f64]>) -> Result<Self> {
+        let (v, u) = (source.matrix(TO_LATENT)?, source.matrix(FROM_LATENT)?);
+        let (dim, hidden) = v.shape();
+        let a = match source.optional_number(DECAY) {
+            Ok(Some(a)) => vec![a; dim],
+            _ => source.vector(DECAY)?,
+        };
+        let mut b = source.vector(&["b"])?;
+        let mut h = source.optional_vector(&["h"])?.unwrap_or_else(|| vec![0.0; dim]);
+        if let Some(input) = input {
+            let inside = source.optional_matrix(&["w_inp", "W_in"])?;
+            let (target, drive) = match inside {
+                Some(weights) => {
+                    let weights = if weights.nrows() == hidden { weights } else { weights.transpose() };
+                    (&mut b, product(&weights, input, hidden, "\"w_inp\"")?)
+                }
+                None => (&mut h, driven(source, &["C"], input, dim, "dimensions")?),
+            };
+            target.iter_mut().zip(drive).for_each(|(x, drive)| *x += drive);
+        }
+        Ok(Self { a, v, u, b, h })
+    }
+}
+
+/// `C s: [n]`, or `s` itself where the file has no `C` and `s` has as many entries.
+pub fn driven(source: &Source, names: &[&str], input: &[f64], n: usize, what: &str) -> Result<Vec<f64>> {
+    match source.optional_matrix(names)? {
+        Some(weights) => product(&weights, input, n, &format!("{:?}", names[0])),
+        None if input.len() == n => Ok(input.to_vec()),
+        None => bail!("need {:?} for an input of {}, or an input of as many as the {n} {what}", names[0], input.len()),
+    }
+}
+
+fn product(weights: &DMatrix<f64>, input: &[f64], n: usize, name: &str) -> Result<Vec<f64>> {
+    if weights.shape() != (n, input.len()) {
+        bail!(
+            "need {name} of {n} × {} for an input of {}, found {} × {}",
+            input.len(),
+            input.len(),
+            weights.nrows(),
+            weights.ncols()
+        );
+    }
+    Ok((weights * DVector::from_column_slice(input)).iter().copied().collect())
+}
