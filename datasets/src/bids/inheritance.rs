@@ -52,6 +52,12 @@ fn readable_folder(folder: &Path) -> PathBuf {
     if folder.as_os_str().is_empty() { PathBuf::from(".") } else { folder.to_owned() }
 }
 
-fn entries_of(folder: &Path) -> impl Iterator<Item = fs::DirEntry> {
+/// Files in the folder of `path`.
+pub(super) fn files_beside(path: &Path) -> impl Iterator<Item = PathBuf> {
+    let folder = path.parent().map_or_else(|| PathBuf::from("."), readable_folder);
+    entries_of(&folder).map(|entry| entry.path()).filter(|path| path.is_file())
+}
+
+fn entries_of(folder: &Path) -> impl Iterator<Item = fs::DirEntry> + use<> {
     fs::read_dir(folder).into_iter().flatten().flatten()
 }

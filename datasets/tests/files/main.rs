@@ -4,6 +4,7 @@ mod bad_input;
 mod cifti;
 mod cohorts;
 mod eeg;
+mod fmriprep;
 mod formats;
 mod manifest;
 mod nifti;
