@@ -336,6 +336,23 @@ fn fif_with_a_skip_and_a_calibration() {
     let intervals = recording.recorded.intervals_secs();
     assert!(close(intervals[0], [0.0, 0.2]) && close(intervals[1], [0.8, 1.1]), "{intervals:?}");
 
+    // Annotations count from the start of the measurement, 3 s before the first sample.
+    let doubles = |values: &[f64]| values.iter().flat_map(|v| v.to_be_bytes()).collect::<Vec<u8>>();
+    let mut annotated = bytes.clone();
+    annotated.truncate(bytes.len() - 36);
+    for part in [
+        int(104, 3810),
+        tag(3568, 5, &doubles(&[3.0, 3.25])),
+        tag(3569, 5, &doubles(&[3.0, 3.75])),
+        tag(206, 10, b"start:eyes{COLON} closed"),
+        int(105, 3810),
+        int(105, 100),
+    ] {
+        annotated.extend(part);
+    }
+    let file = open_signals(&folder.file("b_raw.fif", &annotated)).unwrap();
+    assert_eq!(annotations(&file), [(0.0, 0.0, "start"), (0.25, 0.5, "eyes: closed")]);
+
     let mut gz = flate2::write::GzEncoder::new(Vec::new(), flate2::Compression::fast());
     std::io::Write::write_all(&mut gz, &bytes).unwrap();
     let zipped = open_signals(&folder.file("a_raw.fif.gz", gz.finish().unwrap())).unwrap();
