@@ -1,5 +1,6 @@
 //! What a recording holds, per channel: the answer of `nullcline inspect`.
 
+use std::collections::BTreeMap;
 use std::path::Path;
 
 use serde::Serialize;

@@ -131,6 +131,9 @@ fn promises_that_no_file_could_keep_are_refused() {
     check("a.edf", &replaced(&edf, 236, b"99999999"), &["bytes, as the header says", "a.edf"]);
     check("a.edf", &replaced(&edf, 256 + 2 * 216, b"99999999"), &["bytes, as the header says"]);
     check("a.edf", &replaced(&edf, 244, b"nonsense"), &["duration of a data record", "nonsense"]);
+    // Found by fuzzing: a line break in a name got into the message.
+    let broken_name = replaced(&replaced(&edf, 256, b"F\nz"), 244, b"0       ");
+    check("a.edf", &broken_name, &["duration above 0 s and samples for F z"]);
     let gdf = sound_gdf();
     check("a.gdf", &replaced(&gdf, 236, &1_000_000_000_000i64.to_le_bytes()), &["4000000000512 bytes"]);
     check("a.gdf", &replaced(&gdf, 248, &0u32.to_le_bytes()), &["record duration", "byte 244"]);
