@@ -272,8 +272,8 @@ impl Source<'_> {
 /// All numbers in `bytes`, unscaled.
 pub(super) fn decode_numbers(bytes: &[u8], sample_type: SampleType, order: ByteOrder) -> Vec<f64> {
     let n = bytes.len() / sample_type.bytes();
-    let mut numbers = Vec::with_capacity(n);
-    Decoder { sample_type, order, scaling: Scaling::NONE }.decode(bytes, sample_type.bytes(), n, &mut numbers);
+    let mut numbers = vec![0.0; n];
+    Decoder { sample_type, order, scaling: Scaling::NONE }.numbers(bytes, sample_type.bytes(), &mut numbers);
     numbers
 }
 
