@@ -38,7 +38,8 @@ impl FixedPoint {
 pub struct FixedPointPlan {
     /// Decide every pattern of the hinges when there are no more than this; `2²⁰`, about a second.
     pub max_patterns: usize,
-    /// Otherwise divide space into at most this many boxes; `200 000`, some seconds.
+    /// Otherwise divide space into at most this many boxes; `50 000`, about two seconds. A box of more than about eight
+    /// unknowns and fifty hinges counts for as many as it costs.
     pub max_boxes: usize,
     /// Otherwise list every linear region when there are no more than this, counted as if the folds were in general
     /// position; `4096`. Only this list takes memory.
@@ -154,7 +155,8 @@ fn find_in_balanced_units(
     let reduced = Reduced::of(map);
     let n_patterns = 1_usize.checked_shl(map.n_hinges() as u32).filter(|&n| n <= plan.max_patterns);
     // Where all patterns can be tried, boxes come first for as long as they are the quicker way.
-    let max_boxes = n_patterns.map_or(plan.max_boxes, |n| (n / PATTERNS_PER_BOX).min(plan.max_boxes));
+    let max_boxes =
+        n_patterns.map_or(plan.max_boxes, |n| (n / PATTERNS_PER_BOX).min(plan.max_boxes)) / box_cost(&reduced);
     let (coverage, boxes) = enclose_everywhere(&reduced.system, reduced.rounding, max_boxes, |sides| {
         solver.solve_in(&reduced.region(|k| sides[k] == Side::On));
     });
@@ -181,3 +183,9 @@ fn find_in_balanced_units(
 
 /// Patterns that are tried in the time of one box, about.
 const PATTERNS_PER_BOX: usize = 256;
+
+/// What one box costs, `n³ + K n²`, in units of one of eight unknowns and fifty hinges.
+fn box_cost(reduced: &Reduced) -> usize {
+    let (n, n_hinges) = (reduced.system.dim(), reduced.system.hinges.len());
+    (n.pow(3) + n_hinges * n.pow(2)).div_ceil(4_000).max(1)
+}

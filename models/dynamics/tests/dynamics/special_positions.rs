@@ -97,10 +97,10 @@ fn five_hundred_units_are_decided_in_the_plane_and_searched_in_many_dimensions()
     let search = find_fixed_points(&mut rng(1), &wide, &[], &plan());
     assert!(search.complete && search.method == SearchMethod::BranchAndBound);
     let large = random_clipped(7, 64, 256);
-    let few = FixedPointPlan { max_boxes: 20, max_solves: 100, ..plan() };
+    let few = FixedPointPlan { max_boxes: 10_000, max_solves: 100, ..plan() };
     let search = find_fixed_points(&mut rng(1), &large, &[vec![0.0; 64]], &few);
     assert!(!search.complete && search.method == SearchMethod::RegionSearch);
-    assert!(search.unseen.is_some() && search.boxes == 20);
+    assert!(search.unseen.is_some() && search.boxes < 100);
 }
 
 /// Where nothing is regular: `I − J` singular in every region, whichever hinges are on.
