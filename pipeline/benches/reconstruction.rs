@@ -112,7 +112,8 @@ impl Bench {
         let output = Command::new(env!("CARGO_BIN_EXE_nullcline"))
             .arg("fit")
             .args(arguments)
-            .args(["--json", "--n-cpus", "1", "--save"])
+            // In the units of the published errors.
+            .args(["--own-units", "--json", "--n-cpus", "1", "--save"])
             .arg(&model)
             .output()
             .map_err(|error| error.to_string())?;

@@ -27,6 +27,9 @@ pub struct ArrayArguments {
     /// What acts on the observation alone, such as head movement: [time, regressor], rows as for --inputs
     #[arg(long, value_name = "SERIES")]
     pub nuisance: Option<PathBuf>,
+    /// Model SERIES in its own units, and tell errors in them, instead of standardising it
+    #[arg(long)]
+    pub own_units: bool,
     /// Number of samples in each trial, a column: trials follow each other in SERIES, then in --test
     #[arg(long, value_name = "SERIES")]
     pub trials: Option<PathBuf>,
@@ -42,7 +45,8 @@ pub struct Loaded {
 }
 
 impl ArrayArguments {
-    /// Signals are standardised by their training part, and so are nuisance regressors.
+    /// Signals are standardised by their training part, unless they are asked for in their own units, and so are
+    /// nuisance regressors.
     pub fn load(&self, plan: &RunPlan) -> Result<Loaded> {
         let observation = self.observation.unwrap_or(plan.model.observation).at(self.tr_secs)?;
         let array = read_array(&self.series)?;
@@ -80,7 +84,7 @@ impl ArrayArguments {
             return Err(error).with_context(|| format!("{}", self.series.display()));
         }
         let n_times = split.held_out.end;
-        if !observation.is_counts() {
+        if !observation.is_counts() && !self.own_units {
             standardise(&mut values, n_channels, split.training().end);
         }
         let single = |values: Vec<f64>| values.into_iter().map(|value| value as f32).collect::<Vec<f32>>();
