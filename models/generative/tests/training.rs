@@ -5,7 +5,9 @@ use std::ops::ControlFlow;
 
 use nullcline_models::judging::{JudgePlan, Verdict, judge};
 use nullcline_models::latent::LatentFamily;
-use nullcline_models::training::{Checkpoint, Task, TrainError, TrainPlan, Trained, train};
+use nullcline_models::training::{
+    Checkpoint, ForcingKind, OptimiserKind, Schedule, Task, TrainError, TrainPlan, Trained, train,
+};
 use nullcline_models::{EncoderPlan, ModelPlan, ObservationKind, Series, Split, SplitPlan};
 use rand::{RngExt, SeedableRng};
 use rand_chacha::ChaCha8Rng;
@@ -109,8 +111,8 @@ fn the_same_seed_gives_the_same_bytes() {
     assert_eq!(weights(), weights());
 }
 
-fn check_resume(series: &Series, model: &ModelPlan) {
-    let plan = TrainPlan { epochs: 8, batches_per_epoch: 5, validate_every: 2, ..TrainPlan::default() };
+fn check_resume(series: &Series, model: &ModelPlan, plan: &TrainPlan) {
+    let plan = TrainPlan { epochs: 8, batches_per_epoch: 5, validate_every: 2, ..plan.clone() };
     let whole = fit(series, model, &plan, None).unwrap();
     let mut saved: Option<Checkpoint> = None;
     let (split, judge) = (split(series), JudgePlan::default());
@@ -136,8 +138,71 @@ fn check_resume(series: &Series, model: &ModelPlan) {
 
 #[test]
 fn an_interrupted_training_goes_on_as_if_it_had_not_been() {
-    check_resume(&oscillation(400), &gaussian_plan(2));
-    check_resume(&spiking_oscillation(400), &poisson_plan());
+    check_resume(&oscillation(400), &gaussian_plan(2), &TrainPlan::default());
+    check_resume(&spiking_oscillation(400), &poisson_plan(), &TrainPlan::default());
+    // Adaptive forcing and decay have a state of their own.
+    let adaptive = TrainPlan {
+        forcing: ForcingKind::Adaptive,
+        alpha: [0.8, 0.8],
+        optimiser: OptimiserKind::Adamw,
+        weight_decay: 0.01,
+        latent_penalty: 1e-4,
+        observation_penalty: 1e-4,
+        patience: 3,
+        ..TrainPlan::default()
+    };
+    check_resume(&oscillation(400), &gaussian_plan(2), &adaptive);
+}
+
+/// Every family, forcing and optimiser, on a signal that all of them can learn.
+#[test]
+fn every_way_of_training_learns_an_oscillation() {
+    let series = oscillation(1500);
+    let sparse = TrainPlan { forcing: ForcingKind::Sparse, forcing_interval: 5, ..short() };
+    let adaptive = TrainPlan { forcing: ForcingKind::Adaptive, alpha: [0.5, 0.5], ..short() };
+    let adamw = TrainPlan {
+        optimiser: OptimiserKind::Adamw,
+        weight_decay: 1e-3,
+        schedule: Schedule::Cosine,
+        warmup_epochs: 2,
+        ..short()
+    };
+    let families = LatentFamily::ALL.map(|family| (family, short()));
+    let ways = [sparse, adaptive, adamw].map(|plan| (LatentFamily::Shallow, plan));
+    for (family, plan) in families.into_iter().chain(ways) {
+        let hidden_dim = if family == LatentFamily::AlmostLinear { 2 } else { 20 };
+        let model = ModelPlan { family, hidden_dim, ..gaussian_plan(2) };
+        let trained = fit(&series, &model, &plan, None).unwrap();
+        let judged = judge(1, &trained.model, &series, &split(&series), &JudgePlan::default()).unwrap();
+        assert!(judged.model.pe.unwrap() < 0.2, "{family} {:?}: {:?}", plan.forcing, judged.model);
+    }
+}
+
+#[test]
+fn adaptive_forcing_follows_the_jacobians() {
+    let series = oscillation(600);
+    let plan = TrainPlan { forcing: ForcingKind::Adaptive, alpha: [1.0, 1.0], epochs: 4, ..short() };
+    let history = fit(&series, &gaussian_plan(2), &plan, None).unwrap().history;
+    // The map starts as a contraction: no forcing is needed, and α decays from its first value by .999 a look.
+    let looks = (20.0 * 4.0) / 5.0;
+    assert!((history[3].alpha - 0.999f64.powf(looks)).abs() < 1e-9, "{:?}", history[3]);
+}
+
+#[test]
+fn training_without_progress_ends_early() {
+    let series = oscillation(400);
+    let plan = TrainPlan {
+        epochs: 50,
+        batches_per_epoch: 1,
+        // Steps too small to change a validation score.
+        learning_rate: [1e-12, 1e-12],
+        validate_every: 1,
+        patience: 2,
+        ..TrainPlan::default()
+    };
+    let trained = fit(&series, &gaussian_plan(2), &plan, None).unwrap();
+    assert!(trained.history.len() < 50, "{} epochs", trained.history.len());
+    assert!(trained.history.len() >= trained.chosen_epoch + 2);
 }
 
 #[test]
