@@ -113,7 +113,9 @@ fn write_scan(scan: &Path, atlas: &Path) {
         let rhythm = 8.0 * (t as f64 * 0.21).sin();
         let mut uniform = uniform.clone();
         // Another stretch of noise for each volume.
-        (0..t % 7).for_each(|_| drop(uniform()));
+        (0..t % 7).for_each(|_| {
+            uniform();
+        });
         tissue
             .iter()
             .enumerate()

@@ -9,6 +9,7 @@ pub mod events;
 pub mod ignore;
 mod inheritance;
 pub mod participants;
+pub mod scans;
 pub mod sidecar;
 pub mod subject;
 

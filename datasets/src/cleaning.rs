@@ -2,6 +2,7 @@
 
 pub mod artefacts;
 mod binning;
+mod bold;
 mod chain;
 pub mod channels;
 pub mod confounds;
@@ -22,6 +23,7 @@ mod units;
 use std::collections::BTreeMap;
 
 pub use artefacts::ArtefactPlan;
+pub use confounds::ConfoundPlan;
 pub use context::CleaningContext;
 pub use epochs::EpochPlan;
 pub use error::CleaningError;

@@ -6,10 +6,12 @@ mod grid;
 mod inspection;
 pub mod parcellation;
 pub mod roi_series;
+pub mod scan;
 
 pub use atlas::Atlas;
 pub use extraction::roi_series;
 pub use grid::Grid;
 pub use inspection::{ImageInspection, inspect_image};
 pub use parcellation::{Parcellation, parcel_series, parcellate};
-pub use roi_series::{CoveragePlan, RegionSeries, RoiSeries};
+pub use roi_series::{RegionSeries, RoiSeries};
+pub use scan::read_scan;

@@ -12,6 +12,7 @@ use super::entities::{BidsName, Entities};
 use super::ignore::BidsIgnore;
 use super::inheritance::companions;
 use super::participants::Participants;
+use super::scans;
 use super::subject::SubjectId;
 use crate::readers::error::ReadError;
 use crate::readers::phy;
@@ -124,7 +125,7 @@ fn same_label(key: &str, wanted: &str, found: &str) -> bool {
 
 impl RecordingFile {
     /// `None` where the name is not one of a recording that can be read here: `*_eeg` and `*_ieeg` in the formats of
-    /// EEG, `*_timeseries.tsv` other than confounds, and sorted spikes: `*_ecephys` and `*_ieeg` in NWB, `*_spikes` as text or
+    /// EEG, `*_timeseries.tsv` other than confounds, preprocessed scans (see `scans`), and sorted spikes: `*_ecephys` and `*_ieeg` in NWB, `*_spikes` as text or
     /// table, and a folder of Phy called `*_ecephys` or `*_spikes`.
     pub fn from_path(path: PathBuf) -> Option<Self> {
         let name = BidsName::of(&path)?;
@@ -133,6 +134,7 @@ impl RecordingFile {
             ("meg" | "eeg", ".fif") => Modality::Eeg,
             // Confounds share the suffix and the folder, but hold no brain region.
             ("timeseries", ".tsv") if name.entities.get("desc") != Some("confounds") => Modality::Bold,
+            _ if scans::is_scan(&name) => Modality::Bold,
             ("ecephys" | "ieeg", ".nwb") => Modality::Spikes,
             ("spikes", ".tsv" | ".txt") => Modality::Spikes,
             ("ecephys" | "spikes", "") if phy::is_folder(&path) => {
@@ -141,6 +143,17 @@ impl RecordingFile {
             _ => return None,
         };
         path.is_file().then_some(Self { path, modality, entities: name.entities })
+    }
+
+    /// The files that hold the recording: itself, those of the same name that go with it (BrainVision, EEGLAB), or those of
+    /// a Phy folder.
+    pub fn data_files(&self) -> Vec<PathBuf> {
+        if self.path.is_dir() {
+            return phy::files(&self.path);
+        }
+        let beside = ["eeg", "vmrk", "fdt"].map(|extension| self.path.with_extension(extension));
+        let beside = beside.into_iter().filter(|path| *path != self.path && path.is_file());
+        std::iter::once(self.path.clone()).chain(beside).collect()
     }
 
     /// The events table that applies, closest first in the sense of BIDS inheritance.

@@ -2,8 +2,10 @@
 
 use serde::{Deserialize, Serialize};
 
+use crate::bids::RecordingFile;
 use crate::readers::ReadError;
 use crate::readers::confounds::Confounds;
+use crate::recording::{Modality, Signals};
 
 /// What of fMRIPrep's confounds is regressed out. Fields left out of a run file take their defaults.
 ///
@@ -25,8 +27,8 @@ pub struct ConfoundPlan {
     /// Further columns by name; `cosine*` takes all that begin so.
     pub columns: Vec<String>,
     /// A volume before which the head moved by more, in mm (Power et al. 2012, NeuroImage 59, 2142–2154), counts as
-    /// missing; infinite for none.
-    pub max_framewise_displacement_mm: f64,
+    /// missing. Absent: none does.
+    pub max_framewise_displacement_mm: Option<f64>,
     pub dummy_scans: DummyScans,
 }
 
@@ -41,7 +43,7 @@ impl Default for ConfoundPlan {
             global_signal: SignalTerms::Off,
             acompcor: 0,
             columns: Vec::new(),
-            max_framewise_displacement_mm: f64::INFINITY,
+            max_framewise_displacement_mm: None,
             dummy_scans: DummyScans::Marked,
         }
     }
@@ -141,6 +143,30 @@ pub struct Nuisance {
     pub n_scrubbed: usize,
 }
 
+/// Reads the table of confounds beside a recording, where the plan is for such recordings; `None` where it is not.
+///
+/// Fails where the plan wants confounds and there is no table.
+pub fn nuisance_of(
+    file: &RecordingFile,
+    signals: &Signals,
+    plan: &ConfoundPlan,
+) -> Result<Option<Nuisance>, ReadError> {
+    let wanted = match plan.apply_to {
+        ConfoundTarget::Scans => file.is_scan(),
+        ConfoundTarget::All => file.modality == Modality::Bold,
+        ConfoundTarget::Off => false,
+    };
+    if !wanted {
+        return Ok(None);
+    }
+    let Some(path) = file.confounds_path() else {
+        let needed = "a desc-confounds_timeseries.tsv beside it (or cleaning.bold.confounds.apply_to = \"off\")";
+        return Err(ReadError::field(needed, "none", &file.path));
+    };
+    let n_times = signals.channels.first().map_or(0, |channel| channel.samples.len());
+    Nuisance::of(&Confounds::read(&path)?, n_times, plan).map(Some)
+}
+
 const MOTION: [&str; 6] = ["trans_x", "trans_y", "trans_z", "rot_x", "rot_y", "rot_z"];
 const DUMMY_COLUMNS: &str = "non_steady_state_outlier*";
 
@@ -174,12 +200,12 @@ impl Nuisance {
             }
         }
         let n_dummy_scans = missing.iter().filter(|&&volume| volume).count();
-        if plan.max_framewise_displacement_mm.is_finite() {
+        if let Some(most_mm) = plan.max_framewise_displacement_mm {
             let displacement = confounds.column("framewise_displacement").ok_or_else(|| {
                 ReadError::field("a column framewise_displacement to scrub by", "none", &confounds.path)
             })?;
             // The first volume has no displacement, which is `n/a`.
-            let moved = displacement.iter().map(|&mm| mm > plan.max_framewise_displacement_mm);
+            let moved = displacement.iter().map(|&mm| mm > most_mm);
             missing.iter_mut().zip(moved).for_each(|(volume, moved)| *volume |= moved);
         }
         let n_missing = missing.iter().filter(|&&volume| volume).count();
@@ -222,7 +248,7 @@ mod tests {
             n/a\t1\t1\t1\n0.9\t0\t2\t1\n0.1\t0\t1\t3\n0.6\t0\t1\t1\n";
         let (_folder, confounds) = table(text);
         let plan =
-            ConfoundPlan { max_framewise_displacement_mm: 0.5, columns: vec!["cosine*".to_owned()], ..nothing() };
+            ConfoundPlan { max_framewise_displacement_mm: Some(0.5), columns: vec!["cosine*".to_owned()], ..nothing() };
         let found = Nuisance::of(&confounds, 4, &plan).unwrap();
         assert_eq!(found.missing, [true, true, false, true]);
         assert_eq!((found.n_dummy_scans, found.n_scrubbed), (1, 2));
@@ -238,7 +264,7 @@ mod tests {
         assert!(message(nothing(), 5).contains("need 5 rows, one a volume, found 3"));
         assert!(message(ConfoundPlan::default(), 3).contains("a column trans_x"));
         assert!(message(ConfoundPlan { columns: vec!["x*".into()], ..nothing() }, 3).contains("a column x*"));
-        let scrubbed = ConfoundPlan { max_framewise_displacement_mm: 0.5, ..nothing() };
+        let scrubbed = ConfoundPlan { max_framewise_displacement_mm: Some(0.5), ..nothing() };
         assert!(message(scrubbed, 3).contains("framewise_displacement"));
         let global = ConfoundPlan { global_signal: SignalTerms::Basic, ..nothing() };
         assert!(message(global, 3).contains("a number in column global_signal, line 3, found NaN"));

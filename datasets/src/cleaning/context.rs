@@ -2,6 +2,7 @@
 
 use std::path::PathBuf;
 
+use super::confounds::Nuisance;
 use crate::bids::events::{self, Event};
 use crate::bids::{ChannelsTable, RecordingFile, Sidecar};
 use crate::readers::ReadError;
@@ -16,6 +17,8 @@ pub struct CleaningContext {
     pub power_line_hz: Option<f64>,
     /// Rows of the events table; `None` where there is no table.
     pub events: Option<Vec<Event>>,
+    /// Of a scan whose confounds are to be regressed out.
+    pub nuisance: Option<Nuisance>,
     /// The first part of the samples, in (0, 1], that standardisation may look at.
     pub train_fraction: f64,
     /// For messages.
@@ -30,6 +33,7 @@ impl Default for CleaningContext {
             other_channels: Vec::new(),
             power_line_hz: None,
             events: None,
+            nuisance: None,
             train_fraction: 1.0,
             path: PathBuf::new(),
         }
@@ -49,6 +53,7 @@ impl CleaningContext {
             other_channels: table.not_brain(),
             power_line_hz: sidecar.power_line_hz,
             events: file.events_path().map(|path| events::read(&path)).transpose()?,
+            nuisance: None,
             train_fraction,
             path: file.path.clone(),
         })

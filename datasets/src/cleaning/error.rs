@@ -18,6 +18,9 @@ pub enum CleaningError {
     #[error("{source} in {}", path.display())]
     Filter { source: FilterError, path: PathBuf },
 
+    #[error("need more volumes than regressors, found {n_regressors} regressors for {n_volumes} volumes in {}", path.display())]
+    NoFreedom { n_volumes: usize, n_regressors: usize, path: PathBuf },
+
     #[error("need a signal that varies, found channel {channel} constant after cleaning in {}", path.display())]
     NoVariance { channel: String, path: PathBuf },
 

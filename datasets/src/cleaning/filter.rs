@@ -146,7 +146,7 @@ pub fn filter_stretches(sections: &[Section], x: &mut [f64], runs: &Runs) -> Res
     Ok(n_lost)
 }
 
-fn check_edges(band: Band, rate: SampleRate) -> Result<(), FilterError> {
+pub(super) fn check_edges(band: Band, rate: SampleRate) -> Result<(), FilterError> {
     let nyquist_hz = rate.hz() / 2.0;
     let inside = |hz: f64| hz > 0.0 && hz < nyquist_hz;
     let (ok, found) = match band {

@@ -1,10 +1,12 @@
 //! What is done to a recording: every scientific choice of the cleaning, with its default.
 
 use std::collections::BTreeMap;
+use std::path::PathBuf;
 
 use serde::{Deserialize, Serialize};
 
 use super::artefacts::ArtefactPlan;
+use super::confounds::ConfoundPlan;
 use super::epochs::EpochPlan;
 
 /// How recordings are cleaned. Fields left out of a run file take their defaults; unknown fields are errors.
@@ -86,17 +88,22 @@ impl Default for EegPlan {
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 #[serde(default, deny_unknown_fields)]
 pub struct BoldPlan {
+    /// Label image, probabilistic atlas or `dlabel` file, for scans that do not come as ROI series.
+    pub atlas: Option<PathBuf>,
+    /// A region of which a smaller share was measured is left out.
+    pub min_coverage: f64,
     /// Subtract each region's straight line.
     pub detrend: bool,
     /// Pass band `[low, high]` in Hz, or "off".
     #[serde(with = "or_off")]
     pub band_hz: Option<[f64; 2]>,
+    pub confounds: ConfoundPlan,
 }
 
 impl Default for BoldPlan {
-    /// Detrended, not filtered.
+    /// Half of a region covered, detrended, not filtered, the default confounds of scans.
     fn default() -> Self {
-        Self { detrend: true, band_hz: None }
+        Self { atlas: None, min_coverage: 0.5, detrend: true, band_hz: None, confounds: ConfoundPlan::default() }
     }
 }
 

@@ -1,12 +1,12 @@
 //! Cleaning of continuous signals: EEG and BOLD.
 
-use super::Cleaned;
 use super::chain::Chain;
 use super::channels::usable;
 use super::context::CleaningContext;
 use super::error::CleaningError;
 use super::filter::Band;
-use super::plan::{BoldPlan, CleaningPlan, EegPlan, NotchChoice};
+use super::plan::{CleaningPlan, EegPlan, NotchChoice};
+use super::{Cleaned, bold};
 use crate::bids::events::Event;
 use crate::recording::{Annotation, Channel, Modality, Runs, Signals};
 use crate::simple_statistics::simple_statistics;
@@ -46,7 +46,7 @@ pub(super) fn clean(raw: Signals, context: &CleaningContext, plan: &CleaningPlan
     let steps = Vec::new();
     let mut chain = Chain { channels, data, runs, rate: sample_rate, context, steps, excluded: excluded_channels };
     match modality {
-        Modality::Bold => clean_bold(&mut chain, &plan.bold)?,
+        Modality::Bold => bold::clean(&mut chain, &plan.bold)?,
         Modality::Eeg | Modality::Spikes => clean_eeg(&mut chain, &plan.eeg)?,
     }
     if chain.data.len() < plan.min_channels {
@@ -109,16 +109,6 @@ fn clean_eeg(chain: &mut Chain, plan: &EegPlan) -> Result<(), CleaningError> {
     }
     match plan.resample_hz {
         Some(hz) => chain.resample(hz),
-        None => Ok(()),
-    }
-}
-
-fn clean_bold(chain: &mut Chain, plan: &BoldPlan) -> Result<(), CleaningError> {
-    if plan.detrend {
-        chain.detrend("region");
-    }
-    match plan.band_hz {
-        Some(band_hz) => chain.pass_band(band_hz),
         None => Ok(()),
     }
 }

@@ -2,8 +2,6 @@
 
 use std::path::{Path, PathBuf};
 
-use serde::{Deserialize, Serialize};
-
 use crate::readers::error::ReadError;
 use crate::recording::{Modality, SampleRate, SignalChannel, Signals};
 
@@ -32,26 +30,12 @@ pub struct RegionSeries {
     pub samples: Vec<f32>,
 }
 
-/// Which regions are good enough.
-#[derive(Debug, Clone, Copy, PartialEq, Serialize, Deserialize)]
-#[serde(default, deny_unknown_fields)]
-pub struct CoveragePlan {
-    /// A region of which a smaller share was measured is left out.
-    pub min_coverage: f64,
-}
-
-impl Default for CoveragePlan {
-    /// One half, as XCP-D has it.
-    fn default() -> Self {
-        Self { min_coverage: 0.5 }
-    }
-}
-
 impl RoiSeries {
-    /// Channels of the regions that are covered well enough; the others are named in a warning, with their share.
+    /// Channels of the regions of which a share of `min_coverage` or more was measured; the others are named in a
+    /// warning, with their share.
     ///
     /// The rate is that of `sample_rate`, else of the image. Fails where neither says it and where no region is left.
-    pub fn into_signals(self, sample_rate: Option<SampleRate>, plan: &CoveragePlan) -> Result<Signals, ReadError> {
+    pub fn into_signals(self, sample_rate: Option<SampleRate>, min_coverage: f64) -> Result<Signals, ReadError> {
         let of_image = || SampleRate::from_hz(1.0 / self.repetition_time_secs?).ok();
         let Some(sample_rate) = sample_rate.or_else(of_image) else {
             return Err(ReadError::NoScanRate { path: self.path });
@@ -61,8 +45,8 @@ impl RoiSeries {
         for region in self.regions {
             if region.n_used == 0 {
                 warnings.push(format!("{} (label {}) vanishes: nothing of it was measured", region.name, region.label));
-            } else if region.coverage < plan.min_coverage {
-                let (percent, needed) = (100.0 * region.coverage, 100.0 * plan.min_coverage);
+            } else if region.coverage < min_coverage {
+                let (percent, needed) = (100.0 * region.coverage, 100.0 * min_coverage);
                 let RegionSeries { name, label, .. } = region;
                 warnings.push(format!(
                     "{name} (label {label}) left out: {percent:.0} % of it measured, need {needed:.0} %"

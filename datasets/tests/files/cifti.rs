@@ -142,7 +142,7 @@ fn areas_are_means_over_the_places_that_were_measured() {
     assert_eq!(summary, [(3, "V1", 2, 0.5), (8, "pulvinar", 1, 1.0), (9, "region 9", 0, 0.0)]);
     assert_eq!(found.regions[0].samples, [2.0, 4.0, 6.0]);
     assert_eq!(found.regions[1].samples, [7.0, 8.0, 9.0]);
-    let signals = found.into_signals(None, &Default::default()).unwrap();
+    let signals = found.into_signals(None, 0.5).unwrap();
     assert_eq!(signals.channels.len(), 2);
     assert_eq!(signals.warnings, ["region 9 (label 9) vanishes: nothing of it was measured"]);
 }

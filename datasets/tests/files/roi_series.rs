@@ -5,7 +5,7 @@ use std::path::{Path, PathBuf};
 
 use nullcline_datasets::readers::nifti::{ByteOrder, Datatype};
 use nullcline_datasets::readers::nifti_write::{NiftiToWrite, write};
-use nullcline_datasets::volumes::{Atlas, CoveragePlan, RoiSeries, roi_series};
+use nullcline_datasets::volumes::{Atlas, RoiSeries, roi_series};
 
 const TWO_MM: [[f64; 4]; 3] = [[2.0, 0.0, 0.0, -3.0], [0.0, 2.0, 0.0, -3.0], [0.0, 0.0, 2.0, -3.0]];
 
@@ -79,8 +79,7 @@ fn labels_become_means_with_names_and_coverage() {
     assert_eq!(series.regions[0].samples, [100.5, 110.5, 120.5, 130.5]);
     assert_eq!(series.regions[1].samples, [102.5, 112.5, 122.5, 132.5]);
     assert_eq!(series.regions[2].samples, [105.5, 115.5, 125.5, 135.5]);
-    let strict = CoveragePlan { min_coverage: 0.7 };
-    let signals = series.into_signals(None, &strict).unwrap();
+    let signals = series.into_signals(None, 0.7).unwrap();
     assert_eq!(signals.channels.len(), 1);
     assert_eq!(signals.warnings[0], "putamen (label 7) left out: 67 % of it measured, need 70 %");
 }
@@ -95,7 +94,7 @@ fn a_mask_takes_regions_away_by_label() {
     let series = roi_series(&scan, &bench.atlas(&[1.0, 1.0, 2.0, 2.0, 3.0]), Some(&mask)).unwrap();
     assert_eq!(summary(&series), [(1, 2, 1.0), (2, 1, 0.5), (3, 0, 0.0)]);
     assert!(series.regions[2].samples.is_empty());
-    let signals = series.into_signals(None, &CoveragePlan::default()).unwrap();
+    let signals = series.into_signals(None, 0.5).unwrap();
     assert_eq!(signals.channels.len(), 2);
     assert!(signals.warnings.contains(&"region 3 (label 3) vanishes: nothing of it was measured".to_owned()));
 }

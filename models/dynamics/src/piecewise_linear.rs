@@ -160,6 +160,30 @@ impl PiecewiseLinearMap {
         &self.hinges
     }
 
+    pub(crate) fn linear(&self) -> &DMatrix<f64> {
+        &self.linear
+    }
+
+    /// The same map of `z̃` with `z = scale ⊙ z̃`, every scale positive.
+    pub(crate) fn in_units_of(&self, scale: &[f64]) -> Self {
+        let divided = |values: &[f64]| values.iter().zip(scale).map(|(x, s)| x / s).collect();
+        let hinges: Vec<Hinge> = self
+            .hinges
+            .iter()
+            .map(|hinge| Hinge {
+                normal: hinge.normal.iter().zip(scale).map(|(w, s)| w * s).collect(),
+                bias: hinge.bias,
+                column: divided(&hinge.column),
+            })
+            .collect();
+        Self {
+            linear: DMatrix::from_fn(scale.len(), scale.len(), |i, j| self.linear[(i, j)] * scale[j] / scale[i]),
+            offset: divided(&self.offset),
+            normals_by_lane: by_lane(&hinges, scale.len()),
+            hinges,
+        }
+    }
+
     fn from_hinges(
         linear: DMatrix<f64>,
         mut offset: Vec<f64>,
@@ -219,7 +243,19 @@ impl Map for PiecewiseLinearMap {
     }
 
     fn jacobian(&self, z: &[f64]) -> DMatrix<f64> {
-        self.affine_in(&self.pattern_at(z)).0
+        let dim = self.offset.len();
+        let (mut columns, mut normals) = (Vec::new(), Vec::new());
+        self.visit_active(z, |index, _| {
+            columns.extend_from_slice(&self.hinges[index].column);
+            normals.extend_from_slice(&self.hinges[index].normal);
+        });
+        let n_active = columns.len() / dim;
+        let mut jacobian = self.linear.clone();
+        if n_active > 0 {
+            let normals = DMatrix::from_vec(dim, n_active, normals).transpose();
+            jacobian.gemm(1.0, &DMatrix::from_vec(dim, n_active, columns), &normals, 1.0);
+        }
+        jacobian
     }
 
     fn affine_radius(&self, z: &[f64], covariance: &DMatrix<f64>) -> f64 {
@@ -228,6 +264,11 @@ impl Map for PiecewiseLinearMap {
     }
 
     fn push_forward(&self, z: &[f64], frame: DMatrixView<'_, f64>, image: &mut DMatrix<f64>) {
+        // One product of matrices for all hinges is faster than a pass for each, unless there is little to carry.
+        if frame.ncols() > 3 && 2 * frame.ncols() > frame.nrows() {
+            image.gemm(1.0, &self.jacobian(z), &frame, 0.0);
+            return;
+        }
         image.gemm(1.0, &self.linear, &frame, 0.0);
         self.visit_active(z, |index, _| {
             let Hinge { normal, column, .. } = &self.hinges[index];

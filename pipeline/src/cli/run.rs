@@ -62,6 +62,9 @@ pub struct RunArguments {
     /// Width of spike-count bins, in seconds
     #[arg(long, value_name = "SECS")]
     bin_secs: Option<f64>,
+    /// Atlas for scans that do not come as ROI series: label or probabilistic NIfTI, or CIFTI dlabel
+    #[arg(long, value_name = "FILE")]
+    atlas: Option<PathBuf>,
     #[command(flatten)]
     groups: GroupArguments,
     /// Accepted for compatibility: only what is needed is checked, always
@@ -123,6 +126,7 @@ pub fn run(arguments: &RunArguments) -> Result<Outcome> {
     recordings.run = arguments.run_label.clone().or(recordings.run.take());
     recordings.entities.extend(arguments.entity.iter().cloned());
     plan.cleaning.spikes.bin_secs = arguments.bin_secs.unwrap_or(plan.cleaning.spikes.bin_secs);
+    plan.cleaning.bold.atlas = arguments.atlas.clone().or(plan.cleaning.bold.atlas);
     arguments.groups.apply(&mut plan);
     let plan = plan.checked()?;
     match arguments.level {

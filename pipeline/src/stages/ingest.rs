@@ -1,7 +1,7 @@
 use std::path::PathBuf;
 
 use anyhow::{Result, anyhow, bail};
-use nullcline_datasets::bids::sidecar;
+use nullcline_datasets::bids::{scans, sidecar};
 use nullcline_datasets::{Dataset, Modality, Recording, RecordingFile, RecordingFilter, SubjectId, prepare};
 use nullcline_models::{Series, Split};
 
@@ -26,11 +26,12 @@ pub struct Ingested {
 pub fn ingest(dataset: &Dataset, subject: &SubjectId, plan: &RunPlan, out: &OutDir) -> Result<Staged<Ingested>> {
     let file = choose_recording(dataset, subject, plan)?;
     let dir = out.subject(subject);
-    let prefix = file.entities.prefix();
+    // What is written has a `desc` of its own.
+    let prefix = file.entities.without("desc").prefix();
     let suffix = clean_suffix(file.modality);
     let recording_path = dir.recording_file(file.modality, &prefix, &format!("desc-clean_{suffix}.h5"));
     let summary_path = dir.recording_file(file.modality, &prefix, "desc-ingest_summary.json");
-    let sources = sources_of(&file)?;
+    let sources = sources_of(&file, plan)?;
     let mut fingerprint = Fingerprint::of("ingest").settings(&(&plan.cleaning, &plan.split))?;
     for source in &sources {
         fingerprint = fingerprint.file(source)?;
@@ -104,11 +105,12 @@ fn clean_suffix(modality: Modality) -> &'static str {
 fn choose_recording(dataset: &Dataset, subject: &SubjectId, plan: &RunPlan) -> Result<RecordingFile> {
     let RecordingChoice { task, session, run, entities } = plan.recordings.clone();
     let filter = RecordingFilter { task, session, run, entities };
-    let mut found = dataset.recordings_of(subject, &filter)?;
+    let atlas = plan.cleaning.bold.atlas.as_deref();
+    let mut found = scans::suited(dataset.recordings_of(subject, &filter)?, atlas);
     match found.len() {
         1 => Ok(found.remove(0)),
         0 => bail!(
-            "need a recording (EEG, ROI series TSV or sorted spikes), found none in {}",
+            "need a recording (EEG, ROI series, a preprocessed scan or sorted spikes), found none in {}",
             dataset.root.join(subject.to_string()).display()
         ),
         n => {
@@ -122,11 +124,18 @@ fn choose_recording(dataset: &Dataset, subject: &SubjectId, plan: &RunPlan) -> R
 }
 
 /// The recording and every file beside it that has a say.
-fn sources_of(file: &RecordingFile) -> Result<Vec<PathBuf>> {
-    let mut sources = vec![file.path.clone()];
+fn sources_of(file: &RecordingFile, plan: &RunPlan) -> Result<Vec<PathBuf>> {
+    let mut sources = file.data_files();
     sources.extend(sidecar(&file.path)?.files);
     sources.extend(file.channels_path());
     sources.extend(file.events_path());
+    if file.modality == Modality::Bold {
+        sources.extend(file.confounds_path());
+    }
+    if file.is_scan() {
+        sources.extend(file.brain_mask_path());
+        sources.extend(plan.cleaning.bold.atlas.clone());
+    }
     Ok(sources)
 }
 

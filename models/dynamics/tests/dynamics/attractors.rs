@@ -150,6 +150,49 @@ fn what_cannot_be_decided_is_said_to_be_so() {
     assert_eq!(attractors_of(&Creep, &[vec![0.0]]).undecided.count, 1);
 }
 
+/// No dimensions, an image that overflows, one that is not a number: each has an answer.
+#[test]
+fn maps_that_are_hardly_maps_have_an_answer() {
+    assert_eq!(attractors_of(&Linear(DMatrix::zeros(0, 0)), &[vec![], vec![]]).undecided.count, 2);
+    struct Wild(f64);
+    impl Map for Wild {
+        fn dim(&self) -> usize {
+            1
+        }
+        fn step(&self, z: &[f64], next: &mut [f64]) {
+            next[0] = self.0 * z[0] * z[0];
+        }
+        fn jacobian(&self, z: &[f64]) -> DMatrix<f64> {
+            DMatrix::from_element(1, 1, 2.0 * self.0 * z[0])
+        }
+    }
+    for factor in [1e300, f64::INFINITY, f64::NAN] {
+        assert_eq!(attractors_of(&Wild(factor), &[vec![1.0], vec![-2.0]]).diverged.count, 2, "{factor}");
+    }
+}
+
+/// The same portrait in other coordinates: kinds, periods, and exponents of what is periodic.
+#[test]
+fn attractors_survive_a_change_of_basis() {
+    for seed in 0..12 {
+        let map = random_clipped(seed, 3, 10);
+        let basis = matrix(&mut rng(seed), 3, 3, 0.3) + DMatrix::identity(3, 3);
+        let elsewhere = InBasis { map: &map, inverse: basis.clone().try_inverse().unwrap(), basis };
+        let starts = uniform_starts(&mut rng(seed), 40, 3, 2.0);
+        let moved: Vec<Vec<f64>> = starts.iter().map(|z| elsewhere.moved_here(z)).collect();
+        let (here, there) = (attractors_of(&map, &starts), attractors_of(&elsewhere, &moved));
+        if kinds(&here).contains(&AttractorKind::Chaotic) {
+            continue;
+        }
+        assert_eq!(kinds(&here), kinds(&there), "seed {seed}");
+        for (a, b) in here.attractors.iter().zip(&there.attractors) {
+            assert_eq!(a.basin, b.basin, "seed {seed}");
+            let tolerance = if a.cycle.is_some() || a.kind == AttractorKind::FixedPoint { 1e-6 } else { 5e-3 };
+            assert_close(a.lyapunov[0], b.lyapunov[0], tolerance * a.lyapunov[0].abs().max(1.0));
+        }
+    }
+}
+
 /// One orbit at rest at a neutral point: that the map also rests beside it makes it one point of a continuum.
 #[test]
 fn a_single_start_can_show_a_continuum() {

@@ -1,5 +1,7 @@
 use nalgebra::DMatrix;
-use nullcline_dynamics::{LyapunovError, LyapunovPlan, kaplan_yorke_dimension, lyapunov_exponents, lyapunov_spectrum};
+use nullcline_dynamics::{
+    LyapunovError, LyapunovPlan, Map, kaplan_yorke_dimension, lyapunov_exponents, lyapunov_spectrum,
+};
 
 use crate::systems::*;
 
@@ -69,6 +71,40 @@ fn questions_without_an_answer_are_errors() {
     assert!(matches!(lyapunov_exponents(&exploding, &[0.0], &measuring(0, 1)), Err(LyapunovError::EmptyPlan)));
     let rarely = LyapunovPlan { renormalise_every: 1000, ..measuring(20_000, 1) };
     assert!(matches!(lyapunov_exponents(&exploding, &[0.0], &rarely), Err(LyapunovError::TangentOverflow { .. })));
+}
+
+/// What is known exactly lies within four standard errors, which are neither zero nor so wide that this says nothing.
+#[test]
+fn standard_errors_cover_the_truth() {
+    let logistic = lyapunov_spectrum(&Logistic { r: 4.0 }, &[0.123], &measuring(50_000, 1)).unwrap();
+    assert!(logistic.standard_errors[0] > 1e-5 && logistic.standard_errors[0] < 1e-2);
+    assert_close(logistic.exponents[0], std::f64::consts::LN_2, 4.0 * logistic.standard_errors[0]);
+    let henon = lyapunov_spectrum(&Henon { a: 1.4, b: 0.3 }, &[0.1, 0.1], &measuring(50_000, 2)).unwrap();
+    assert_close(henon.exponents[0], 0.419_22, 4.0 * henon.standard_errors[0]);
+    let dimension = henon.kaplan_yorke.unwrap();
+    assert_close(dimension.value, 1.258_3, 4.0 * dimension.standard_error);
+    assert!(dimension.standard_error > 1e-5 && dimension.standard_error < 1e-2);
+    // Regular motion has nothing to average.
+    let rotation = lyapunov_spectrum(&rotation(1.0, 1.0), &[1.0, 0.0], &measuring(5000, 2)).unwrap();
+    assert!(rotation.standard_errors.iter().all(|&error| error < 1e-12));
+}
+
+/// Exponents are those of the map, not of the coordinates: `z = B y` changes a growth by a constant, and its rate not at all.
+#[test]
+fn exponents_survive_a_change_of_basis() {
+    for seed in 0..8 {
+        let map = random_clipped(seed, 4, 12);
+        let basis = matrix(&mut rng(seed), 4, 4, 0.3) + DMatrix::identity(4, 4);
+        let elsewhere = InBasis { map: &map, inverse: basis.clone().try_inverse().unwrap(), basis };
+        let settled = map.iterate(&[0.1; 4], 5000);
+        let moved = elsewhere.moved_here(&settled);
+        let plan = LyapunovPlan { transient: 0, ..measuring(4000, 4) };
+        let here = lyapunov_exponents(&map, &settled, &plan).unwrap();
+        let there = lyapunov_exponents(&elsewhere, &moved, &plan).unwrap();
+        // A chaotic orbit parts from its image: only the averages agree.
+        let tolerance = if here[0] > 1e-3 { 0.05 } else { 5e-3 };
+        here.iter().zip(&there).filter(|(a, _)| **a > -3.0).for_each(|(a, b)| assert_close(*a, *b, tolerance));
+    }
 }
 
 #[test]

@@ -79,6 +79,34 @@ impl Map for TanhRnn {
     }
 }
 
+/// The map in other coordinates, `y′ = B F(B⁻¹ y)`.
+pub struct InBasis<'a> {
+    pub map: &'a dyn Map,
+    pub basis: DMatrix<f64>,
+    pub inverse: DMatrix<f64>,
+}
+
+impl InBasis<'_> {
+    pub fn moved_here(&self, z: &[f64]) -> Vec<f64> {
+        (&self.basis * nalgebra::DVector::from_column_slice(z)).as_slice().to_vec()
+    }
+    fn original_of(&self, y: &[f64]) -> Vec<f64> {
+        (&self.inverse * nalgebra::DVector::from_column_slice(y)).as_slice().to_vec()
+    }
+}
+
+impl Map for InBasis<'_> {
+    fn dim(&self) -> usize {
+        self.map.dim()
+    }
+    fn step(&self, y: &[f64], next: &mut [f64]) {
+        next.copy_from_slice(&self.moved_here(&self.map.iterate(&self.original_of(y), 1)));
+    }
+    fn jacobian(&self, y: &[f64]) -> DMatrix<f64> {
+        &self.basis * self.map.jacobian(&self.original_of(y)) * &self.inverse
+    }
+}
+
 pub fn rotation(angle: f64, modulus: f64) -> Linear {
     let (sin, cos) = angle.sin_cos();
     Linear(DMatrix::from_row_slice(2, 2, &[cos, -sin, sin, cos]) * modulus)
