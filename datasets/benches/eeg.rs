@@ -1,8 +1,9 @@
 //! Reading an hour of 64 channels at 1 kHz to single precision, beside MNE on the same file in the same run.
 //!
 //! `cargo bench -p nullcline-datasets --bench eeg`. Each reading is a process of its own, ours and MNE's in turn, so
-//! that the peak of memory is that of the reading and the file is in the page cache for both. The peer needs a Python
-//! with MNE: `NULLCLINE_PYTHON`, or `python3`. `NULLCLINE_BENCH_SECS` makes the recording shorter.
+//! that the peak of memory is that of the reading and the file is in the page cache for both. Beside the time that
+//! passed stands the time of all processors, which says more where a machine is shared. The peer needs a Python with
+//! MNE: `NULLCLINE_PYTHON`, or `python3`. `NULLCLINE_BENCH_SECS` makes the recording shorter.
 
 use std::fs::File;
 use std::io::{BufWriter, Write};
@@ -30,7 +31,10 @@ fn main() {
     }
     let kept_mib = (n_secs * RATE_HZ * N_CHANNELS * 4) as f64 / f64::from(1 << 20);
     println!("{N_CHANNELS} channels, {RATE_HZ} Hz, {n_secs} s: {kept_mib:.0} MiB in single precision");
-    println!("{:<26} {:>10} {:>15} {:>10} {:>13}", "file", "MiB", "s (min–max)", "times MNE", "peak / kept");
+    println!(
+        "{:<26} {:>6} {:>20} {:>12} {:>10} {:>13} {:>12}",
+        "file", "MiB", "s (min–max)", "processor s", "times MNE", "by processor", "peak / kept"
+    );
     type Make = fn(&Path, usize) -> PathBuf;
     let files: [(&str, Make, &str); 5] = [
         ("EDF", |folder, n_secs| edf(folder, n_secs, 2), "read_raw_edf"),
@@ -50,7 +54,7 @@ fn main() {
                 peers.push(measure(Command::new(python).args(["-c", PEER, reader]).arg(&path)));
             }
         }
-        print_row(name, &path, &ours, kept_mib, ratio(&peers, &ours));
+        print_row(name, &path, &ours, kept_mib, ratios(&peers, &ours));
         if !peers.is_empty() {
             print_row("  MNE, to double precision", &path, &peers, kept_mib, None);
         }
@@ -60,27 +64,32 @@ fn main() {
     }
 }
 
-/// Seconds and peak memory in MiB, as a process says them in one line.
-type Measured = (f64, f64);
+/// What a process says of its reading, in one line.
+struct Measured {
+    secs: f64,
+    /// Of all threads.
+    processor_secs: f64,
+    peak_mib: f64,
+}
 
 const PEER: &str = "
 import sys, time, resource, warnings
 warnings.simplefilter('ignore')
 import mne
-before = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1024
-start = time.perf_counter()
+usage = lambda: resource.getrusage(resource.RUSAGE_SELF)
+before = usage().ru_maxrss / 1024
+start, used = time.perf_counter(), time.process_time()
 raw = getattr(mne.io, sys.argv[1])(sys.argv[2], preload=True, verbose='error')
-secs = time.perf_counter() - start
-print(secs, resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1024 - before)
+print(time.perf_counter() - start, time.process_time() - used, usage().ru_maxrss / 1024 - before)
 ";
 
 fn read(path: &Path) {
-    let before = peak_mib();
+    let before = (peak_mib(), processor_secs());
     let start = Instant::now();
     let signals = open_signals(path).and_then(|file| file.into_signals()).expect("a sound file");
     let secs = start.elapsed().as_secs_f64();
     assert_eq!(signals.channels.len(), N_CHANNELS);
-    println!("{secs} {}", peak_mib() - before);
+    println!("{secs} {} {}", processor_secs() - before.1, peak_mib() - before.0);
 }
 
 fn peak_mib() -> f64 {
@@ -89,12 +98,20 @@ fn peak_mib() -> f64 {
     line.and_then(|line| line.trim().strip_suffix("kB")?.trim().parse::<f64>().ok()).unwrap_or(f64::NAN) / 1024.0
 }
 
+/// User and system time of the process, which Linux counts in hundredths of a second.
+fn processor_secs() -> f64 {
+    let stat = std::fs::read_to_string("/proc/self/stat").unwrap_or_default();
+    let after_name = stat.rsplit(')').next().unwrap_or_default();
+    let ticks = after_name.split_whitespace().skip(11).take(2).filter_map(|word| word.parse::<f64>().ok());
+    ticks.sum::<f64>() / 100.0
+}
+
 fn measure(command: &mut Command) -> Measured {
     let output = command.output().expect("a program that runs");
     assert!(output.status.success(), "{}", String::from_utf8_lossy(&output.stderr));
     let line = String::from_utf8_lossy(&output.stdout).into_owned();
-    let mut numbers = line.split_whitespace().map(|word| word.parse().expect("a number"));
-    (numbers.next().unwrap(), numbers.next().unwrap())
+    let numbers: Vec<f64> = line.split_whitespace().map(|word| word.parse().expect("a number")).collect();
+    Measured { secs: numbers[0], processor_secs: numbers[1], peak_mib: numbers[2] }
 }
 
 fn python_with_mne() -> Option<PathBuf> {
@@ -103,28 +120,33 @@ fn python_with_mne() -> Option<PathBuf> {
     found.is_ok_and(|output| output.status.success()).then_some(python)
 }
 
-fn sorted(mut values: Vec<f64>) -> Vec<f64> {
+fn sorted(measured: &[Measured], of: fn(&Measured) -> f64) -> Vec<f64> {
+    let mut values: Vec<f64> = measured.iter().map(of).collect();
     values.sort_by(f64::total_cmp);
     values
 }
 
-fn median_secs(measured: &[Measured]) -> f64 {
-    sorted(measured.iter().map(|&(secs, _)| secs).collect())[measured.len() / 2]
+fn median(measured: &[Measured], of: fn(&Measured) -> f64) -> f64 {
+    sorted(measured, of)[measured.len() / 2]
 }
 
-fn ratio(peers: &[Measured], ours: &[Measured]) -> Option<f64> {
-    (!peers.is_empty()).then(|| median_secs(peers) / median_secs(ours))
+/// How many times as long the peers take, in passed and in processor time.
+fn ratios(peers: &[Measured], ours: &[Measured]) -> Option<[f64; 2]> {
+    let ratio = |of: fn(&Measured) -> f64| median(peers, of) / median(ours, of);
+    (!peers.is_empty()).then(|| [ratio(|m| m.secs), ratio(|m| m.processor_secs)])
 }
 
-fn print_row(name: &str, path: &Path, measured: &[Measured], kept_mib: f64, ratio: Option<f64>) {
+fn print_row(name: &str, path: &Path, measured: &[Measured], kept_mib: f64, ratios: Option<[f64; 2]>) {
     let bytes = |path: &Path| std::fs::metadata(path).map_or(0, |data| data.len());
     let data = path.with_extension("eeg");
     let file_mib = bytes(path).max(bytes(&data)) as f64 / f64::from(1 << 20);
-    let secs = sorted(measured.iter().map(|&(secs, _)| secs).collect());
-    let peak = measured.iter().map(|&(_, mib)| mib).fold(0.0, f64::max) / kept_mib;
-    let spread = format!("{:.2} ({:.2}–{:.2})", median_secs(measured), secs[0], secs[secs.len() - 1]);
-    let ratio = ratio.map_or_else(String::new, |ratio| format!("{ratio:.1}"));
-    println!("{name:<26} {file_mib:>10.0} {spread:>15} {ratio:>10} {peak:>13.2}");
+    let secs = sorted(measured, |m| m.secs);
+    let peak = measured.iter().map(|m| m.peak_mib).fold(0.0, f64::max) / kept_mib;
+    let spread = format!("{:.2} ({:.2}–{:.2})", secs[secs.len() / 2], secs[0], secs[secs.len() - 1]);
+    let processor = median(measured, |m| m.processor_secs);
+    let [passed, processors] =
+        ratios.map_or(["", ""].map(String::from), |ratios| ratios.map(|ratio| format!("{ratio:.1}")));
+    println!("{name:<26} {file_mib:>6.0} {spread:>20} {processor:>12.2} {passed:>10} {processors:>13} {peak:>12.2}");
 }
 
 /// A sample that no compression or shortcut could guess.
