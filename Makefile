@@ -24,12 +24,16 @@ check: tools
 	cargo fmt --all --check
 	cargo clippy --workspace --all-targets -- -D warnings
 
-## Speed, as ratios measured in one run: beside JAX, PyTorch, MNE, nibabel … where PEERS_PYTHON (a Python) has them
+## Speed, as ratios measured in one run; JAX, PyTorch, MNE, nibabel, nilearn and pynwb beside ours where the Python
+## named in NULLCLINE_PYTHON has them
 bench: tools
-	cargo bench -p nullcline-models --bench engine
-	cargo bench -p nullcline-models --bench likelihood
+	cargo bench -p nullcline-models
 	cargo bench -p nullcline-dynamics
 	cargo bench -p nullcline-datasets
+
+## Every reader fuzzed for a minute (SECONDS_EACH); needs a C++ compiler
+fuzz: tools
+	datasets/fuzz/run_all $(or $(SECONDS_EACH),60)
 
 ## How well public benchmark series are reconstructed, five seeds each (about half an hour); ROWS="ecg lorenz63" for some
 bench-dsr: tools

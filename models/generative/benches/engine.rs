@@ -1,5 +1,5 @@
 //! One training step (loss and gradient) of a shallow PLRNN under generalised teacher forcing, beside JAX and
-//! PyTorch when a Python that has them is named in `PEERS_PYTHON` or lies in `.tools/peers`.
+//! PyTorch when a Python that has them is named in `NULLCLINE_PYTHON`, or `python3`, has them.
 //!
 //! Peers and ours run in turn, several rounds, so that a busy machine slows both; ratios are of medians.
 
@@ -174,11 +174,11 @@ fn median(mut values: Vec<f64>) -> f64 {
 /// Milliseconds by name, as `peers.py` prints them; nothing when there is no Python with JAX.
 fn run_peers() -> Vec<(String, f64)> {
     let here = PathBuf::from(env!("CARGO_MANIFEST_DIR"));
-    let python = std::env::var_os("PEERS_PYTHON")
+    let python = std::env::var_os("NULLCLINE_PYTHON")
         .map(PathBuf::from)
-        .unwrap_or_else(|| here.join("../../.tools/peers/bin/python"));
+        .unwrap_or_else(|| PathBuf::from("python3"));
     let Ok(output) = Command::new(&python).arg(here.join("benches/peers.py")).output() else {
-        println!("no peers: {} cannot be run; name a Python with jax (and torch) in PEERS_PYTHON", python.display());
+        println!("no peers: {} cannot be run; name a Python with jax (and torch) in NULLCLINE_PYTHON", python.display());
         return Vec::new();
     };
     let text = String::from_utf8_lossy(&output.stdout);
