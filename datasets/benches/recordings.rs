@@ -29,7 +29,7 @@ fn main() {
         return;
     }
     let folder = tempfile::tempdir().expect("a temporary folder");
-    println!("{:<52}{:>10}{:>10}{:>10}{:>12}", "", "median s", "least s", "most s", "peak MiB");
+    println!("{:<52}{:>10}{:>10}{:>10}{:>10}{:>12}", "", "median s", "least s", "most s", "CPU s", "peak MiB");
     spikes(folder.path());
     dataset(folder.path());
 }
@@ -43,7 +43,7 @@ fn spikes(folder: &Path) {
     let peak = child.ok().and_then(|output| String::from_utf8_lossy(&output.stdout).trim().parse::<f64>().ok());
     let ours = row(&format!("nullcline, {} spikes of {N_UNITS} units", N_UNITS * SPIKES_PER_UNIT), &times, peak);
     let kept = (N_UNITS * SPIKES_PER_UNIT * size_of::<f64>()) as f64 / f64::from(1 << 20);
-    println!("{kept:>82.0} MiB of spike times are kept");
+    println!("{kept:>92.0} MiB of spike times are kept");
 
     let peers = folder.join("peers.py");
     fs::write(&peers, include_str!("recordings_peers.py")).expect("a writable folder");
@@ -53,11 +53,14 @@ fn spikes(folder: &Path) {
         let answer = output.map(|output| String::from_utf8_lossy(&output.stdout).into_owned()).unwrap_or_default();
         let first = answer.lines().next().unwrap_or_default();
         let numbers: Vec<f64> = first.split(' ').filter_map(|number| number.parse().ok()).collect();
-        let [times @ .., peak] = &numbers[..] else {
+        let [pairs @ .., peak] = &numbers[..] else {
             println!("{name}: not found by {python}");
             continue;
         };
-        println!("{:>62.2} × as long as ours", row(name, times, Some(*peak)) / ours);
+        let times: Vec<Seconds> = pairs.as_chunks().0.iter().map(|&[wall, cpu]| Seconds { wall, cpu }).collect();
+        let peer = row(name, &times, Some(*peak));
+        let (wall, cpu) = (peer.wall / ours.wall, peer.cpu / ours.cpu);
+        println!("{:>52}{wall:>10.2} × as long as ours, {cpu:.2} × the CPU time", "");
         let n_spikes = answer.lines().nth(1).and_then(|line| line.parse::<usize>().ok());
         assert_eq!(n_spikes, Some(N_UNITS * SPIKES_PER_UNIT), "both read the same spikes");
     }
@@ -126,23 +129,45 @@ fn write_study(root: &Path) {
     write(&root.join("task-rest_eeg.json"), r#"{"TaskName": "rest", "PowerLineFrequency": 50}"#);
 }
 
-fn timed(mut work: impl FnMut()) -> Vec<f64> {
+/// What a reading took: by the clock, and of this thread's own computing, which a busy machine leaves alone.
+#[derive(Clone, Copy)]
+struct Seconds {
+    wall: f64,
+    cpu: f64,
+}
+
+fn timed(mut work: impl FnMut()) -> Vec<Seconds> {
     let once = |_| {
-        let started = Instant::now();
+        let (started, computed) = (Instant::now(), cpu_secs());
         work();
-        started.elapsed().as_secs_f64()
+        Seconds { wall: started.elapsed().as_secs_f64(), cpu: cpu_secs() - computed }
     };
     (0..REPETITIONS).map(once).collect()
 }
 
-/// Prints a line of the table; the median.
-fn row(name: &str, times: &[f64], peak_mib: Option<f64>) -> f64 {
-    let mut sorted = times.to_vec();
-    sorted.sort_by(f64::total_cmp);
-    let median = sorted[sorted.len() / 2];
+/// Prints a line of the table; the medians.
+fn row(name: &str, times: &[Seconds], peak_mib: Option<f64>) -> Seconds {
+    let sorted = |of: fn(&Seconds) -> f64| {
+        let mut sorted: Vec<f64> = times.iter().map(of).collect();
+        sorted.sort_by(f64::total_cmp);
+        sorted
+    };
+    let (wall, cpu) = (sorted(|secs| secs.wall), sorted(|secs| secs.cpu));
+    let median = Seconds { wall: wall[wall.len() / 2], cpu: cpu[cpu.len() / 2] };
     let peak = peak_mib.map_or("–".to_owned(), |mib| format!("{mib:.0}"));
-    println!("{name:<52}{median:>10.3}{:>10.3}{:>10.3}{peak:>12}", sorted[0], sorted[sorted.len() - 1]);
+    let Seconds { wall: median_wall, cpu: median_cpu } = median;
+    println!(
+        "{name:<52}{median_wall:>10.3}{:>10.3}{:>10.3}{median_cpu:>10.3}{peak:>12}",
+        wall[0],
+        wall[wall.len() - 1]
+    );
     median
+}
+
+/// Computed by this thread so far, by the kernel's account; NaN where there is none.
+fn cpu_secs() -> f64 {
+    let text = fs::read_to_string("/proc/thread-self/schedstat").unwrap_or_default();
+    text.split(' ').next().and_then(|nanos| nanos.parse::<f64>().ok()).map_or(f64::NAN, |nanos| nanos * 1e-9)
 }
 
 /// Most memory this process has had, by the kernel's account; NaN where there is none.

@@ -145,6 +145,17 @@ impl RecordingFile {
         path.is_file().then_some(Self { path, modality, entities: name.entities })
     }
 
+    /// The files that hold the recording: itself, those of the same name that go with it (BrainVision, EEGLAB), or those of
+    /// a Phy folder.
+    pub fn data_files(&self) -> Vec<PathBuf> {
+        if self.path.is_dir() {
+            return phy::files(&self.path);
+        }
+        let beside = ["eeg", "vmrk", "fdt"].map(|extension| self.path.with_extension(extension));
+        let beside = beside.into_iter().filter(|path| *path != self.path && path.is_file());
+        std::iter::once(self.path.clone()).chain(beside).collect()
+    }
+
     /// The events table that applies, closest first in the sense of BIDS inheritance.
     pub fn events_path(&self) -> Option<PathBuf> {
         companions(&self.path, &["events"], ".tsv").pop()

@@ -1,7 +1,10 @@
 //! Which files describe a recording: its own folder's, and those of the folders above.
 
+use std::collections::BTreeMap;
 use std::fs;
 use std::path::{Path, PathBuf};
+use std::sync::{Arc, Mutex, PoisonError};
+use std::time::{Duration, SystemTime};
 
 use super::entities::BidsName;
 
@@ -20,15 +23,13 @@ pub(super) fn companions(path: &Path, suffixes: &[&str], extension: &str) -> Vec
     };
     let mut found = Vec::new();
     for folder in folders_from_root(path) {
-        let mut here: Vec<(usize, PathBuf)> = entries_of(&folder)
-            .filter_map(|entry| {
-                // A root has an entry for each of thousands of subjects, of which few end as wanted.
-                let name = entry.file_name();
-                name.to_str().filter(|name| name.ends_with(extension))?;
-                let candidate = BidsName::of(Path::new(&name))?;
-                let path = entry.path();
-                (describes(&candidate) && path.is_file()).then_some((candidate.entities.len(), path))
+        let mut here: Vec<(usize, PathBuf)> = descriptions_in(&folder)
+            .iter()
+            .filter_map(|name| {
+                let candidate = BidsName::of(Path::new(name)).filter(describes)?;
+                Some((candidate.entities.len(), folder.join(name)))
             })
+            .filter(|(_, path)| path.is_file())
             .collect();
         here.sort();
         found.extend(here.into_iter().map(|(_, file)| file));
@@ -55,9 +56,50 @@ fn readable_folder(folder: &Path) -> PathBuf {
 /// Files in the folder of `path`.
 pub(super) fn files_beside(path: &Path) -> impl Iterator<Item = PathBuf> {
     let folder = path.parent().map_or_else(|| PathBuf::from("."), readable_folder);
-    entries_of(&folder).map(|entry| entry.path()).filter(|path| path.is_file())
+    let entries = fs::read_dir(folder).into_iter().flatten().flatten();
+    entries.map(|entry| entry.path()).filter(|path| path.is_file())
 }
 
-fn entries_of(folder: &Path) -> impl Iterator<Item = fs::DirEntry> + use<> {
-    fs::read_dir(folder).into_iter().flatten().flatten()
+/// Names of the JSON and TSV files in a folder.
+///
+/// A root has an entry for each of thousands of subjects, and every recording of each asks for it: its names are
+/// remembered for as long as the folder is as it was. One that changed within the last seconds is not remembered, as
+/// it could change again at what its clock calls the same time.
+fn descriptions_in(folder: &Path) -> Arc<[String]> {
+    const SETTLED: Duration = Duration::from_secs(2);
+    static REMEMBERED: Mutex<BTreeMap<PathBuf, (SystemTime, Arc<[String]>)>> = Mutex::new(BTreeMap::new());
+    let changed = fs::metadata(folder).and_then(|folder| folder.modified()).ok();
+    // Nothing but whole entries is ever in the map, also after a panic elsewhere.
+    let remembered = || REMEMBERED.lock().unwrap_or_else(PoisonError::into_inner);
+    if let Some((as_of, names)) = remembered().get(folder)
+        && Some(*as_of) == changed
+    {
+        return Arc::clone(names);
+    }
+    let names = list(folder);
+    if let Some(changed) =
+        changed.filter(|changed| names.has_subjects && changed.elapsed().is_ok_and(|age| age > SETTLED))
+    {
+        remembered().insert(folder.to_owned(), (changed, Arc::clone(&names.descriptions)));
+    }
+    names.descriptions
+}
+
+struct Listing {
+    descriptions: Arc<[String]>,
+    has_subjects: bool,
+}
+
+fn list(folder: &Path) -> Listing {
+    let mut has_subjects = false;
+    let mut descriptions = Vec::new();
+    for entry in fs::read_dir(folder).into_iter().flatten().flatten() {
+        let Ok(name) = entry.file_name().into_string() else { continue };
+        if name.ends_with(".json") || name.ends_with(".tsv") {
+            descriptions.push(name);
+        } else {
+            has_subjects |= name.starts_with("sub-") && !name.contains('.');
+        }
+    }
+    Listing { descriptions: descriptions.into(), has_subjects }
 }

@@ -19,6 +19,16 @@ pub fn is_folder(path: &Path) -> bool {
     path.join("spike_times.npy").is_file() && path.join("params.py").is_file()
 }
 
+/// The files that [`read`] reads, sorted.
+pub fn files(folder: &Path) -> Vec<PathBuf> {
+    let names = ["params.py", "spike_clusters.npy", "spike_templates.npy", "spike_times.npy"];
+    let mut files: Vec<PathBuf> =
+        names.map(|name| folder.join(name)).into_iter().filter(|path| path.is_file()).collect();
+    files.extend(cluster_tables(folder).unwrap_or_default());
+    files.sort();
+    files
+}
+
 /// Reads the folder; clusters are units in the order of their numbers, and what the tables say are their properties.
 ///
 /// The session ends with the raw recording where `params.py` names one that is there, else with the last spike.
@@ -90,15 +100,8 @@ fn whole_numbers(path: &Path) -> Result<Vec<u64>, ReadError> {
 
 /// All `cluster_*.tsv`; a later file adds to an earlier one.
 fn cluster_properties(folder: &Path) -> Result<BTreeMap<u64, BTreeMap<String, String>>, ReadError> {
-    let entries = fs::read_dir(folder).map_err(|source| ReadError::unreadable(folder, source))?;
-    let is_table = |path: &PathBuf| {
-        let name = path.file_name().and_then(|name| name.to_str()).unwrap_or_default();
-        name.starts_with("cluster_") && (name.ends_with(".tsv") || name.ends_with(".csv"))
-    };
-    let mut tables: Vec<PathBuf> = entries.flatten().map(|entry| entry.path()).filter(is_table).collect();
-    tables.sort();
     let mut properties: BTreeMap<u64, BTreeMap<String, String>> = BTreeMap::new();
-    for path in tables {
+    for path in cluster_tables(folder)? {
         // Phy before version 2 wrote tabs into files called .csv.
         let table = Table::read_with_tabs(&path)?;
         let Some(id) = table.column("cluster_id").or_else(|| table.column("id")) else { continue };
@@ -117,6 +120,18 @@ fn cluster_properties(folder: &Path) -> Result<BTreeMap<u64, BTreeMap<String, St
         }
     }
     Ok(properties)
+}
+
+/// All `cluster_*.tsv`, sorted.
+fn cluster_tables(folder: &Path) -> Result<Vec<PathBuf>, ReadError> {
+    let entries = fs::read_dir(folder).map_err(|source| ReadError::unreadable(folder, source))?;
+    let is_table = |path: &PathBuf| {
+        let name = path.file_name().and_then(|name| name.to_str()).unwrap_or_default();
+        name.starts_with("cluster_") && (name.ends_with(".tsv") || name.ends_with(".csv"))
+    };
+    let mut tables: Vec<PathBuf> = entries.flatten().map(|entry| entry.path()).filter(is_table).collect();
+    tables.sort();
+    Ok(tables)
 }
 
 /// `params.py`, read as lines of `name = value`; nothing is run.

@@ -124,7 +124,7 @@ fn choose_recording(dataset: &Dataset, subject: &SubjectId, plan: &RunPlan) -> R
 
 /// The recording and every file beside it that has a say.
 fn sources_of(file: &RecordingFile, plan: &RunPlan) -> Result<Vec<PathBuf>> {
-    let mut sources = vec![file.path.clone()];
+    let mut sources = file.data_files();
     sources.extend(sidecar(&file.path)?.files);
     sources.extend(file.channels_path());
     sources.extend(file.events_path());
