@@ -129,28 +129,6 @@ impl Recording {
         self.samples.iter().filter(|value| !value.is_finite()).count()
     }
 
-    /// The longest part without a break in which no channel is missing, its inputs with it.
-    pub fn longest_complete(&self) -> Self {
-        let complete =
-            |t: usize| self.samples[t * self.n_channels()..][..self.n_channels()].iter().all(|x| x.is_finite());
-        let rows: Vec<f64> = (0..self.n_times()).map(|t| if complete(t) { 0.0 } else { f64::NAN }).collect();
-        let longest = self.runs.stretches_of(&rows).into_iter().rev().max_by_key(ExactSizeIterator::len);
-        let range = longest.unwrap_or(0..0);
-        let rows = |values: &[f32], n: usize| values[range.start * n..range.end * n].to_vec();
-        let start_secs = self.runs.secs_of(range.start, self.sample_rate).unwrap_or(0.0);
-        Self {
-            modality: self.modality,
-            sample_rate: self.sample_rate,
-            channels: self.channels.clone(),
-            samples: rows(&self.samples, self.n_channels()),
-            runs: Runs::from_lengths([(range.len(), start_secs)]),
-            inputs: Inputs {
-                names: self.inputs.names.clone(),
-                values: rows(&self.inputs.values, self.inputs.n_inputs()),
-            },
-        }
-    }
-
     /// The samples of channel `i`, in order of time.
     pub fn channel(&self, i: usize) -> impl Iterator<Item = f32> + '_ {
         self.samples.iter().skip(i).step_by(self.n_channels().max(1)).copied()
