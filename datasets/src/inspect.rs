@@ -26,7 +26,7 @@ pub struct Inspection {
     /// Such as "EDF", "TSV", "NWB" or "NPY".
     pub format: &'static str,
     pub modality: Option<Modality>,
-    /// Of most channels; `None` where the file does not say.
+    /// Of the fastest channels; `None` where the file does not say.
     pub sampling_rate_hz: Option<f64>,
     /// At that rate; `None` for spikes.
     pub n_times: Option<usize>,
@@ -127,13 +127,9 @@ pub fn inspect(path: &Path) -> Result<Inspection, ReadError> {
 }
 
 fn of_signals(file: &SignalFile) -> Result<Inspection, ReadError> {
-    let mut counts: BTreeMap<u64, usize> = BTreeMap::new();
-    for channel in &file.channels {
-        *counts.entry(channel.sample_rate.hz().to_bits()).or_default() += 1;
-    }
-    let rates_differ = counts.len() > 1;
-    let rate_hz = counts.into_iter().max_by_key(|&(_, n)| n).map(|(bits, _)| f64::from_bits(bits));
+    let rate_hz = file.channels.iter().map(|channel| channel.sample_rate.hz()).reduce(f64::max);
     let at_rate = file.channels.iter().find(|channel| Some(channel.sample_rate.hz()) == rate_hz);
+    let rates_differ = file.channels.iter().any(|channel| Some(channel.sample_rate.hz()) != rate_hz);
     let mut summaries = vec![SampleSummary::default(); file.channels.len()];
     file.stream(&mut summaries)?;
     let channels = file.channels.iter().zip(&summaries).map(|(channel, summary)| ChannelInspection {

@@ -208,11 +208,11 @@ impl Default for AnalysePlan {
             transient: 1000,
             steps: 1000,
             max_patterns: 1 << 20,
-            max_boxes: 200_000,
+            max_boxes: 50_000,
             max_regions: 4096,
             max_solves: 20_000,
             max_period: 100,
-            max_polygons: 200_000,
+            max_polygons: 1_000_000,
             max_cycle_steps: 100_000,
         }
     }

@@ -12,13 +12,18 @@ pub fn read_as<T>(name: &str, bytes: &[u8], read: impl Fn(&Path) -> Result<T, Re
     fs::write(&path, bytes).expect("a writable folder for the file");
     if let Err(error) = read(&path) {
         let message = error.to_string();
-        assert!(!message.contains('\n') && message.contains(name), "{message:?}");
+        assert!(!message.contains('\n') && message.contains(&*folder().to_string_lossy()), "{message:?}");
     }
 }
 
 /// As [`read_as`], with the reader that the name's extension chooses.
 pub fn inspect_as(name: &str, bytes: &[u8]) {
     read_as(name, bytes, inspect);
+}
+
+/// Puts a file beside the one that will be read.
+pub fn beside(name: &str, bytes: &[u8]) {
+    fs::write(folder().join(name), bytes).expect("a writable folder for the file");
 }
 
 /// One folder for each process, in memory where the machine has such a place.

@@ -95,6 +95,11 @@ impl Entities {
         self.iter().all(|(key, value)| other.get(key) == Some(value))
     }
 
+    /// All pairs but those of `key`.
+    pub fn without(&self, key: &str) -> Self {
+        Self::new(self.pairs.iter().filter(|(k, _)| k != key).cloned())
+    }
+
     /// The start of a derivative's file name, such as `sub-sch004_task-rest`: the entities in the order of BIDS,
     /// whatever theirs was; unknown ones last.
     pub fn prefix(&self) -> String {

@@ -1,9 +1,10 @@
-//! Writes plain EDF: simulated cohorts go through the same reader as real ones.
+//! Writes plain EDF and BDF: simulated cohorts go through the same reader as real ones.
 
 use std::fs::File;
 use std::io::{self, BufWriter, Write};
 use std::path::{Path, PathBuf};
 
+use super::edf_header::Family;
 use crate::recording::SampleRate;
 
 /// Signals in volts, all at one rate.
@@ -29,23 +30,39 @@ pub enum EdfWriteError {
 ///
 /// The start date is the one that EDF+ uses for "unknown", so equal signals give equal bytes.
 pub fn write(path: &Path, edf: &EdfToWrite) -> Result<(), EdfWriteError> {
+    write_family(path, edf, Family::Edf)
+}
+
+/// As [`write`], in 24 bits.
+pub fn write_bdf(path: &Path, bdf: &EdfToWrite) -> Result<(), EdfWriteError> {
+    write_family(path, bdf, Family::Bdf)
+}
+
+fn write_family(path: &Path, edf: &EdfToWrite, family: Family) -> Result<(), EdfWriteError> {
     let layout = Layout::of(edf, path)?;
+    let [digital_min, digital_max] = digital_limits(family);
+    let n_bytes = family.sample_type().bytes();
     let io = |source| EdfWriteError::Io { path: path.to_owned(), source };
     let mut file = BufWriter::new(File::create(path).map_err(io)?);
-    file.write_all(header(edf, &layout).as_bytes()).map_err(io)?;
+    file.write_all(&header(edf, &layout, family)).map_err(io)?;
     for record in 0..layout.n_records {
         for (i, range) in layout.ranges.iter().enumerate() {
             for t in record * layout.rate..(record + 1) * layout.rate {
                 let microvolts = f64::from(edf.samples[t * layout.n_channels + i]) * 1e6;
-                file.write_all(&range.digital(microvolts).to_le_bytes()).map_err(io)?;
+                let digital = range.digital(microvolts, digital_min, digital_max);
+                file.write_all(&digital.to_le_bytes()[..n_bytes]).map_err(io)?;
             }
         }
     }
     file.flush().map_err(io)
 }
 
-const DIGITAL_MIN: f64 = -32768.0;
-const DIGITAL_MAX: f64 = 32767.0;
+fn digital_limits(family: Family) -> [i32; 2] {
+    match family {
+        Family::Edf => [-32_768, 32_767],
+        Family::Bdf => [-8_388_608, 8_388_607],
+    }
+}
 
 /// What the header needs to know, checked.
 struct Layout {
@@ -108,10 +125,10 @@ impl Range {
         (finite && range.max > range.min).then_some(range)
     }
 
-    fn digital(&self, microvolts: f64) -> i16 {
+    fn digital(&self, microvolts: f64, digital_min: i32, digital_max: i32) -> i32 {
         let share = (microvolts - self.min) / (self.max - self.min);
-        // `as` saturates.
-        (DIGITAL_MIN + share * (DIGITAL_MAX - DIGITAL_MIN)).round() as i16
+        let digital = f64::from(digital_min) + share * (f64::from(digital_max) - f64::from(digital_min));
+        (digital.round() as i32).clamp(digital_min, digital_max)
     }
 }
 
@@ -124,16 +141,20 @@ fn eight_characters(value: f64, outwards: fn(f64) -> f64) -> Option<String> {
     })
 }
 
-fn header(edf: &EdfToWrite, layout: &Layout) -> String {
+fn header(edf: &EdfToWrite, layout: &Layout, family: Family) -> Vec<u8> {
+    let (version, reserved): (&[u8; 8], _) = match family {
+        Family::Edf => (b"0       ", ""),
+        Family::Bdf => (b"\xFFBIOSEMI", "24BIT"),
+    };
+    let [digital_min, digital_max] = digital_limits(family).map(|limit| limit.to_string());
     let mut header = String::new();
     let mut field = |width: usize, text: &str| header.push_str(&format!("{text:<width$}"));
-    field(8, "0");
     field(80, "X X X X");
     field(80, "Startdate X X X X");
     field(8, "01.01.85");
     field(8, "00.00.00");
     field(8, &(256 * (layout.n_channels + 1)).to_string());
-    field(44, "");
+    field(44, reserved);
     field(8, &layout.n_records.to_string());
     field(8, "1");
     field(4, &layout.n_channels.to_string());
@@ -143,10 +164,10 @@ fn header(edf: &EdfToWrite, layout: &Layout) -> String {
     names.iter().for_each(|_| field(8, "uV"));
     ranges.iter().for_each(|range| field(8, &range.min_text));
     ranges.iter().for_each(|range| field(8, &range.max_text));
-    names.iter().for_each(|_| field(8, "-32768"));
-    names.iter().for_each(|_| field(8, "32767"));
+    names.iter().for_each(|_| field(8, &digital_min));
+    names.iter().for_each(|_| field(8, &digital_max));
     names.iter().for_each(|_| field(80, ""));
     names.iter().for_each(|_| field(8, &layout.rate.to_string()));
     names.iter().for_each(|_| field(32, ""));
-    header
+    [version, header.as_bytes()].concat()
 }

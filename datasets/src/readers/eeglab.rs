@@ -69,7 +69,8 @@ pub fn open(path: &Path) -> Result<SignalFile, ReadError> {
     let sample_rate = SampleRate::from_hz(structure.rate_hz)
         .map_err(|_| ReadError::field("EEG.srate above 0 Hz", structure.rate_hz.to_string(), path))?;
     let n_values = n_channels.saturating_mul(n_points).saturating_mul(n_epochs);
-    let samples = samples(structure.data, [n_channels, n_points * n_epochs], n_values, path, &mut warnings)?;
+    let samples =
+        samples(structure.data, [n_channels, n_points.saturating_mul(n_epochs)], n_values, path, &mut warnings)?;
     // The samples are there, so all counts are honest now.
     let (n_points, n_epochs) = (n_points as usize, n_epochs as usize);
     let n_times = n_points * n_epochs;

@@ -33,7 +33,7 @@ pub(super) fn read(path: &Path) -> Result<EegStructure, ReadError> {
     };
     let structure = |name: &str| eeg.link_exists(name).then(|| eeg.group(name).ok()).flatten();
     let labels = structure("chanlocs").map(|group| cells(&group, "labels", path)).transpose()?;
-    let labels = labels.unwrap_or_default().into_iter().filter_map(Cell::into_text).collect();
+    let labels = labels.unwrap_or_default().into_iter().map(Cell::into_text).collect();
     let events = structure("event").map(|group| events(&group, path)).transpose()?.unwrap_or_default();
     Ok(EegStructure { n_channels, n_points, n_epochs: number("trials")?.unwrap_or(1.0), rate_hz, data, labels, events })
 }
@@ -51,11 +51,11 @@ impl Cell {
         if let Self::Number(number) = self { Some(*number) } else { None }
     }
 
-    fn into_text(self) -> Option<String> {
+    fn into_text(self) -> String {
         match self {
-            Self::Text(text) => Some(text.trim().to_owned()),
-            Self::Number(number) => Some(number.to_string()),
-            Self::Other => None,
+            Self::Text(text) => text.trim().to_owned(),
+            Self::Number(number) => number.to_string(),
+            Self::Other => String::new(),
         }
     }
 }
@@ -102,7 +102,7 @@ fn events(group: &Group, path: &Path) -> Result<Vec<EegEvent>, ReadError> {
     let (latencies, durations) = (cells(group, "latency", path)?, cells(group, "duration", path)?);
     let number = |cells: &[Cell], i: usize| cells.get(i).and_then(Cell::number).unwrap_or(f64::NAN);
     let event = |(i, kind): (usize, Cell)| EegEvent {
-        kind: kind.into_text().unwrap_or_default(),
+        kind: kind.into_text(),
         latency: number(&latencies, i),
         duration: number(&durations, i),
     };

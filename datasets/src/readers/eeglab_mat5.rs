@@ -30,7 +30,7 @@ pub(super) fn read(path: &Path) -> Result<EegStructure, ReadError> {
         return Err(needed("no nbchan, pnts or srate"));
     };
     let labels = get("chanlocs").map(|locations| locations.field("labels")).unwrap_or_default();
-    let labels = labels.into_iter().filter_map(|label| label.text().map(|text| text.trim().to_owned())).collect();
+    let labels = labels.into_iter().map(|label| text_of(label).trim().to_owned()).collect();
     let events = get("event").map(events).unwrap_or_default();
     let n_epochs = number("trials").unwrap_or(1.0);
     let data = fields.into_iter().find(|(name, _)| name == "data").map(|(_, value)| value);
@@ -54,9 +54,14 @@ fn events(value: &MatValue) -> Vec<EegEvent> {
         .iter()
         .enumerate()
         .map(|(i, kind)| EegEvent {
-            kind: kind.text().map(str::to_owned).or_else(|| kind.number().map(|n| n.to_string())).unwrap_or_default(),
+            kind: text_of(kind),
             latency: number(&latencies, i),
             duration: number(&durations, i),
         })
         .collect()
+}
+
+/// Types and labels are text, or numbers where the lab's codes are.
+fn text_of(value: &MatValue) -> String {
+    value.text().map(str::to_owned).or_else(|| value.number().map(|number| number.to_string())).unwrap_or_default()
 }

@@ -35,8 +35,10 @@ impl ReadError {
         Self::Unreadable { path: path.to_owned(), source }
     }
 
+    /// Names from the file may be in either text: what would break the line does not pass.
     pub(crate) fn field(needed: impl Into<String>, found: impl Into<String>, path: &Path) -> Self {
-        Self::Field { needed: needed.into(), found: found.into(), path: path.to_owned() }
+        let clean = |text: String| text.replace(char::is_control, " ");
+        Self::Field { needed: clean(needed.into()), found: clean(found.into()), path: path.to_owned() }
     }
 }
 

@@ -115,8 +115,9 @@ impl Content {
             (ANNOTATIONS, 3568) => self.annotations.onsets_secs = floats(tag, tags)?,
             (ANNOTATIONS, 3569) => self.annotations.ends_secs = floats(tag, tags)?,
             (ANNOTATIONS, 206) => {
-                // Colons separate; one inside a text was written as a semicolon.
-                self.annotations.texts = utf8(&tags.bytes(tag)?).split(':').map(|t| t.replace(';', ":")).collect();
+                // Colons separate, so MNE writes one inside a text otherwise.
+                let texts = utf8(&tags.bytes(tag)?);
+                self.annotations.texts = texts.split(':').map(|text| text.replace("{COLON}", ":")).collect();
             }
             (ANNOTATIONS, 204) => self.annotations.origin_secs = origin_secs(tag, tags)?,
             (EVENTS, 3561) => self.n_event_values = tag.n_bytes as usize / 4,

@@ -138,7 +138,7 @@ fn channel_headers(block: &[u8], n: usize, is_v2: bool, path: &Path) -> Result<V
     let _transducers = column(80);
     let units = column(8);
     let limits = [(); 4].map(|()| column(8));
-    let _filters = column(if is_v2 { 68 + 12 } else { 80 });
+    let _filters = column(80);
     let samples_per_record = column(4);
     let types = column(4);
     (0..n)

@@ -6,10 +6,12 @@
 /// software uses. Degrees, percent, bare letters that mean different things to different writers ("C", "G") and
 /// whatever else stays unknown: the caller keeps it as written and says so.
 pub(super) fn si_unit(written: &str) -> Option<(&'static str, f64)> {
+    // What a micro sign in UTF-8 becomes where the rest of the text is Latin-1.
+    let written = written.strip_prefix('Â').unwrap_or(written);
     // As EEG software writes it: names, and any case where nothing else is meant.
     let spelled = match written {
         "Volt" | "volt" | "Volts" | "volts" | "v" => Some(1.0),
-        "millivolt" | "mv" | "MV" => Some(1e-3),
+        "millivolt" | "mv" => Some(1e-3),
         "microvolt" | "microvolts" | "microV" | "muV" | "uv" | "UV" | "µv" | "μv" => Some(1e-6),
         "nv" => Some(1e-9),
         _ => None,
@@ -67,7 +69,7 @@ mod tests {
             assert_eq!(found, unit, "{written}");
             assert!((found_factor / factor - 1.0).abs() < 1e-12, "{written}: {found_factor}");
         };
-        for written in ["uV", "µV", "μV", "microV", "uv", "UV"] {
+        for written in ["uV", "µV", "μV", "ÂµV", "microV", "uv", "UV"] {
             check(written, "V", 1e-6);
         }
         check("mV", "V", 1e-3);

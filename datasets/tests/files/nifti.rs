@@ -52,10 +52,10 @@ proptest! {
         order in prop::sample::select(vec![ByteOrder::Little, ByteOrder::Big]),
         version in 1u8..3,
         name in prop::sample::select(vec!["a.nii", "a.nii.gz", "a.hdr", "a.hdr.gz"]),
-        shape in prop::collection::vec(1usize..5, 1..6),
+        shape in prop::collection::vec(1usize..4, 1..6),
         scaling in prop::sample::select(vec![[0.0, 7.0], [1.0, 0.0], [0.5, -3.0], [-0.25, 1024.0]]),
         extension in prop::collection::vec(any::<u8>(), 0..40),
-        shares in prop::collection::vec(0.0f64..=1.0, 4 * 1024),
+        shares in prop::collection::vec(0.0f64..=1.0, 4 * 243),
     ) {
         let folder = tempfile::tempdir().unwrap();
         let path = folder.path().join(name);
@@ -205,7 +205,7 @@ fn malformed_real_images_are_one_line() {
     let Some(formats) = shared_data("formats") else {
         return;
     };
-    assert!(message(&formats.join("malformed/nifti/crash-1.nii")).contains("datatype"));
+    assert!(message(&formats.join("malformed/nifti/crash-1.nii")).contains("sizeof_hdr 348 or 540 (byte 0), found 0"));
     let cut = formats.join("malformed/cifti/tpl-fsLR_atlas-4S_scale-156_den-91k_dseg.dlabel.nii");
     assert!(message(&cut).contains("need 1017496 bytes, as the header says, found 652368"));
 }

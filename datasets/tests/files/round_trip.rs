@@ -1,14 +1,15 @@
 //! What is written comes back, whatever the values.
 
 use nullcline_datasets::readers::edf;
-use nullcline_datasets::readers::edf_write::{EdfToWrite, write};
+use nullcline_datasets::readers::edf_write::{EdfToWrite, write, write_bdf};
 use nullcline_datasets::{SampleRate, inspect, read_series};
 use proptest::prelude::*;
 
 proptest! {
     /// Every sample within one digital step, at any amplitude from nanovolts to volts and any offset.
     #[test]
-    fn edf_returns_what_was_written(
+    fn edf_and_bdf_return_what_was_written(
+        is_bdf in any::<bool>(),
         n_channels in 1usize..4,
         n_secs in 1usize..4,
         amplitude in (-9.0f32..0.0).prop_map(|exponent| 10f32.powf(exponent)),
@@ -21,7 +22,8 @@ proptest! {
         let folder = tempfile::tempdir().unwrap();
         let path = folder.path().join("a.edf");
         let sample_rate = SampleRate::from_hz(8.0).unwrap();
-        write(&path, &EdfToWrite { channel_names: &channel_names, sample_rate, samples: &samples }).unwrap();
+        let writer = if is_bdf { write_bdf } else { write };
+        writer(&path, &EdfToWrite { channel_names: &channel_names, sample_rate, samples: &samples }).unwrap();
 
         let found = edf::open(&path).unwrap();
         prop_assert_eq!(found.channels.len(), n_channels);

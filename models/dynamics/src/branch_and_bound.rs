@@ -48,6 +48,8 @@ struct Part {
 const SHRINK_ROUNDS: usize = 12;
 /// A round of shrinking that leaves more than this of every edge has ended.
 const WORTH_ANOTHER: f64 = 0.9;
+/// Undecided hinges up to which their activations are bounded by the equation, at `O(U²)`, and not by the box alone.
+const MAX_PAIRED: usize = 96;
 /// Edges shorter than this, relative to the first box, are cut along folds only: at a corner of folds, a smaller box is
 /// as undecided as a larger one.
 const SHORT: f64 = 1e-4;
@@ -298,7 +300,9 @@ impl<'a> Search<'a> {
                 share = share.max(after / before);
             }
         }
-        if self.narrow_activations(part, work, &center) { Left::Share(share) } else { Left::Nothing }
+        // Bounds from all pairs of hinges pay where pairs are few.
+        let few = work.undecided.len() <= MAX_PAIRED;
+        if !few || self.narrow_activations(part, work, &center) { Left::Share(share) } else { Left::Nothing }
     }
 
     /// `A_λ`, its right-hand side and `δ`, with every undecided hinge replaced by the line in the middle of its strip.

@@ -175,11 +175,14 @@ impl<'a> Catalogue<'a> {
                 Approach::Elsewhere => {}
             }
         }
-        if extent <= self.arrival_radius(norm(orbit.last())) || !orbit.is_stationary(self.plan.merge_distance) {
+        if extent <= self.arrival_radius(norm(orbit.last())) {
             return Verdict::NotYet;
         }
         if let Some(index) = self.overlapping(orbit) {
             return Verdict::Settled(index);
+        }
+        if !orbit.is_stationary(self.plan.merge_distance) {
+            return Verdict::NotYet;
         }
         // Beside a known aperiodic attractor, a second one needs a second look: samples differ by chance.
         let knows_another = self.entries.iter().any(|entry| entry.cloud().is_some());
@@ -263,7 +266,7 @@ impl<'a> Catalogue<'a> {
         self.entries.iter().position(|entry| {
             let Some(there) = entry.cloud() else { return false };
             let here = here.get_or_insert_with(|| Cloud::of(orbit, 0..orbit.len()));
-            let negligible = self.plan.merge_distance * entry.attractor.extent;
+            let negligible = entry.resolution(self.plan.merge_distance);
             there.covers(here, negligible) && here.covers(there, negligible)
         })
     }
@@ -300,6 +303,7 @@ impl<'a> Catalogue<'a> {
                     let period = if kind == AttractorKind::Chaotic { None } else { turn_period(&orbit) };
                     let n_exponents = self.plan.n_exponents;
                     return Verdict::Settled(self.add(KnownAttractor::aperiodic(
+                        self.map,
                         kind,
                         spectrum,
                         &orbit,

@@ -23,7 +23,8 @@ pub struct CycleSearchPlan {
     /// In one and two dimensions, all itineraries are followed as far as this many polygons go; `1 000 000`, about a
     /// second. Memory does not grow with it.
     pub max_polygons: usize,
-    /// Where that does not reach `max_period`, steps composed by the search from orbits; `1 000 000`.
+    /// Where that does not reach `max_period`, steps composed by the search from orbits; `1 000 000`. A step in more than
+    /// sixteen dimensions counts for as many as it costs.
     pub max_steps: usize,
     /// Largest relative residual of a cycle that is reported; `1e-10`.
     pub residual_tolerance: f64,
@@ -225,7 +226,7 @@ impl Finds<'_> {
     fn follow_chain(&mut self, mut word: Vec<ActivationPattern>, next: Next) -> Option<usize> {
         let mut seen = HashSet::new();
         while seen.len() < LONGEST_CHAIN && self.steps < self.plan.max_steps && seen.insert(word.clone()) {
-            self.steps += word.len();
+            self.steps += word.len() * self.map.dim().pow(3).div_ceil(16_usize.pow(3));
             let Solved { points, visits } = solve_word(self.map, &word)?;
             if visits == word {
                 return self.keep_near(points);

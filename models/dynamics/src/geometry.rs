@@ -18,7 +18,15 @@ pub(crate) fn norm(a: &[f64]) -> f64 {
 }
 
 pub(crate) fn distance(a: &[f64], b: &[f64]) -> f64 {
-    a.iter().zip(b).map(|(x, y)| (x - y) * (x - y)).sum::<f64>().sqrt()
+    let mut sums = [0.0; 4];
+    let (a, b) = (a.chunks_exact(4), b.chunks_exact(4));
+    let rest: f64 = a.remainder().iter().zip(b.remainder()).map(|(x, y)| (x - y) * (x - y)).sum();
+    for (a, b) in a.zip(b) {
+        for lane in 0..4 {
+            sums[lane] += (a[lane] - b[lane]) * (a[lane] - b[lane]);
+        }
+    }
+    ((sums[0] + sums[1]) + (sums[2] + sums[3]) + rest).sqrt()
 }
 
 pub(crate) fn is_finite(z: &[f64]) -> bool {

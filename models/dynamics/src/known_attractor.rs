@@ -18,6 +18,8 @@ pub(crate) const SAMPLE_POINTS: usize = 600;
 pub(crate) struct KnownAttractor {
     pub attractor: Attractor,
     shape: Shape,
+    /// The longest step along the curve of a limit cycle; zero elsewhere.
+    stride: f64,
 }
 
 /// What an orbit is compared with.
@@ -64,10 +66,11 @@ impl KnownAttractor {
             sample: strided(&points, SAMPLE_POINTS),
             cycle,
         };
-        Self { shape: Shape::points(points, trap), attractor }
+        Self { shape: Shape::points(points, trap), attractor, stride: 0.0 }
     }
 
     pub fn aperiodic(
+        map: &dyn Map,
         kind: AttractorKind,
         spectrum: LyapunovSpectrum,
         orbit: &Orbit,
@@ -91,7 +94,7 @@ impl KnownAttractor {
             sample: orbit.spread(SAMPLE_POINTS),
             cycle: None,
         };
-        Self { shape: Shape::Cloud(Cloud::of(orbit, 0..orbit.len())), attractor }
+        Self { shape: Shape::Cloud(Cloud::of(orbit, 0..orbit.len())), stride: stride(map, &attractor), attractor }
     }
 
     /// An attractor that an earlier search reported.
@@ -106,7 +109,7 @@ impl KnownAttractor {
             }
             (None, _) => Shape::Cloud(Cloud::of_points(attractor.sample.clone())),
         };
-        Self { attractor: attractor.clone(), shape }
+        Self { attractor: attractor.clone(), shape, stride: stride(map, attractor) }
     }
 
     /// Whether `z` is certain to end at this fixed point or cycle, or lies within `arrival_distance · max(size, its reach)` of it.
@@ -129,6 +132,11 @@ impl KnownAttractor {
         }
     }
 
+    /// How close two orbits on this attractor surely come: along a closed curve that is sampled in steps, half a step.
+    pub fn resolution(&self, merge_distance: f64) -> f64 {
+        (merge_distance * self.attractor.extent).max(0.6 * self.stride)
+    }
+
     pub fn cloud(&self) -> Option<&Cloud> {
         match &self.shape {
             Shape::Cloud(cloud) => Some(cloud),
@@ -142,6 +150,13 @@ impl Shape {
         let reach = points.iter().map(|point| norm(point)).fold(0.0, f64::max);
         Self::Points { points, reach, trap }
     }
+}
+
+fn stride(map: &dyn Map, attractor: &Attractor) -> f64 {
+    if attractor.kind != AttractorKind::LimitCycle {
+        return 0.0;
+    }
+    attractor.sample.iter().map(|z| distance(&map.iterate(z, 1), z)).fold(0.0, f64::max)
 }
 
 /// `ln |λ| / period`.

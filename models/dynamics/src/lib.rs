@@ -29,6 +29,7 @@
 mod arrangement;
 mod assignment;
 mod attractors;
+mod balance;
 mod basin_edge;
 mod basin_geometry;
 mod basin_slice;

@@ -58,6 +58,16 @@ impl ActivationPattern {
         })
     }
 
+    /// 64 bits that two patterns share by chance only, never zero; the same on every machine.
+    pub(crate) fn fingerprint(&self) -> u64 {
+        let mixed = self.words.iter().fold(self.len as u64, |mixed, word| {
+            let mut x = (mixed ^ word).wrapping_mul(0x9E37_79B9_7F4A_7C15);
+            x = (x ^ x >> 32).wrapping_mul(0xD6E8_FEB8_6659_FD93);
+            x ^ x >> 29
+        });
+        mixed | 1 << 63
+    }
+
     /// The same bits among `len` hinges; new ones are off.
     pub(crate) fn resized(&self, len: usize) -> Self {
         let mut resized = Self::inactive(len);

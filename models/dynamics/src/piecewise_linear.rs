@@ -160,6 +160,30 @@ impl PiecewiseLinearMap {
         &self.hinges
     }
 
+    pub(crate) fn linear(&self) -> &DMatrix<f64> {
+        &self.linear
+    }
+
+    /// The same map of `z̃` with `z = scale ⊙ z̃`, every scale positive.
+    pub(crate) fn in_units_of(&self, scale: &[f64]) -> Self {
+        let divided = |values: &[f64]| values.iter().zip(scale).map(|(x, s)| x / s).collect();
+        let hinges: Vec<Hinge> = self
+            .hinges
+            .iter()
+            .map(|hinge| Hinge {
+                normal: hinge.normal.iter().zip(scale).map(|(w, s)| w * s).collect(),
+                bias: hinge.bias,
+                column: divided(&hinge.column),
+            })
+            .collect();
+        Self {
+            linear: DMatrix::from_fn(scale.len(), scale.len(), |i, j| self.linear[(i, j)] * scale[j] / scale[i]),
+            offset: divided(&self.offset),
+            normals_by_lane: by_lane(&hinges, scale.len()),
+            hinges,
+        }
+    }
+
     fn from_hinges(
         linear: DMatrix<f64>,
         mut offset: Vec<f64>,

@@ -1,7 +1,5 @@
 //! The fixed-point equation of single linear regions.
 
-use std::collections::HashSet;
-
 use nalgebra::{DMatrix, DVector};
 
 use crate::fixed_points::{Continuum, FixedPoint, FixedPointPlan, FixedPointSearch, SearchMethod};
@@ -13,11 +11,12 @@ use crate::multipliers::multipliers;
 use crate::pattern::ActivationPattern;
 use crate::piecewise_linear::PiecewiseLinearMap;
 use crate::stability::Stability;
+use crate::unseen::Unseen;
 
 /// How the equation of one region ended.
 pub(crate) enum Candidate {
-    /// A fixed point in this region, now recorded.
-    Accepted,
+    /// A fixed point, recorded under this index.
+    Accepted(usize),
     /// The solution lies in another region.
     Elsewhere(Vec<f64>),
     /// No single solution.
@@ -80,7 +79,7 @@ impl<'a> RegionSolver<'a> {
                     return Candidate::Elsewhere(point);
                 }
                 let kept = self.polish_and_keep(point);
-                if violation <= ON_BORDER && !matches!(kept, Candidate::Accepted) {
+                if violation <= ON_BORDER && !matches!(kept, Candidate::Accepted(_)) {
                     // It lies where it should, but rounding spoils its residual.
                     self.unanswered += 1;
                 }
@@ -94,19 +93,26 @@ impl<'a> RegionSolver<'a> {
         }
     }
 
-    /// Follows one path and records the fixed points in the regions that it passes.
-    pub fn follow_path(&mut self, start: &[f64], direction: Direction, visited: &mut HashSet<ActivationPattern>) {
+    /// Follows one path and records the fixed points in the regions that it passes; their indices.
+    pub fn follow_path(&mut self, start: &[f64], direction: Direction) -> Vec<usize> {
         let effort = self.plan.max_solves.saturating_sub(self.solves).min(LONGEST_PATH);
         let map = self.map;
+        let mut met = Vec::new();
         homotopy::follow(map, start, direction, effort, |pattern, point| {
             self.solves += 1;
             self.path_regions += 1;
             self.regions_visited += 1;
-            visited.insert(pattern.clone());
-            if self.worst_violation(pattern, point) <= BORDER_SLACK {
-                self.polish_and_keep(point.to_vec());
+            if self.worst_violation(pattern, point) <= BORDER_SLACK
+                && let Candidate::Accepted(index) = self.polish_and_keep(point.to_vec())
+            {
+                met.push(index);
             }
         });
+        met
+    }
+
+    pub fn n_found(&self) -> usize {
+        self.found.len()
     }
 
     /// How far `point` lies outside `region`, in units of the terms that each hinge adds up.
@@ -144,11 +150,13 @@ impl<'a> RegionSolver<'a> {
         }
         let smallest_scale = self.smallest_scale();
         let merge = self.plan.merge_distance;
-        if !self.found.iter().any(|other| coincide(&other.location, &best, merge, smallest_scale)) {
+        let known = self.found.iter().position(|other| coincide(&other.location, &best, merge, smallest_scale));
+        let index = known.unwrap_or(self.found.len());
+        if known.is_none() {
             let point = self.describe(best, residual);
             self.found.push(point);
         }
-        Candidate::Accepted
+        Candidate::Accepted(index)
     }
 
     /// One Newton step is one solve of the region's equation, refined: `z − (I − J)⁻¹ (z − F(z))`.
@@ -243,17 +251,21 @@ impl<'a> RegionSolver<'a> {
     }
 
     /// The findings, in an order that does not depend on how they were found.
-    pub fn report(mut self, method: SearchMethod, every_region: bool, boxes: usize) -> FixedPointSearch {
+    pub fn report(mut self, method: SearchMethod, boxes: usize, unseen: Option<Unseen>) -> FixedPointSearch {
         self.found.sort_by(|a, b| lexicographic(&a.location, &b.location));
+        let on_borders =
+            (0..self.found.len()).filter(|&index| self.lies_on_a_border(&self.found[index].location)).collect();
         FixedPointSearch {
             found: self.found,
             continua: self.continua,
-            complete: every_region && self.unanswered == 0,
+            complete: unseen.is_none() && self.unanswered == 0,
             method,
             regions_visited: self.regions_visited,
             boxes,
             solves: self.solves,
             degenerate_regions: self.degenerate_regions,
+            on_borders,
+            unseen,
         }
     }
 }

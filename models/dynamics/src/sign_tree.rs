@@ -29,14 +29,16 @@ const NO_PIVOT: f64 = 1e-9;
 /// Activations within this of zero, relative to the largest, may be of either sign.
 const UNSURE: f64 = 1e-7;
 
-/// Calls `solve` with every pattern that may hold a fixed point; `on` has one entry per hinge. `None` where the system has
-/// no form in the activations alone, that is where `I − L` is singular whichever hinges are turned.
-pub(crate) fn every_pattern(reduced: &Reduced, mut solve: impl FnMut(&[bool])) -> Option<()> {
-    let (constant, gain) = complementarity_form(reduced)?;
-    let n = constant.len();
+/// Calls `solve` with every pattern that may hold a fixed point; `on` has one entry per hinge. Where `I − L` is singular
+/// whichever hinges are turned, no pattern can be told from another beforehand and all of them are offered.
+pub(crate) fn every_pattern(reduced: &Reduced, mut solve: impl FnMut(&[bool])) {
+    let n = reduced.system.hinges.len();
+    let open: Vec<usize> = (0..n).collect();
+    let Some((constant, gain)) = complementarity_form(reduced) else {
+        return patterns_of(vec![false; n], &open, &mut solve);
+    };
     let gain = gain.transpose().as_slice().to_vec();
-    let root = Tableau { constant: constant.as_slice().to_vec(), gain, on: vec![None; n], open: (0..n).collect() };
-    let mut stack = vec![root];
+    let mut stack = vec![Tableau { constant: constant.as_slice().to_vec(), gain, on: vec![None; n], open }];
     while let Some(tableau) = stack.pop() {
         if tableau.is_contradictory() {
             continue;
@@ -47,10 +49,9 @@ pub(crate) fn every_pattern(reduced: &Reduced, mut solve: impl FnMut(&[bool])) -
                 stack.push(tableau.switched_on(k));
                 stack.push(tableau.switched_off(k));
             }
-            Next::Singular => tableau.patterns_below(&mut solve),
+            Next::Singular => patterns_of(tableau.pattern(), &tableau.open, &mut solve),
         }
     }
-    Some(())
 }
 
 /// `(q, G)`: with `x = Σ cⱼ rⱼ + h`, the activations are `uₖ = wₖ·h + bₖ + Σⱼ (wₖ·cⱼ) rⱼ`.
@@ -130,12 +131,12 @@ impl Tableau {
     fn pattern(&self) -> Vec<bool> {
         self.on.iter().map(|&on| on == Some(true)).collect()
     }
+}
 
-    fn patterns_below(&self, solve: &mut impl FnMut(&[bool])) {
-        let mut pattern = self.pattern();
-        for bits in 0..1_u64 << self.open.len() {
-            self.open.iter().enumerate().for_each(|(i, &k)| pattern[k] = bits >> i & 1 == 1);
-            solve(&pattern);
-        }
+/// All ways to decide the open hinges.
+fn patterns_of(mut pattern: Vec<bool>, open: &[usize], solve: &mut impl FnMut(&[bool])) {
+    for bits in 0..1_u64 << open.len() {
+        open.iter().enumerate().for_each(|(i, &k)| pattern[k] = bits >> i & 1 == 1);
+        solve(&pattern);
     }
 }

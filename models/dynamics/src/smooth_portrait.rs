@@ -59,6 +59,8 @@ fn search(rng: &mut impl Rng, map: &dyn SmoothSystem, starts: &[Vec<f64>], plan:
         boxes: 0,
         solves: from.len(),
         degenerate_regions: 0,
+        on_borders: Vec::new(),
+        unseen: None,
     };
     if map.dim() <= MOST_SEARCHED {
         let region = bounds.clone().unwrap_or_else(|| {

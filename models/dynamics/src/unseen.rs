@@ -27,7 +27,7 @@ impl Unseen {
             + once * (2.0 * once - 1.0).powi(2) / (4.0 * (twice + 1.0).powi(2))
             + once.powi(2) * twice * (once - 1.0).powi(2) / (4.0 * (twice + 1.0).powi(4));
         if estimate <= 0.0 {
-            // One find met once leaves room for as many again as chance would hide.
+            // Of a rare kind of which none was seen, three may be expected at most (95 % bound of a Poisson mean).
             return Self { estimate: 0.0, lower: 0.0, upper: if once > 0.0 { 3.0 } else { 0.0 }, restarts };
         }
         let spread = (1.96 * (1.0 + variance / estimate.powi(2)).ln().sqrt()).exp();

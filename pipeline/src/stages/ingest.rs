@@ -26,7 +26,8 @@ pub struct Ingested {
 pub fn ingest(dataset: &Dataset, subject: &SubjectId, plan: &RunPlan, out: &OutDir) -> Result<Staged<Ingested>> {
     let file = choose_recording(dataset, subject, plan)?;
     let dir = out.subject(subject);
-    let prefix = file.entities.prefix();
+    // What is written has a `desc` of its own.
+    let prefix = file.entities.without("desc").prefix();
     let suffix = clean_suffix(file.modality);
     let recording_path = dir.recording_file(file.modality, &prefix, &format!("desc-clean_{suffix}.h5"));
     let summary_path = dir.recording_file(file.modality, &prefix, "desc-ingest_summary.json");

@@ -159,6 +159,30 @@ fn by_brute_force(map: &PiecewiseLinearMap, period: usize) -> Vec<Vec<f64>> {
     found
 }
 
+/// Neighbours of the published system, their periods read off orbits of 20 000 steps: each holds one stable cycle and the
+/// saddle that was born with it, and no other of at most a hundred steps.
+#[test]
+fn oscillators_hold_one_pair_of_cycles_each() {
+    let systems = [
+        (0.9609, -0.7559, 23),
+        (0.9869, -1.0479, 30),
+        (0.9776, -0.5918, 53),
+        (0.9628, -0.8918, 70),
+        (0.9835, -0.5628, 85),
+        (0.9702, -0.6425, 99),
+    ];
+    for (decay, bias, period) in systems {
+        let w = DMatrix::from_row_slice(2, 2, &[0.0, -0.14375, 0.52505308, 0.0]);
+        let map = PiecewiseLinearMap::piecewise_linear(&[decay, 0.96461297], &w, &[0.37298253, bias]).unwrap();
+        let search = find_cycles(&mut rng(1), &map, &[], &following_itineraries(100));
+        assert_eq!((search.complete_up_to, periods(&search)), (100, vec![period, period]), "{decay}, {bias}");
+        check_cycles(&map, &search);
+        let n_stable = search.found.iter().filter(|cycle| cycle.stability == Stability::Stable).count();
+        assert_eq!(n_stable, 1, "{decay}, {bias}");
+        assert!(search.unseen.is_none());
+    }
+}
+
 /// The published pair of cycles of period 80 in the plane, and the same seen in a space of six dimensions.
 #[test]
 fn the_search_finds_stable_and_unstable_cycles_in_more_dimensions() {

@@ -31,7 +31,7 @@ fn by_brute_force(map: &PiecewiseLinearMap) -> Vec<Vec<f64>> {
 }
 
 #[track_caller]
-fn check_against_brute_force(map: &PiecewiseLinearMap) {
+pub fn check_against_brute_force(map: &PiecewiseLinearMap) {
     let expected = by_brute_force(map);
     for (plan, method) in [
         (enumerating(), SearchMethod::Enumeration),

@@ -12,6 +12,7 @@ mod matching;
 mod newton;
 mod sampled_flows;
 mod smooth;
+mod special_positions;
 mod speed;
 mod systems;
 mod weights;
