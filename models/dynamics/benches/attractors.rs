@@ -22,7 +22,10 @@ fn main() {
 
 fn exponents() {
     let start = vec![0.1; 20];
-    for (family, hidden, map) in [("shPLRNN", 50, shallow(4, 20, 50)), ("clipped shPLRNN", 100, clipped(3, 20, 100))] {
+    // Without clipping some seeds give maps that run away.
+    let stays = |map: &PiecewiseLinearMap| map.iterate(&start, 101_000).iter().all(|x| x.abs() < 1e3);
+    let unclipped = (0..).map(|seed| shallow(seed, 20, 50)).find(stays).expect("one of so many seeds");
+    for (family, hidden, map) in [("shPLRNN", 50, unclipped), ("clipped shPLRNN", 100, clipped(3, 20, 100))] {
         for (renormalise_every, promise) in [(5, "1 s"), (1, "")] {
             let plan = LyapunovPlan { transient: 1000, steps: 100_000, n_exponents: 20, renormalise_every };
             let name = format!("20 exponents, {family} M 20, H {hidden}, 10⁵ steps, QR every {renormalise_every}");
@@ -114,13 +117,13 @@ fn report<T>(name: &str, promise: &str, repetitions: usize, work: impl Fn() -> T
     result
 }
 
-/// As [`clipped`], without the clipping; weights of half the size keep its orbits bounded.
+/// As [`clipped`], without the clipping, and with weights small enough for orbits that mostly stay.
 fn shallow(seed: u64, dim: usize, hidden: usize) -> PiecewiseLinearMap {
     let mut rng = ChaCha8Rng::seed_from_u64(seed);
     let mut uniform =
         |n: usize, low: f64, high: f64| -> Vec<f64> { (0..n).map(|_| rng.random_range(low..high)).collect() };
     let a = uniform(dim, 0.2, 0.9);
-    let w1 = DMatrix::from_vec(dim, hidden, uniform(dim * hidden, -0.1, 0.1));
+    let w1 = DMatrix::from_vec(dim, hidden, uniform(dim * hidden, -0.06, 0.06));
     let w2 = DMatrix::from_vec(hidden, dim, uniform(dim * hidden, -0.5, 0.5));
     let (h1, h2) = (uniform(dim, -0.5, 0.5), uniform(hidden, -1.5, 1.5));
     PiecewiseLinearMap::shallow(&a, &w1, &w2, &h1, &h2).expect("shapes that fit")

@@ -164,18 +164,39 @@ fn examine(system: &(impl Enclosed + ?Sized), z: &[Interval], search: &mut BoxSe
     match krawczyk(system, &wider) {
         Verdict::Empty => Outcome::Settled,
         Verdict::Unique(enclosure) => {
-            let certificate = Certificate { enclosure: narrowed(system, enclosure), unique_in: wider };
-            let in_region = meet(&certificate.enclosure, &search.region);
-            if in_region && !search.found.iter().any(|known| is_same(&known.certificate, &certificate)) {
-                search.found.push(Certified { point: (), certificate });
-            }
+            search.keep(Certificate { enclosure: narrowed(system, enclosure), unique_in: wider });
             Outcome::Settled
         }
         Verdict::Within(rest) => match overlap(&rest, z) {
+            Some(rest) if shrank(&rest, z) && search.settles(system, &rest) => Outcome::Settled,
             Some(rest) => Outcome::Open(rest),
             None => Outcome::Settled,
         },
         Verdict::Unknown => Outcome::Open(z.to_vec()),
+    }
+}
+
+impl BoxSearch<()> {
+    fn keep(&mut self, certificate: Certificate) {
+        let in_region = meet(&certificate.enclosure, &self.region);
+        if in_region && !self.found.iter().any(|known| is_same(&known.certificate, &certificate)) {
+            self.found.push(Certified { point: (), certificate });
+        }
+    }
+
+    /// Whether the operator proves exactly one solution around all of `rest`: one in a corner of its box is in the
+    /// middle of what is left of it.
+    fn settles(&mut self, system: &(impl Enclosed + ?Sized), rest: &[Interval]) -> bool {
+        let least = rest.iter().map(|side| side.width()).fold(0.0, f64::max) * 1e-3;
+        let around: Vec<Interval> = rest
+            .iter()
+            .map(|side| Interval::around(side.mid(), side.width().max(least).max(f64::MIN_POSITIVE)))
+            .collect();
+        let Verdict::Unique(enclosure) = krawczyk(system, &around) else {
+            return false;
+        };
+        self.keep(Certificate { enclosure: narrowed(system, enclosure), unique_in: around });
+        true
     }
 }
 
@@ -200,6 +221,11 @@ fn cut(system: &(impl Enclosed + ?Sized), z: &[Interval]) -> (Vec<Interval>, Vec
     near[side] = Interval::new(z[side].lo(), z[side].mid());
     far[side] = Interval::new(z[side].mid(), z[side].hi());
     (near, far)
+}
+
+/// Whether no side is more than half of what it was.
+fn shrank(rest: &[Interval], z: &[Interval]) -> bool {
+    rest.iter().zip(z).all(|(rest, z)| rest.width() <= 0.5 * z.width())
 }
 
 fn lies_in(z: &[Interval], other: &[Interval]) -> bool {

@@ -129,6 +129,28 @@ impl Formula for Mlp {
         }
         columns.concat()
     }
+
+    fn rest_bounds(&self) -> Option<Vec<Interval>> {
+        // Exact by Sterbenz where `a` is near one, the only place where it matters.
+        self.solutions(|a| 1.0 - a)
+    }
+
+    fn zero_bounds(&self) -> Option<Vec<Interval>> {
+        self.solutions(|a| -a)
+    }
+}
+
+impl Mlp {
+    /// Where `gain ⊙ z = W_L φ(…) + b_L` can hold at all, with bounded hidden units: `|gainᵢ zᵢ − b_Lᵢ| ≤ Σⱼ |W_Lᵢⱼ|`.
+    fn solutions(&self, gain: impl Fn(f64) -> f64) -> Option<Vec<Interval>> {
+        let last = self.layers.last().filter(|_| self.layers.len() > 1 && self.activation != Activation::Relu)?;
+        let side = |i: usize| {
+            let reach = last.weights.row(i).iter().map(|weight| weight.abs()).sum::<f64>() * (1.0 + 1e-9);
+            let side = Interval::around(last.bias[i], reach) / Interval::point(gain(self.linear[i]));
+            side.is_finite().then_some(side)
+        };
+        (0..self.dim()).map(side).collect()
+    }
 }
 
 /// One Euler step of a flow, `f(z) = z + Δt · v(z)`: what a neural ODE trained with fixed steps computes.

@@ -15,7 +15,7 @@ struct Hopfield {
 
 impl Hopfield {
     fn patterns() -> Vec<Vec<f64>> {
-        let sign = |row: u32, column: u32| if (row & column).count_ones() % 2 == 0 { 1.0 } else { -1.0 };
+        let sign = |row: u32, column: u32| if (row & column).count_ones().is_multiple_of(2) { 1.0 } else { -1.0 };
         [1, 2, 4].iter().map(|&row| (0..16).map(|column| sign(row, column)).collect()).collect()
     }
     fn new() -> Self {

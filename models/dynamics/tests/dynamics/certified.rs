@@ -2,8 +2,8 @@
 
 use nalgebra::DMatrix;
 use nullcline_dynamics::{
-    BoxPlan, Formula, Gru, Interval, Number, SmoothField, SmoothMap, Stability, TanhRnn, certified_equilibria,
-    certified_fixed_points, certify, find_fixed_points_smooth,
+    Activation, BoxPlan, Enclosed, Formula, Gru, Interval, Mlp, Number, SmoothField, SmoothMap, Stability, TanhRnn,
+    certified_equilibria, certified_fixed_points, certify, find_fixed_points_smooth,
 };
 
 use crate::systems::*;
@@ -16,7 +16,7 @@ fn cube(reach: f64, dim: usize) -> Vec<Interval> {
 #[test]
 fn a_flip_flop_is_proven_to_have_twenty_seven_fixed_points() {
     let bits = SmoothMap(TanhRnn::new(DMatrix::identity(3, 3) * 1.5, vec![0.0; 3], 1.0).unwrap());
-    let region = nullcline_dynamics::Enclosed::bounds(&bits).unwrap();
+    let region = bits.bounds().unwrap();
     let search = certified_fixed_points(&bits, &region, &BoxPlan::default());
     assert!(search.complete);
     assert_eq!(search.found.len(), 27);
@@ -128,6 +128,24 @@ fn borders_do_not_hide_fixed_points() {
     assert_eq!(certified_fixed_points(&bits, &[Interval::new(0.0, 1.0); 2], &BoxPlan::default()).found.len(), 4);
 }
 
+/// A kink through a fixed point in the corner of every box: the slopes left and right of it differ for ever.
+#[test]
+fn a_kink_does_not_hide_a_fixed_point() {
+    struct Kink;
+    impl Formula for Kink {
+        fn dim(&self) -> usize {
+            2
+        }
+        fn evaluate<N: Number>(&self, z: &[N], value: &mut [N]) {
+            value[0] = z[0].abs() * 0.1 - z[0];
+            value[1] = z[0] - z[1].abs() * 0.1 - z[1];
+        }
+    }
+    let search = certified_equilibria(&SmoothField(Kink), &cube(1.0, 2), &BoxPlan::default());
+    assert!(search.complete, "{:?}", search.undecided);
+    assert_eq!(search.found.len(), 1);
+}
+
 /// Overflow, poles and questions that make no sense are answers.
 #[test]
 fn what_cannot_be_decided_is_said() {
@@ -150,4 +168,19 @@ fn what_cannot_be_decided_is_said() {
     assert!(!certified_fixed_points(&SmoothMap(Pole), &[], &plan).complete);
     assert!(certify(&SmoothMap(Pole), &[f64::NAN]).is_none());
     assert!(certify(&SmoothMap(Pole), &[2.0]).is_none());
+}
+
+/// `z′ = a z + V tanh(U z) + h` is bounded by its last layer where `a ≠ 1`: the box of a low-rank network follows from its weights.
+#[test]
+fn a_low_rank_network_bounds_its_fixed_points() {
+    let network = |a: f64| {
+        let (v, u) = (DMatrix::from_element(1, 1, 1.0), DMatrix::from_element(1, 1, 2.0));
+        SmoothMap(Mlp::low_rank(vec![a], v, u, vec![0.0], vec![0.25], Activation::Tanh).unwrap())
+    };
+    let bounds = network(0.5).bounds().unwrap();
+    assert!(bounds[0].lo() <= -1.5 && bounds[0].hi() >= 2.5 && bounds[0].width() < 4.1);
+    let search = certified_fixed_points(&network(0.5), &bounds, &BoxPlan::default());
+    assert!(search.complete);
+    assert_eq!(search.found.len(), 3);
+    assert!(network(1.0).bounds().is_none());
 }
