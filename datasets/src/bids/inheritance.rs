@@ -56,7 +56,8 @@ fn readable_folder(folder: &Path) -> PathBuf {
 /// Files in the folder of `path`.
 pub(super) fn files_beside(path: &Path) -> impl Iterator<Item = PathBuf> {
     let folder = path.parent().map_or_else(|| PathBuf::from("."), readable_folder);
-    fs::read_dir(folder).into_iter().flatten().flatten().map(|entry| entry.path()).filter(|path| path.is_file())
+    let entries = fs::read_dir(folder).into_iter().flatten().flatten();
+    entries.map(|entry| entry.path()).filter(|path| path.is_file())
 }
 
 /// Names of the JSON and TSV files in a folder.
@@ -69,8 +70,8 @@ fn descriptions_in(folder: &Path) -> Arc<[String]> {
     static REMEMBERED: Mutex<BTreeMap<PathBuf, (SystemTime, Arc<[String]>)>> = Mutex::new(BTreeMap::new());
     let changed = fs::metadata(folder).and_then(|folder| folder.modified()).ok();
     // Nothing but whole entries is ever in the map, also after a panic elsewhere.
-    let mut remembered = REMEMBERED.lock().unwrap_or_else(PoisonError::into_inner);
-    if let Some((as_of, names)) = remembered.get(folder)
+    let remembered = || REMEMBERED.lock().unwrap_or_else(PoisonError::into_inner);
+    if let Some((as_of, names)) = remembered().get(folder)
         && Some(*as_of) == changed
     {
         return Arc::clone(names);
@@ -79,7 +80,7 @@ fn descriptions_in(folder: &Path) -> Arc<[String]> {
     if let Some(changed) =
         changed.filter(|changed| names.has_subjects && changed.elapsed().is_ok_and(|age| age > SETTLED))
     {
-        remembered.insert(folder.to_owned(), (changed, Arc::clone(&names.descriptions)));
+        remembered().insert(folder.to_owned(), (changed, Arc::clone(&names.descriptions)));
     }
     names.descriptions
 }

@@ -64,11 +64,8 @@ impl Chain<'_> {
 
     /// Each unbroken stretch by itself.
     fn filter(&mut self, sections: &[Section], mut step: String) -> Result<(), CleaningError> {
-        let mut n_lost = 0;
-        for i in 0..self.data.len() {
-            let lost = filter_stretches(sections, &mut self.data[i], &self.runs);
-            n_lost += lost.map_err(|source| self.filter_error(source))?;
-        }
+        let lost = self.data.iter_mut().map(|x| filter_stretches(sections, x, &self.runs));
+        let n_lost: usize = lost.sum::<Result<_, _>>().map_err(|source| self.filter_error(source))?;
         if n_lost > 0 {
             step += &format!("; {n_lost} samples in stretches too short to filter are missing");
         }

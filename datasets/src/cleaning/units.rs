@@ -60,9 +60,15 @@ fn unwanted(unit: &Unit, plan: &SpikesPlan) -> Option<String> {
         return Some(format!("{column} is noise"));
     }
     // The first that says it; what is no number satisfies no limit.
-    let number = |column: &str| text(column).and_then(|text| text.parse::<f64>().ok()).unwrap_or(f64::NAN);
-    let below = plan.at_least.iter().find(|&(column, &limit)| !(number(column) >= limit));
-    let above = plan.at_most.iter().find(|&(column, &limit)| !(number(column) <= limit));
+    let number = |column: &str| text(column).and_then(|text| text.parse::<f64>().ok());
+    let below = plan
+        .at_least
+        .iter()
+        .find(|&(column, &limit)| number(column).is_none_or(|value| value.is_nan() || value < limit));
+    let above = plan
+        .at_most
+        .iter()
+        .find(|&(column, &limit)| number(column).is_none_or(|value| value.is_nan() || value > limit));
     let of = |column: &String| text(column).unwrap_or("missing").to_owned();
     below
         .map(|(column, limit)| format!("{column} is {}, need at least {limit}", of(column)))
