@@ -334,7 +334,10 @@ fn summary(name: &str, scores: Vec<[Option<f64>; 3]>) {
 fn rivals(fits: &[Option<Fit>]) {
     let Some(first) = fits.iter().flatten().next() else { return };
     for rival in ["same", "phase", "VAR", "constant"] {
-        let scores = fits.iter().flatten().map(|fit| fit.scores(Some(rival))).collect();
+        let scores: Vec<_> = fits.iter().flatten().map(|fit| fit.scores(Some(rival))).collect();
+        // What a rival cannot do, such as a surrogate predict, is not its failure.
+        let absent = |i: usize| scores.iter().all(|s: &[Option<f64>; 3]| s[i].is_none());
+        let scores = scores.iter().map(|s| [0, 1, 2].map(|i| if absent(i) { Some(f64::NAN) } else { s[i] })).collect();
         summary(&first.rival_name(rival), scores);
     }
 }
@@ -376,6 +379,7 @@ fn spread(mut values: Vec<f64>) -> (f64, f64, f64) {
 fn show(value: Option<f64>) -> String {
     match value {
         None => "–".into(),
+        Some(value) if value.is_nan() => "–".into(),
         Some(value) if value.is_infinite() => "diverged".into(),
         Some(value) if value.abs() < 0.01 => format!("{value:.2e}"),
         Some(value) => format!("{value:.3}"),

@@ -174,11 +174,12 @@ fn median(mut values: Vec<f64>) -> f64 {
 /// Milliseconds by name, as `peers.py` prints them; nothing when there is no Python with JAX.
 fn run_peers() -> Vec<(String, f64)> {
     let here = PathBuf::from(env!("CARGO_MANIFEST_DIR"));
-    let python = std::env::var_os("NULLCLINE_PYTHON")
-        .map(PathBuf::from)
-        .unwrap_or_else(|| PathBuf::from("python3"));
+    let python = std::env::var_os("NULLCLINE_PYTHON").map(PathBuf::from).unwrap_or_else(|| PathBuf::from("python3"));
     let Ok(output) = Command::new(&python).arg(here.join("benches/peers.py")).output() else {
-        println!("no peers: {} cannot be run; name a Python with jax (and torch) in NULLCLINE_PYTHON", python.display());
+        println!(
+            "no peers: {} cannot be run; name a Python with jax (and torch) in NULLCLINE_PYTHON",
+            python.display()
+        );
         return Vec::new();
     };
     let text = String::from_utf8_lossy(&output.stdout);

@@ -82,8 +82,17 @@ fn a_truncated_nwb() {
 
 #[test]
 fn channels_that_cannot_be_used() {
-    check_channel_excluded("roi03", |line, cell| if line == 20 { "n/a" } else { cell }, "missing");
+    // More than a tenth; a few missing samples are modelled around.
+    check_channel_excluded("roi03", |line, cell| if line % 3 == 0 { "n/a" } else { cell }, "missing");
     check_channel_excluded("roi03", |_, _| "1000", "flat");
+}
+
+#[test]
+fn a_missing_volume_costs_no_channel() {
+    let lab = Lab::with_cohort(View::Bold, 1);
+    lab.edit(BOLD, |table| with_line(table, 20, |line| vec!["n/a"; line.split('\t').count()].join("\t")));
+    lab.nullcline(PARTICIPANTS).succeeds().says(&["2 of 2 subjects worked on", "0 excluded"]);
+    assert!(lab.json("out/sub-patient01/sub-patient01_desc-status_summary.json")["excluded"].is_null());
 }
 
 #[test]
