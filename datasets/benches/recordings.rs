@@ -1,7 +1,9 @@
 //! Reading ten million sorted spikes beside pynwb, and a first look at a data set of a thousand subjects.
 //!
 //! `cargo bench -p nullcline-datasets --bench recordings`. The peer runs where `NULLCLINE_PYTHON`, or else `python3`, has
-//! pynwb. Writes some 200 MB into a temporary folder.
+//! pynwb; it reads the same file right after us, unit by unit (as its own documentation does) and as one flat vector.
+//! The file is read once as it is and once deflated in chunks, as archives keep it. Writes some 200 MB into a
+//! temporary folder.
 
 use std::fs;
 use std::path::Path;
@@ -9,12 +11,14 @@ use std::process::Command;
 use std::time::Instant;
 
 use nullcline_datasets::bids::sidecar;
-use nullcline_datasets::readers::{nwb, nwb_write};
+use nullcline_datasets::readers::nwb;
+use nullcline_datasets::readers::nwb_write::{self, Storage};
 use nullcline_datasets::{Dataset, RecordingFilter, SpikeTrains, Support};
 
 const N_UNITS: usize = 400;
 const SPIKES_PER_UNIT: usize = 25_000;
 const SESSION_SECS: f64 = 3600.0;
+const RECORDED_HZ: f64 = 30_000.0;
 const N_SUBJECTS: usize = 1000;
 const REPETITIONS: usize = 5;
 
@@ -30,20 +34,24 @@ fn main() {
     }
     let folder = tempfile::tempdir().expect("a temporary folder");
     println!("{:<52}{:>10}{:>10}{:>10}{:>10}{:>12}", "", "median s", "least s", "most s", "CPU s", "peak MiB");
-    spikes(folder.path());
+    spikes(folder.path(), Storage::Plain, "in one piece");
+    spikes(folder.path(), Storage::Deflated, "deflated");
     dataset(folder.path());
 }
 
-fn spikes(folder: &Path) {
+fn spikes(folder: &Path, storage: Storage, how: &str) {
     let path = folder.join("units.nwb");
-    write_units(&path);
+    write_units(&path, storage);
     let times = timed(|| read_units(&path));
     let here = std::env::current_exe().expect("this program");
     let child = Command::new(here).arg("nwb").arg(&path).output();
     let peak = child.ok().and_then(|output| String::from_utf8_lossy(&output.stdout).trim().parse::<f64>().ok());
-    let ours = row(&format!("nullcline, {} spikes of {N_UNITS} units", N_UNITS * SPIKES_PER_UNIT), &times, peak);
-    let kept = (N_UNITS * SPIKES_PER_UNIT * size_of::<f64>()) as f64 / f64::from(1 << 20);
-    println!("{kept:>92.0} MiB of spike times are kept");
+    let mib = |bytes: u64| bytes as f64 / f64::from(1 << 20);
+    let n_spikes = N_UNITS * SPIKES_PER_UNIT;
+    let file_mib = mib(fs::metadata(&path).map_or(0, |file| file.len()));
+    let kept_mib = mib((n_spikes * size_of::<f64>()) as u64);
+    println!("{n_spikes} spikes of {N_UNITS} units, {how}: {file_mib:.0} MiB, of which {kept_mib:.0} are kept");
+    let ours = row("nullcline", &times, peak);
 
     let peers = folder.join("peers.py");
     fs::write(&peers, include_str!("recordings_peers.py")).expect("a writable folder");
@@ -72,20 +80,22 @@ fn read_units(path: &Path) {
     std::hint::black_box(trains);
 }
 
-fn write_units(path: &Path) {
+fn write_units(path: &Path, storage: Storage) {
     let mut state = 0x9E37_79B9_7F4A_7C15_u64;
     let mut uniform = move || {
         state = state.wrapping_mul(6_364_136_223_846_793_005).wrapping_add(1_442_695_040_888_963_407);
         (state >> 11) as f64 / (1u64 << 53) as f64
     };
     let unit = |i: usize| {
-        let mut spikes: Vec<f64> = (0..SPIKES_PER_UNIT).map(|_| uniform() * SESSION_SECS).collect();
+        // Spikes lie where a sample was taken.
+        let spike = |_| (uniform() * SESSION_SECS * RECORDED_HZ).floor() / RECORDED_HZ;
+        let mut spikes: Vec<f64> = (0..SPIKES_PER_UNIT).map(spike).collect();
         spikes.sort_by(f64::total_cmp);
         (format!("unit{i}"), spikes)
     };
     let trains = SpikeTrains::of_units((0..N_UNITS).map(unit), Support::between(0.0, SESSION_SECS));
-    let file =
-        nwb_write::NwbToWrite { identifier: "bench", session_description: "made by a benchmark", trains: &trains };
+    let session_description = "made by a benchmark";
+    let file = nwb_write::NwbToWrite { identifier: "bench", session_description, trains: &trains, storage };
     nwb_write::write(path, &file).expect("a writable folder");
 }
 
@@ -129,7 +139,7 @@ fn write_study(root: &Path) {
     write(&root.join("task-rest_eeg.json"), r#"{"TaskName": "rest", "PowerLineFrequency": 50}"#);
 }
 
-/// What a reading took: by the clock, and of this thread's own computing, which a busy machine leaves alone.
+/// What a reading took: by the clock, and of the computing of all threads, which a busy machine leaves alone.
 #[derive(Clone, Copy)]
 struct Seconds {
     wall: f64,
@@ -164,10 +174,12 @@ fn row(name: &str, times: &[Seconds], peak_mib: Option<f64>) -> Seconds {
     median
 }
 
-/// Computed by this thread so far, by the kernel's account; NaN where there is none.
+/// Computed by all threads so far, in hundredths of a second, by the kernel's account; NaN where there is none.
 fn cpu_secs() -> f64 {
-    let text = fs::read_to_string("/proc/thread-self/schedstat").unwrap_or_default();
-    text.split(' ').next().and_then(|nanos| nanos.parse::<f64>().ok()).map_or(f64::NAN, |nanos| nanos * 1e-9)
+    let stat = fs::read_to_string("/proc/self/stat").unwrap_or_default();
+    let after_name = stat.rsplit(')').next().unwrap_or_default();
+    let ticks: Vec<f64> = after_name.split_whitespace().skip(11).take(2).filter_map(|word| word.parse().ok()).collect();
+    if ticks.is_empty() { f64::NAN } else { ticks.iter().sum::<f64>() / 100.0 }
 }
 
 /// Most memory this process has had, by the kernel's account; NaN where there is none.

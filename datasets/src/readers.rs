@@ -23,6 +23,7 @@ pub mod fif;
 mod fif_tags;
 pub mod gdf;
 mod hdf5_guard;
+mod hdf5_numbers;
 pub mod mat5;
 pub mod nifti;
 pub mod nifti_header;

@@ -114,7 +114,7 @@ pub fn open(path: &Path) -> Result<SignalFile, ReadError> {
         annotations,
         recorded: segments.support(),
         warnings,
-        samples,
+        samples: vec![samples],
     })
 }
 

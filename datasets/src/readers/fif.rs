@@ -5,13 +5,13 @@
 //! place of the next; block tags make it a tree. All numbers are big-endian.
 
 use std::collections::HashMap;
-use std::path::Path;
+use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
 use super::edf::repeated_names;
 use super::error::{ReadError, one_line};
 use super::fif_tags::{Tag, Tags};
-use super::sample_store::{ByteOrder, Extent, Run, SampleStore, SampleType, Scaling};
+use super::sample_store::{ByteOrder, Bytes, Extent, Run, SampleStore, SampleType, Scaling};
 use super::segments::{Break, Segments};
 use super::signal_file::{SignalFile, StoredChannel};
 use super::table::latin1;
@@ -21,22 +21,67 @@ use crate::recording::{Annotation, SampleRate};
 ///
 /// Values are the stored ones times `range · cal` of their channel, in the unit that the file names, as MNE has them.
 /// Buffers that were skipped while recording are a gap between two stretches (MNE fills it with zeros). Channels
-/// marked bad are named in a warning and kept. A recording that goes on in another file is read up to there, with a
-/// warning. `.fif.gz` is decompressed into memory. Fails where there are no raw data.
+/// marked bad are named in a warning and kept. A recording that was split because no file may be longer than 2 GB is
+/// read to its end; where a part is missing, up to there, with a warning. `.fif.gz` is decompressed into memory. Fails
+/// where there are no raw data, and where the parts have not the same channels.
 pub fn open(path: &Path) -> Result<SignalFile, ReadError> {
-    let mut tags = Tags::open(path)?;
-    let mut content = Content::default();
-    let mut blocks = Vec::new();
-    while let Some(tag) = tags.next()? {
-        match tag.kind {
-            BLOCK_START => blocks.push(tags.int(&tag)?),
-            BLOCK_END => {
-                blocks.pop();
-            }
-            _ => content.take(&tag, blocks.last().copied().unwrap_or(0), &mut tags)?,
+    let first = Part::open(path)?;
+    let mut following: Vec<Part> = Vec::new();
+    let mut warnings = Vec::new();
+    while let Some(next) = following.last().unwrap_or(&first).next_path() {
+        let is_known = next == first.path || following.iter().any(|part| part.path == next);
+        if is_known || !next.is_file() {
+            let name = next.file_name().unwrap_or_default().to_string_lossy().into_owned();
+            warnings.push(format!("The recording goes on in {}, which was not read.", one_line(&name)));
+            break;
         }
+        following.push(Part::open(&next)?);
     }
-    content.into_file(tags, path)
+    joined(first, following, warnings)
+}
+
+/// One file of a recording.
+struct Part {
+    path: PathBuf,
+    content: Content,
+    bytes: Bytes,
+}
+
+impl Part {
+    fn open(path: &Path) -> Result<Self, ReadError> {
+        let mut tags = Tags::open(path)?;
+        let mut content = Content::default();
+        let mut blocks = Vec::new();
+        while let Some(tag) = tags.next()? {
+            match tag.kind {
+                BLOCK_START => blocks.push(tags.int(&tag)?),
+                BLOCK_END => {
+                    if blocks.pop() == Some(REFERENCE) {
+                        content.end_reference();
+                    }
+                }
+                _ => content.take(&tag, blocks.last().copied().unwrap_or(0), &mut tags)?,
+            }
+        }
+        let bytes = tags.into_bytes();
+        Ok(Self { path: path.to_owned(), content, bytes })
+    }
+
+    /// Beside this one, under the name that it gives; else numbered, `a.fif`, `a-1.fif`, `a-2.fif`.
+    fn next_path(&self) -> Option<PathBuf> {
+        let next = self.content.next.as_ref()?;
+        if let Some(name) = &next.name {
+            return Some(self.path.with_file_name(name.rsplit(['/', '\\']).next().unwrap_or(name)));
+        }
+        let number = next.number?;
+        let name = self.path.file_name()?.to_str()?;
+        let (stem, endings) = name.split_once('.')?;
+        let unnumbered = match stem.rsplit_once('-') {
+            Some((base, digits)) if !digits.is_empty() && digits.bytes().all(|b| b.is_ascii_digit()) => base,
+            _ => stem,
+        };
+        Some(self.path.with_file_name(format!("{unnumbered}-{number}.{endings}")))
+    }
 }
 
 const BLOCK_START: i32 = 104;
@@ -68,8 +113,17 @@ struct Content {
     n_skipped: i32,
     annotations: AnnotationLists,
     n_event_values: usize,
-    next_file: Option<String>,
+    reference: Reference,
+    next: Option<Reference>,
     is_actively_shielded: bool,
+}
+
+/// To another file of the same recording.
+#[derive(Default)]
+struct Reference {
+    role: Option<i32>,
+    name: Option<String>,
+    number: Option<i32>,
 }
 
 #[derive(Default)]
@@ -81,6 +135,7 @@ struct AnnotationLists {
     origin_secs: Option<f64>,
 }
 
+#[derive(PartialEq)]
 struct ChannelInfo {
     name: String,
     unit: String,
@@ -121,10 +176,21 @@ impl Content {
             }
             (ANNOTATIONS, 204) => self.annotations.origin_secs = origin_secs(tag, tags)?,
             (EVENTS, 3561) => self.n_event_values = tag.n_bytes as usize / 4,
-            (REFERENCE, 118) => self.next_file = Some(utf8(&tags.bytes(tag)?)),
+            (REFERENCE, 115) => self.reference.role = Some(tags.int(tag)?),
+            (REFERENCE, 117) => self.reference.number = Some(tags.int(tag)?),
+            (REFERENCE, 118) => self.reference.name = Some(text(&tags.bytes(tag)?)),
             _ => {}
         }
         Ok(())
+    }
+
+    /// A reference without a role is one to the next file.
+    fn end_reference(&mut self) {
+        const NEXT_FILE: i32 = 2;
+        let reference = std::mem::take(&mut self.reference);
+        if reference.role.is_none_or(|role| role == NEXT_FILE) && self.next.is_none() {
+            self.next = Some(reference);
+        }
     }
 
     fn take_data(&mut self, tag: &Tag, kind: i32, tags: &mut Tags) -> Result<(), ReadError> {
@@ -150,7 +216,8 @@ impl Content {
         Ok(())
     }
 
-    fn into_file(self, tags: Tags, path: &Path) -> Result<SignalFile, ReadError> {
+    /// Checked: a rate, and as many channels as there should be.
+    fn sample_rate(&self, path: &Path) -> Result<SampleRate, ReadError> {
         let Some(sample_rate) = self.rate_hz.and_then(|hz| SampleRate::from_hz(f64::from(hz)).ok()) else {
             return Err(ReadError::field("raw data with a sampling rate (tag 201)", self.instead(), path));
         };
@@ -165,9 +232,20 @@ impl Content {
                 path,
             ));
         }
-        let step_secs = sample_rate.step_secs();
+        Ok(sample_rate)
+    }
+
+    /// Where the samples lie, from sample `n_before` of the recording on, and how many they are.
+    fn extents(
+        &self,
+        n_before: usize,
+        step_secs: f64,
+        breaks: &mut Vec<Break>,
+        path: &Path,
+    ) -> Result<(Vec<Extent>, usize), ReadError> {
+        let n_channels = self.channels.len();
         let mut runs: HashMap<SampleType, Arc<[Run]>> = HashMap::new();
-        let (mut extents, mut breaks) = (Vec::with_capacity(self.buffers.len()), Vec::new());
+        let mut extents = Vec::with_capacity(self.buffers.len());
         let mut n_times = 0;
         for buffer in &self.buffers {
             let frame_bytes = n_channels * buffer.sample_type.bytes();
@@ -181,7 +259,7 @@ impl Content {
             }
             if buffer.n_skipped_before > 0 {
                 let gap_secs = Some(f64::from(buffer.n_skipped_before) * n as f64 * step_secs);
-                breaks.push(Break { first: n_times, gap_secs });
+                breaks.push(Break { first: n_before + n_times, gap_secs });
             }
             let extent = Extent::multiplexed(buffer.at, n, n_channels, buffer.sample_type);
             // Thousands of buffers share one list of runs.
@@ -189,33 +267,7 @@ impl Content {
             extents.push(Extent { runs, ..extent });
             n_times += n;
         }
-        let segments = Segments::new(n_times, step_secs, breaks);
-        let warnings = self.warnings(&segments);
-        let annotations = self.annotations(step_secs);
-        let names = if self.long_names.len() == n_channels { Some(self.long_names) } else { None };
-        let mut channels: Vec<StoredChannel> = self
-            .channels
-            .into_iter()
-            .map(|channel| StoredChannel {
-                name: channel.name,
-                unit: channel.unit,
-                sample_rate,
-                n_samples: n_times,
-                scaling: Scaling::by(channel.gain),
-            })
-            .collect();
-        for (channel, name) in channels.iter_mut().zip(names.into_iter().flatten()) {
-            channel.name = name;
-        }
-        Ok(SignalFile {
-            path: path.to_owned(),
-            format: "FIF",
-            annotations,
-            recorded: segments.support(),
-            warnings: warnings.into_iter().chain(repeated_names(&channels)).collect(),
-            channels,
-            samples: SampleStore { bytes: tags.into_bytes(), order: ByteOrder::Big, extents },
-        })
+        Ok((extents, n_times))
     }
 
     /// What the file holds in place of raw data.
@@ -236,9 +288,6 @@ impl Content {
         }
         if self.is_actively_shielded {
             warnings.push("Recorded with active shielding (MaxShield), which has not been undone.".to_owned());
-        }
-        if let Some(name) = &self.next_file {
-            warnings.push(format!("The recording goes on in {}, which was not read.", one_line(name)));
         }
         let AnnotationLists { onsets_secs, ends_secs, texts, .. } = &self.annotations;
         if onsets_secs.len() != ends_secs.len() || (texts.len() != onsets_secs.len() && !onsets_secs.is_empty()) {
@@ -267,6 +316,40 @@ impl Content {
             })
             .collect()
     }
+}
+
+/// The parts of a recording in a row; what is said of it is said in the first.
+fn joined(first: Part, following: Vec<Part>, mut warnings: Vec<String>) -> Result<SignalFile, ReadError> {
+    let Part { path, content, bytes } = first;
+    let sample_rate = content.sample_rate(&path)?;
+    let step_secs = sample_rate.step_secs();
+    let mut breaks = Vec::new();
+    let (extents, mut n_times) = content.extents(0, step_secs, &mut breaks, &path)?;
+    let mut samples = vec![SampleStore { bytes, order: ByteOrder::Big, extents }];
+    for part in following {
+        let Part { path, content: other, bytes } = part;
+        if other.sample_rate(&path)? != sample_rate || other.channels != content.channels {
+            return Err(ReadError::field("the rate and the channels of the part before", "others", &path));
+        }
+        let (extents, n) = other.extents(n_times, step_secs, &mut breaks, &path)?;
+        samples.push(SampleStore { bytes, order: ByteOrder::Big, extents });
+        n_times += n;
+    }
+    let segments = Segments::new(n_times, step_secs, breaks);
+    warnings.extend(content.warnings(&segments));
+    let annotations = content.annotations(step_secs);
+    let has_long_names = content.long_names.len() == content.channels.len();
+    let mut long_names = has_long_names.then_some(content.long_names).into_iter().flatten();
+    let channels = content.channels.into_iter().map(|channel| StoredChannel {
+        name: long_names.next().unwrap_or(channel.name),
+        unit: channel.unit,
+        sample_rate,
+        n_samples: n_times,
+        scaling: Scaling::by(channel.gain),
+    });
+    let channels: Vec<StoredChannel> = channels.collect();
+    warnings.extend(repeated_names(&channels));
+    Ok(SignalFile { path, format: "FIF", channels, annotations, recorded: segments.support(), warnings, samples })
 }
 
 /// A channel record: numbers, then a name of 16 bytes.

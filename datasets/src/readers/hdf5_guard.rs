@@ -69,7 +69,7 @@ pub(super) fn broken(path: &Path, error: &hdf5::Error) -> ReadError {
 }
 
 /// A dataset's shape is a promise; what is stored for it bounds what it can be.
-fn check_size(dataset: &hdf5::Dataset, element_bytes: u64, path: &Path) -> Result<(), ReadError> {
+pub(super) fn check_size(dataset: &hdf5::Dataset, element_bytes: u64, path: &Path) -> Result<(), ReadError> {
     let file_bytes = fs::metadata(path).map_err(|source| ReadError::unreadable(path, source))?.len();
     let stored_bytes = dataset.storage_size().min(file_bytes);
     // Narrow integers widen when read, at most eightfold.
