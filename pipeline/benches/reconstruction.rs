@@ -172,9 +172,7 @@ impl Bench {
         header("eeg", &fits);
         summary("nullcline", fits.iter().map(|fit| fit.as_ref().map_or([None; 3], |fit| fit.scores(None))).collect());
         rivals(&fits);
-        if let Some(fit) = fits.iter().flatten().next() {
-            verdicts(&median_scores(&fits), fit);
-        }
+        verdicts(&fits);
     }
 
     /// 26 subjects of the n-back task, 20 regions, 360 volumes: each its own model.
@@ -205,8 +203,7 @@ impl Bench {
         for subject in 0..subjects {
             let own: Vec<Option<Fit>> =
                 (1..=SEEDS).map(|seed| fits.remove(&format!("nback-{subject:02}-{seed}"))).collect();
-            let Some(first) = own.iter().flatten().next() else { continue };
-            let [ours, var, surrogate] = [median_scores(&own), first.scores(Some("VAR")), first.scores(Some("phase"))];
+            let [ours, var, surrogate] = [None, Some("VAR"), Some("phase")].map(|rival| median_scores(&own, rival));
             println!(
                 "  {subject:>7}   {} ({}, {})   {} ({}, {})   {} ({})",
                 show(ours[0]),
@@ -342,16 +339,18 @@ fn rivals(fits: &[Option<Fit>]) {
     }
 }
 
-fn verdicts(ours: &[Option<f64>; 3], fit: &Fit) {
+fn verdicts(fits: &[Option<Fit>]) {
+    let ours = median_scores(fits, None);
+    let Some(first) = fits.iter().flatten().next() else { return };
     for rival in ["VAR", "phase"] {
-        let theirs = fit.scores(Some(rival));
+        let theirs = median_scores(fits, Some(rival));
         let words: Vec<String> = ["D_stsp", "D_H", "PE"]
             .iter()
             .enumerate()
             .filter(|(i, _)| theirs[*i].is_some())
             .map(|(i, score)| format!("{score} {}", if is_no_worse(ours[i], theirs[i]) { "no worse" } else { "worse" }))
             .collect();
-        println!("  against {}: {}", fit.rival_name(rival), words.join(", "));
+        println!("  against {}: {}", first.rival_name(rival), words.join(", "));
     }
 }
 
@@ -360,8 +359,9 @@ fn is_no_worse(ours: Option<f64>, theirs: Option<f64>) -> bool {
     theirs.is_none_or(|theirs| ours.is_some_and(|ours| ours <= theirs))
 }
 
-fn median_scores(fits: &[Option<Fit>]) -> [Option<f64>; 3] {
-    let scores: Vec<_> = fits.iter().map(|fit| fit.as_ref().map_or([None; 3], |fit| fit.scores(None))).collect();
+/// Of the model, or of the rival whose name begins so, over the seeds.
+fn median_scores(fits: &[Option<Fit>], rival: Option<&str>) -> [Option<f64>; 3] {
+    let scores: Vec<_> = fits.iter().map(|fit| fit.as_ref().map_or([None; 3], |fit| fit.scores(rival))).collect();
     [0, 1, 2].map(|i| {
         Some(spread(scores.iter().map(|s| s[i].unwrap_or(f64::INFINITY)).collect()).0).filter(|x| x.is_finite())
     })

@@ -101,6 +101,8 @@ pub enum EncoderChoice {
     #[default]
     Auto,
     PseudoInverse,
+    /// A linear map of the last `encoder_kernel` samples, for Gaussian observations.
+    Delays,
     Convolutional,
 }
 
@@ -145,10 +147,13 @@ impl ModelChoice {
         let encoder = match (self.encoder, observation) {
             (EncoderChoice::Auto, ObservationKind::Gaussian) => EncoderPlan::PseudoInverse,
             (EncoderChoice::PseudoInverse, _) => EncoderPlan::PseudoInverse,
+            (EncoderChoice::Delays, _) => EncoderPlan::Delays { lags: self.encoder_kernel },
             (EncoderChoice::Auto | EncoderChoice::Convolutional, _) => convolutional,
         };
+        let observed = n_channels.min(self.components);
         let latent_dim = match encoder {
-            EncoderPlan::PseudoInverse => self.latent_dim.min(n_channels.min(self.components)),
+            EncoderPlan::PseudoInverse => self.latent_dim.min(observed),
+            EncoderPlan::Delays { lags } => self.latent_dim.min(lags * observed),
             EncoderPlan::Convolutional { .. } => self.latent_dim,
         };
         ModelPlan {
@@ -319,6 +324,7 @@ impl RunPlan {
             ("judge.prediction_steps", self.judge.prediction_steps),
             ("judge.bins", self.judge.bins),
             ("judge.mixture_samples", self.judge.mixture_samples),
+            ("judge.simulations", self.judge.simulations),
             ("analyse.starts", self.analyse.starts),
             ("analyse.steps", self.analyse.steps),
             ("compare.permutations", self.compare.permutations),

@@ -1,4 +1,4 @@
-//! What exponents, basins and distances cost on one thread: `cargo bench -p nullcline-dynamics --bench attractors`.
+//! What exponents and distances cost on one thread, and basins on all: `cargo bench -p nullcline-dynamics --bench attractors`.
 //!
 //! Each row is the median of several repetitions with its range, beside the time the project promises.
 

@@ -1,6 +1,9 @@
-use rand::{Rng, RngExt};
+use std::ops::Range;
 
-use crate::catalogue::{Catalogue, Fate};
+use rand::{Rng, RngExt};
+use rayon::prelude::*;
+
+use crate::catalogue::{Catalogue, Fate, Following, Noise};
 use crate::continuum::connected;
 use crate::cycles::Cycle;
 use crate::fixed_points::FixedPoint;
@@ -134,7 +137,8 @@ impl AttractorSearch {
 /// Finds only what the starts lead to, and basins as shares of these starts. Weak chaos and slow spirals that change by less
 /// than `neutral_growth` pass for quasiperiodic; chaotic transients that outlive the rounds pass for attractors;
 /// families of neutral orbits, as in a rotation, appear as one attractor for each start. Costs `starts · steps` map steps,
-/// less where orbits arrive early; memory for one orbit, and an index for each start.
+/// less where orbits arrive early, shared by all threads of rayon's pool with the same answer for any number of them; memory for
+/// one orbit a thread, and an index for each start.
 ///
 /// Source: Datseris & Wagemakers (2022), Chaos 32, 023104, for the question; the decision rules are our own.
 pub fn find_attractors(
@@ -180,11 +184,19 @@ fn follow_all(
     let size = catalogue.size();
     let mut neutral: Vec<(usize, Cycle)> = Vec::new();
     let mut ends = Vec::with_capacity(starts.len());
-    for start in starts {
-        let fate = catalogue.follow(rng, start);
-        ends.push(fate.end());
-        if let Fate::Neutral(point) = fate {
-            neutral.push((ends.len() - 1, point));
+    let salt: u64 = rng.random();
+    for batch in batches(starts.len()) {
+        let follow = |index: usize| catalogue.follow(&starts[index], Noise::for_start(salt, index));
+        let followed: Vec<Following> = batch.clone().into_par_iter().map(follow).collect();
+        for (index, following) in batch.zip(followed) {
+            let fate = match following {
+                Following::Ended(fate) => fate,
+                Following::MayBeNew(journey) => catalogue.resolve(journey),
+            };
+            ends.push(fate.end());
+            if let Fate::Neutral(point) = fate {
+                neutral.push((index, point));
+            }
         }
     }
     let mut attractors: Vec<Attractor> = catalogue.entries.into_iter().map(|entry| entry.attractor).collect();
@@ -199,6 +211,20 @@ fn follow_all(
     }
     (attractors, ends)
 }
+
+/// The starts in batches that grow as the attractors become known. All starts of a batch are followed at once with what is known
+/// before it, and what may be new is resolved in their order: the answer does not depend on the number of threads.
+fn batches(n_starts: usize) -> impl Iterator<Item = Range<usize>> {
+    let mut next = 0..n_starts.min(1);
+    std::iter::from_fn(move || {
+        let batch = next.clone();
+        let size = (4 * batch.len()).min(LARGEST_BATCH);
+        next = batch.end..(batch.end + size).min(n_starts);
+        (!batch.is_empty()).then_some(batch)
+    })
+}
+
+const LARGEST_BATCH: usize = 1024;
 
 /// Counts the basins, and puts the largest first; attractors that nothing reached are dropped.
 fn rank(mut attractors: Vec<Attractor>, mut ends: Vec<End>) -> AttractorSearch {

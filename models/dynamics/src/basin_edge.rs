@@ -1,7 +1,7 @@
 use rand::{Rng, RngExt};
 
 use crate::attractors::{Attractor, AttractorPlan, End};
-use crate::catalogue::Catalogue;
+use crate::catalogue::{Catalogue, Noise};
 use crate::geometry::{distance, norm};
 use crate::known_attractor::KnownAttractor;
 use crate::map::Map;
@@ -97,7 +97,8 @@ impl Probe<'_> {
     fn end_of(&mut self, rng: &mut impl Rng, displacement: &[f64]) -> End {
         let start: Vec<f64> = self.state.iter().zip(displacement).map(|(z, d)| z + d).collect();
         self.orbits += 1;
-        self.catalogue.follow(rng, &start).end()
+        let noise = Noise::for_start(rng.random(), self.orbits);
+        self.catalogue.follow_to_end(&start, noise).end()
     }
 
     /// The end of the displacement `length · direction` where it is another than `end`.

@@ -1,7 +1,5 @@
 //! Following one orbit to its end among the attractors known so far.
 
-use rand::{Rng, RngExt};
-
 use crate::attractors::{AttractorKind, AttractorPlan, End};
 use crate::closed_curve::turn_period;
 use crate::cycles::{Cycle, CyclePlan, refine_cycle};
@@ -43,6 +41,22 @@ impl Fate {
     }
 }
 
+/// An orbit on its way.
+pub(crate) struct Journey {
+    z: Vec<f64>,
+    round: u32,
+    /// Whether the transient of this round is over.
+    is_past_transient: bool,
+    noise: Noise,
+}
+
+/// How far an orbit could be followed with what was known.
+pub(crate) enum Following {
+    Ended(Fate),
+    /// It is where an attractor may be that is not in the catalogue.
+    MayBeNew(Journey),
+}
+
 /// What one look at an orbit says.
 enum Verdict {
     Settled(usize),
@@ -50,6 +64,10 @@ enum Verdict {
     /// At rest where it cannot stay: next to a saddle.
     Stuck,
     NotYet,
+    /// On a stable cycle that is not known.
+    NewCycle(Cycle),
+    /// Neither periodic nor on its way: its exponents must say what it is.
+    Unexplained,
 }
 
 /// What an orbit does near the cycle that its last points suggest.
@@ -90,27 +108,70 @@ impl<'a> Catalogue<'a> {
         self.size
     }
 
-    pub fn follow(&mut self, rng: &mut impl Rng, start: &[f64]) -> Fate {
+    /// Follows the orbit of `start` as far as the catalogue knows its ways; `noise` is all the chance in it.
+    pub fn follow(&self, start: &[f64], noise: Noise) -> Following {
         if start.is_empty() || start.len() != self.map.dim() || !is_finite(start) {
-            return Fate::Undecided;
+            return Following::Ended(Fate::Undecided);
         }
-        let mut z = start.to_vec();
-        for round in 0..=self.plan.extra_rounds {
-            let transient = self.plan.transient.saturating_mul(1 << round.min(30));
-            if let Some(fate) = self.advance(&mut z, transient) {
-                return fate;
-            }
-            let Some(orbit) = self.record(&z, self.plan.steps) else {
-                return Fate::Diverged;
+        self.go_on(Journey { z: start.to_vec(), round: 0, is_past_transient: false, noise }).0
+    }
+
+    /// Follows the orbit of `start` to its end, and adds the attractor where it is new.
+    pub fn follow_to_end(&mut self, start: &[f64], noise: Noise) -> Fate {
+        match self.follow(start, noise) {
+            Following::Ended(fate) => fate,
+            Following::MayBeNew(journey) => self.resolve(journey),
+        }
+    }
+
+    /// Follows to its end an orbit that may be at a new attractor, which is then added.
+    pub fn resolve(&mut self, mut journey: Journey) -> Fate {
+        loop {
+            let (following, look) = self.go_on(journey);
+            journey = match following {
+                Following::Ended(fate) => return fate,
+                Following::MayBeNew(journey) => journey,
             };
-            match self.judge(&orbit, round) {
-                Verdict::Settled(index) => return Fate::Arrived(index),
-                Verdict::Neutral(point) => return Fate::Neutral(point),
-                Verdict::NotYet => z = orbit.last().to_vec(),
-                Verdict::Stuck => z = self.nudged(rng, orbit.last()),
+            let (orbit, verdict) = look.expect("an orbit that may be new has been looked at");
+            let settled = match verdict {
+                Verdict::NewCycle(cycle) => Some(self.add_cycle(cycle)),
+                _ => self.look_for_long(orbit.last()),
+            };
+            if let Some(index) = settled {
+                return Fate::Arrived(index);
+            }
+            journey.next_round(orbit.last().to_vec());
+        }
+    }
+
+    /// Round after round until the orbit ends or something may be new; then with the look that said so.
+    fn go_on(&self, mut journey: Journey) -> (Following, Option<(Orbit, Verdict)>) {
+        let ended = |fate| (Following::Ended(fate), None);
+        while journey.round as usize <= self.plan.extra_rounds {
+            if !journey.is_past_transient {
+                let transient = self.plan.transient.saturating_mul(1 << journey.round.min(30));
+                if let Some(fate) = self.advance(&mut journey.z, transient) {
+                    return ended(fate);
+                }
+                journey.is_past_transient = true;
+            }
+            let Some(orbit) = self.record(&journey.z, self.plan.steps) else {
+                return ended(Fate::Diverged);
+            };
+            match self.judge(&orbit, journey.round) {
+                Verdict::Settled(index) => return ended(Fate::Arrived(index)),
+                Verdict::Neutral(point) => return ended(Fate::Neutral(point)),
+                Verdict::NotYet => journey.next_round(orbit.last().to_vec()),
+                Verdict::Stuck => {
+                    let beside = self.nudged(&mut journey.noise, orbit.last());
+                    journey.next_round(beside);
+                }
+                new @ (Verdict::NewCycle(_) | Verdict::Unexplained) => {
+                    return (Following::MayBeNew(journey), Some((orbit, new)));
+                }
             }
         }
-        Fate::Undecided
+        ended(Fate::Undecided)
     }
 
     /// Moves `z` along its orbit; stops early where the answer is plain.
@@ -159,7 +220,7 @@ impl<'a> Catalogue<'a> {
         self.plan.arrival_distance * self.size.max(reach)
     }
 
-    fn judge(&mut self, orbit: &Orbit, round: usize) -> Verdict {
+    fn judge(&self, orbit: &Orbit, round: u32) -> Verdict {
         if let Some(index) = self.arrived_at(orbit.last(), &mut vec![0.0; orbit.dim]) {
             return Verdict::Settled(index);
         }
@@ -168,7 +229,9 @@ impl<'a> Catalogue<'a> {
         let negligible = 1e-3 * self.arrival_radius(norm(orbit.last()));
         for period in orbit.recurrences(max_period, extent, negligible) {
             match self.approach(orbit, period) {
-                Approach::Arrived(cycle) => return Verdict::Settled(self.add_cycle(cycle)),
+                Approach::Arrived(cycle) => {
+                    return self.known_cycle(&cycle).map_or(Verdict::NewCycle(cycle), Verdict::Settled);
+                }
                 Approach::Neutral(point) => return Verdict::Neutral(point),
                 Approach::Resting => return Verdict::Stuck,
                 Approach::Underway => return Verdict::NotYet,
@@ -189,7 +252,11 @@ impl<'a> Catalogue<'a> {
         if knows_another && round == 0 && self.plan.extra_rounds > 0 {
             return Verdict::NotYet;
         }
-        self.look_for_long(orbit.last())
+        if self.has_measured_enough() { Verdict::NotYet } else { Verdict::Unexplained }
+    }
+
+    fn has_measured_enough(&self) -> bool {
+        self.measured / MOST_MEASUREMENTS > self.plan.exponent_steps
     }
 
     /// What an orbit that nearly repeats after `period` steps is doing.
@@ -251,7 +318,16 @@ impl<'a> Catalogue<'a> {
                 .all(|multiplier| (*multiplier - 1.0).norm() <= 10.0 * tolerance)
     }
 
+    fn known_cycle(&self, cycle: &Cycle) -> Option<usize> {
+        let point = &cycle.points[0];
+        let radius = self.arrival_radius(norm(point));
+        self.entries.iter().position(|entry| entry.has_period(cycle.period) && entry.gap(point) <= radius)
+    }
+
     fn add_cycle(&mut self, cycle: Cycle) -> usize {
+        if let Some(known) = self.known_cycle(&cycle) {
+            return known;
+        }
         self.add(KnownAttractor::cycle(self.map, cycle, self.plan.n_exponents))
     }
 
@@ -273,19 +349,19 @@ impl<'a> Catalogue<'a> {
 
     /// Chaos or quasiperiodicity where the exponents of a long orbit from `start` say so in both of its halves, and a stable
     /// cycle too long for the first look where they say that.
-    fn look_for_long(&mut self, start: &[f64]) -> Verdict {
+    fn look_for_long(&mut self, start: &[f64]) -> Option<usize> {
         let mut z = start.to_vec();
         for attempt in 0..=LONGER_MEASUREMENTS {
             let steps = self.plan.exponent_steps.max(2).saturating_mul(4_usize.pow(attempt as u32));
             self.measured = self.measured.saturating_add(steps);
-            if self.measured / MOST_MEASUREMENTS > self.plan.exponent_steps {
-                return Verdict::NotYet;
+            if self.has_measured_enough() {
+                return None;
             }
             // A second exponent tells a limit cycle from a torus.
             let n_exponents = self.plan.n_exponents.max(2);
             let plan = LyapunovPlan { transient: 0, steps, n_exponents, renormalise_every: 1 };
-            let Ok(spectrum) = lyapunov_spectrum(self.map, &z, &plan) else { return Verdict::NotYet };
-            let Some(orbit) = self.record(&z, self.plan.exponent_steps.max(2)) else { return Verdict::NotYet };
+            let spectrum = lyapunov_spectrum(self.map, &z, &plan).ok()?;
+            let orbit = self.record(&z, self.plan.exponent_steps.max(2))?;
             let neutral = self.plan.neutral_growth / steps as f64;
             let largest = spectrum.exponents[0];
             let kind = if is_positive(&spectrum, neutral) {
@@ -296,13 +372,13 @@ impl<'a> Catalogue<'a> {
                 None
             };
             if !orbit.is_stationary(self.plan.merge_distance) {
-                return Verdict::NotYet;
+                return None;
             }
             match kind {
                 Some(kind) => {
                     let period = if kind == AttractorKind::Chaotic { None } else { turn_period(&orbit) };
                     let n_exponents = self.plan.n_exponents;
-                    return Verdict::Settled(self.add(KnownAttractor::aperiodic(
+                    return Some(self.add(KnownAttractor::aperiodic(
                         self.map,
                         kind,
                         spectrum,
@@ -315,7 +391,7 @@ impl<'a> Catalogue<'a> {
                 None => z = orbit.last().to_vec(),
             }
         }
-        Verdict::NotYet
+        None
     }
 
     /// Of a flow, one neutral exponent belongs to the motion along a limit cycle; a second one makes a torus.
@@ -328,21 +404,52 @@ impl<'a> Catalogue<'a> {
         }
     }
 
-    fn long_cycle(&mut self, orbit: &Orbit) -> Verdict {
+    fn long_cycle(&mut self, orbit: &Orbit) -> Option<usize> {
         let extent = orbit.extent(0..orbit.len());
         let negligible = 1e-3 * self.arrival_radius(norm(orbit.last()));
         for period in orbit.recurrences(orbit.len() / 2, extent, negligible) {
             if let Approach::Arrived(cycle) = self.approach(orbit, period) {
-                return Verdict::Settled(self.add_cycle(cycle));
+                return Some(self.add_cycle(cycle));
             }
         }
-        Verdict::NotYet
+        None
     }
 
     /// A start beside a point from which exact arithmetic would never leave.
-    fn nudged(&self, rng: &mut impl Rng, z: &[f64]) -> Vec<f64> {
+    fn nudged(&self, noise: &mut Noise, z: &[f64]) -> Vec<f64> {
         let reach = 10.0 * self.arrival_radius(norm(z));
-        z.iter().map(|x| x + reach * rng.random_range(-1.0..1.0)).collect()
+        z.iter().map(|x| x + reach * noise.next()).collect()
+    }
+}
+
+impl Journey {
+    fn next_round(&mut self, z: Vec<f64>) {
+        self.z = z;
+        self.round += 1;
+        self.is_past_transient = false;
+    }
+}
+
+/// Numbers between −1 and 1, a stream for each start: whichever thread follows it, it is nudged alike.
+///
+/// Source: Steele, Lea & Flood (2014), OOPSLA (SplitMix64).
+#[derive(Debug, Clone)]
+pub(crate) struct Noise(u64);
+
+impl Noise {
+    pub fn for_start(salt: u64, index: usize) -> Self {
+        let mut seed = Self(salt ^ (index as u64).wrapping_mul(0xD6E8_FEB8_6659_FD93));
+        seed.next();
+        seed
+    }
+
+    fn next(&mut self) -> f64 {
+        self.0 = self.0.wrapping_add(0x9E37_79B9_7F4A_7C15);
+        let mut bits = self.0;
+        bits = (bits ^ (bits >> 30)).wrapping_mul(0xBF58_476D_1CE4_E5B9);
+        bits = (bits ^ (bits >> 27)).wrapping_mul(0x94D0_49BB_1331_11EB);
+        bits ^= bits >> 31;
+        (bits >> 11) as f64 / (1_u64 << 52) as f64 - 1.0
     }
 }
 

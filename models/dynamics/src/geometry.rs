@@ -1,6 +1,7 @@
 //! Lengths of plain vectors.
 
 /// `Σ aᵢ bᵢ` in four interleaved sums: one sum would wait for each addition before the next.
+#[inline(always)]
 pub(crate) fn dot(a: &[f64], b: &[f64]) -> f64 {
     let mut sums = [0.0; 4];
     let (a, b) = (a.chunks_exact(4), b.chunks_exact(4));
@@ -13,11 +14,19 @@ pub(crate) fn dot(a: &[f64], b: &[f64]) -> f64 {
     (sums[0] + sums[1]) + (sums[2] + sums[3]) + rest
 }
 
+#[inline(always)]
 pub(crate) fn norm(a: &[f64]) -> f64 {
     dot(a, a).sqrt()
 }
 
+#[inline(always)]
 pub(crate) fn distance(a: &[f64], b: &[f64]) -> f64 {
+    squared(a, b).sqrt()
+}
+
+/// `|a − b|²`.
+#[inline(always)]
+pub(crate) fn squared(a: &[f64], b: &[f64]) -> f64 {
     let mut sums = [0.0; 4];
     let (a, b) = (a.chunks_exact(4), b.chunks_exact(4));
     let rest: f64 = a.remainder().iter().zip(b.remainder()).map(|(x, y)| (x - y) * (x - y)).sum();
@@ -26,7 +35,7 @@ pub(crate) fn distance(a: &[f64], b: &[f64]) -> f64 {
             sums[lane] += (a[lane] - b[lane]) * (a[lane] - b[lane]);
         }
     }
-    ((sums[0] + sums[1]) + (sums[2] + sums[3]) + rest).sqrt()
+    (sums[0] + sums[1]) + (sums[2] + sums[3]) + rest
 }
 
 pub(crate) fn is_finite(z: &[f64]) -> bool {

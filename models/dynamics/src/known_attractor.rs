@@ -107,7 +107,7 @@ impl KnownAttractor {
                 let trap = TrappingRegion::around(map, &points);
                 Shape::points(points, trap)
             }
-            (None, _) => Shape::Cloud(Cloud::of_points(attractor.sample.clone())),
+            (None, _) => Shape::Cloud(Cloud::of_points(map.dim(), attractor.sample.concat())),
         };
         Self { attractor: attractor.clone(), shape, stride: stride(map, attractor) }
     }
@@ -122,6 +122,17 @@ impl KnownAttractor {
                 points.iter().any(|point| distance(point, z) <= radius)
             }
         }
+    }
+
+    /// Whether this is a fixed point or cycle of exactly this period.
+    pub fn has_period(&self, period: usize) -> bool {
+        matches!(&self.shape, Shape::Points { points, .. } if points.len() == period)
+    }
+
+    /// The distance from `z` to the nearest point of a fixed point or cycle; infinite elsewhere.
+    pub fn gap(&self, z: &[f64]) -> f64 {
+        let Shape::Points { points, .. } = &self.shape else { return f64::INFINITY };
+        points.iter().map(|point| distance(point, z)).fold(f64::INFINITY, f64::min)
     }
 
     /// Every state closer to `z` than this is proven to end here; zero where nothing is proven.

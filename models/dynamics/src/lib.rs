@@ -48,6 +48,7 @@ mod flow;
 mod fraction;
 mod geometry;
 mod hinge_system;
+mod hinge_units;
 mod homotopy;
 mod itineraries;
 mod known_attractor;
@@ -71,6 +72,7 @@ mod smooth_portrait;
 mod stability;
 mod trapping;
 mod unseen;
+mod vectorised;
 mod weight_checks;
 mod words;
 

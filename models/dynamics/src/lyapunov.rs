@@ -3,6 +3,7 @@ use thiserror::Error;
 
 use crate::geometry::{dot, is_finite, norm};
 use crate::map::Map;
+use crate::vectorised::{add_columns, dot_four, vectorised};
 
 /// How to measure Lyapunov exponents.
 #[derive(Debug, Clone, PartialEq)]
@@ -207,31 +208,44 @@ pub fn kaplan_yorke_dimension(exponents: &[f64]) -> Option<f64> {
     None
 }
 
-/// Gram–Schmidt on the columns in place, twice for accuracy; adds `ln` of each remaining length to `growth`.
+/// Gram–Schmidt on the columns in place; adds `ln` of each remaining length to `growth`.
 fn orthonormalise(frame: &mut DMatrix<f64>, growth: &mut [f64]) {
-    let dim = frame.nrows();
-    for (k, growth) in growth.iter_mut().enumerate() {
-        let (earlier, rest) = frame.as_mut_slice().split_at_mut(k * dim);
-        let column = &mut rest[..dim];
-        let before = norm(column);
-        project_out(column, earlier);
-        project_out(column, earlier);
-        let length = norm(column);
-        // What is left after subtracting parallel vectors is rounding, not growth.
-        if length > 1e-14 * before && length > 0.0 {
-            *growth += length.ln();
-            column.iter_mut().for_each(|x| *x /= length);
-        } else {
-            *growth = f64::NEG_INFINITY;
-            fresh_direction(column, earlier);
+    vectorised(|| {
+        let dim = frame.nrows();
+        for (k, growth) in growth.iter_mut().enumerate() {
+            let (earlier, rest) = frame.as_mut_slice().split_at_mut(k * dim);
+            let column = &mut rest[..dim];
+            let before = norm(column);
+            project_out(column, earlier);
+            let mut length = norm(column);
+            // Where much cancelled, rounding left something of the others; a second pass is always enough.
+            if length < 0.5 * before {
+                project_out(column, earlier);
+                length = norm(column);
+            }
+            // What is left after subtracting parallel vectors is rounding, not growth.
+            if length > 1e-14 * before && length > 0.0 {
+                *growth += length.ln();
+                column.iter_mut().for_each(|x| *x /= length);
+            } else {
+                *growth = f64::NEG_INFINITY;
+                fresh_direction(column, earlier);
+            }
         }
-    }
+    });
 }
 
+#[inline(always)]
 fn project_out(column: &mut [f64], earlier: &[f64]) {
-    for axis in earlier.chunks_exact(column.len()) {
+    let dim = column.len();
+    let by_four = earlier.chunks_exact(4 * dim);
+    for axis in by_four.remainder().chunks_exact(dim) {
         let along = dot(column, axis);
         column.iter_mut().zip(axis).for_each(|(x, a)| *x -= along * a);
+    }
+    for axes in by_four {
+        let along = dot_four(column, axes).map(|x| -x);
+        add_columns(column, &along, axes);
     }
 }
 

@@ -1,6 +1,9 @@
 //! Recorded orbits, and what their points have in common.
 
-use crate::geometry::distance;
+use std::ops::Range;
+
+use crate::geometry::{distance, squared};
+use crate::vectorised::vectorised;
 
 /// Points of an attractor kept to recognise it, and points of an orbit compared with them.
 const CLOUD_POINTS: usize = 600;
@@ -29,7 +32,7 @@ impl Orbit {
         self.states.chunks_exact(self.dim)
     }
 
-    pub fn extent(&self, range: std::ops::Range<usize>) -> f64 {
+    pub fn extent(&self, range: Range<usize>) -> f64 {
         center_and_extent(range.map(|t| self.state(t)).collect::<Vec<_>>().into_iter()).1
     }
 
@@ -68,34 +71,50 @@ impl Orbit {
 
 /// Points of an orbit, and how far apart sampling left them.
 pub(crate) struct Cloud {
-    points: Vec<Vec<f64>>,
+    dim: usize,
+    /// `[point, M]` in one piece.
+    points: Vec<f64>,
     /// Median and 95th percentile of the distance from one point to the nearest other.
     gaps: [f64; 2],
 }
 
 impl Cloud {
-    pub fn of(orbit: &Orbit, range: std::ops::Range<usize>) -> Self {
+    pub fn of(orbit: &Orbit, range: Range<usize>) -> Self {
         let points = scattered_indices(range.len(), CLOUD_POINTS);
-        Self::of_points(points.map(|t| orbit.state(range.start + t).to_vec()).collect())
+        Self::of_points(orbit.dim, points.flat_map(|t| orbit.state(range.start + t)).copied().collect())
     }
 
-    pub fn of_points(points: Vec<Vec<f64>>) -> Self {
-        let nearest = strided_indices(points.len(), PROBE_POINTS).map(|i| {
-            let others = points[..i].iter().chain(&points[i + 1..]);
-            others.map(|other| distance(&points[i], other)).fold(f64::INFINITY, f64::min)
+    pub fn of_points(dim: usize, points: Vec<f64>) -> Self {
+        let mut cloud = Self { dim, points, gaps: [0.0; 2] };
+        let nearest = cloud.probes().map(|i| {
+            let (before, after) = (&cloud.points[..i * dim], &cloud.points[(i + 1) * dim..]);
+            let point = cloud.point(i);
+            nearest_squared(point, before).min(nearest_squared(point, after)).sqrt()
         });
-        let gaps = percentiles(nearest.collect(), [0.5, 0.95]);
-        Self { points, gaps }
+        cloud.gaps = percentiles(nearest.collect(), [0.5, 0.95]);
+        cloud
     }
 
     /// Whether the points of `other` are no further from this cloud than its own are from each other, by the half
     /// and by the four fifths of them: two samples of one attractor differ by more in a few points.
     pub fn covers(&self, other: &Self, negligible: f64) -> bool {
-        let gap =
-            |i: usize| self.points.iter().map(|point| distance(point, &other.points[i])).fold(f64::INFINITY, f64::min);
-        let found = percentiles(strided_indices(other.points.len(), PROBE_POINTS).map(gap).collect(), [0.5, 0.8]);
+        let gaps = other.probes().map(|i| nearest_squared(other.point(i), &self.points).sqrt());
+        let found = percentiles(gaps.collect(), [0.5, 0.8]);
         found.iter().zip(self.gaps).all(|(&found, own)| found <= negligible.max(SAMPLING_SLACK * own))
     }
+
+    fn point(&self, i: usize) -> &[f64] {
+        &self.points[i * self.dim..(i + 1) * self.dim]
+    }
+
+    fn probes(&self) -> impl Iterator<Item = usize> {
+        strided_indices(self.points.len() / self.dim.max(1), PROBE_POINTS)
+    }
+}
+
+/// The squared distance from `point` to the nearest of `points`, which lie side by side.
+fn nearest_squared(point: &[f64], points: &[f64]) -> f64 {
+    vectorised(|| points.chunks_exact(point.len()).map(|other| squared(point, other)).fold(f64::INFINITY, f64::min))
 }
 
 /// How much larger a percentile of sixty distances may come out by chance.

@@ -1,8 +1,10 @@
 use nalgebra::{DMatrix, DMatrixView, DVector};
 
 use crate::geometry::{dot, norm};
+use crate::hinge_units::HingeUnits;
 use crate::map::Map;
 use crate::pattern::ActivationPattern;
+use crate::vectorised::{add_columns, vectorised};
 use crate::weight_checks::{MapError, check_decay, check_matrix, check_shallow, check_square, check_vector};
 
 /// Every frozen RNN of the PLRNN family, as one sum of hinges.
@@ -18,9 +20,8 @@ pub struct PiecewiseLinearMap {
     /// `h: [M]`.
     offset: Vec<f64>,
     hinges: Vec<Hinge>,
-    /// The `w` of all hinges again, `[⌈K / LANES⌉ × M × LANES]` with the hinge as the fast axis, so that a step
-    /// fills whole vector registers.
-    normals_by_lane: Vec<[f64; LANES]>,
+    /// The hinges again, as a step evaluates them.
+    units: HingeUnits,
 }
 
 /// `column · relu(normal · z + bias)`, with `normal, column: [M]`.
@@ -30,8 +31,6 @@ pub(crate) struct Hinge {
     pub bias: f64,
     pub column: Vec<f64>,
 }
-
-const LANES: usize = 8;
 
 impl PiecewiseLinearMap {
     /// shPLRNN: `a⊙z + W₁ relu(W₂ z + h₂) + h₁`, with `W₁: [M × H]`, `W₂: [H × M]`.
@@ -136,7 +135,9 @@ impl PiecewiseLinearMap {
     /// The linear region in which `z` lies. On a border the hinge counts as off, as in the derivative of relu.
     pub fn pattern_at(&self, z: &[f64]) -> ActivationPattern {
         let mut pattern = ActivationPattern::inactive(self.hinges.len());
-        self.visit_active(z, |index, _| pattern.set(index, true));
+        for (index, hinge) in self.hinges.iter().enumerate() {
+            pattern.set(index, hinge.activation(z) > 0.0);
+        }
         pattern
     }
 
@@ -179,7 +180,7 @@ impl PiecewiseLinearMap {
         Self {
             linear: DMatrix::from_fn(scale.len(), scale.len(), |i, j| self.linear[(i, j)] * scale[j] / scale[i]),
             offset: divided(&self.offset),
-            normals_by_lane: by_lane(&hinges, scale.len()),
+            units: HingeUnits::of(&hinges, scale.len()),
             hinges,
         }
     }
@@ -197,35 +198,14 @@ impl PiecewiseLinearMap {
                 kept.push(hinge);
             }
         }
-        let normals_by_lane = by_lane(&kept, offset.len());
-        let map = Self { linear, offset, hinges: kept, normals_by_lane };
+        let units = HingeUnits::of(&kept, offset.len());
+        let map = Self { linear, offset, hinges: kept, units };
         // The sum over all hinges bounds every Jacobian and offset that a region can have.
         let mut reach = map.offset.iter().chain(map.linear.iter()).map(|x| x.abs()).sum::<f64>();
         for hinge in &map.hinges {
             reach += norm(&hinge.column) * (norm(&hinge.normal) + hinge.bias.abs());
         }
         if reach.is_finite() { Ok(map) } else { Err(MapError::Overflow) }
-    }
-
-    /// Calls `visit(k, wₖ·z + bₖ)` for every hinge that is on.
-    fn visit_active(&self, z: &[f64], mut visit: impl FnMut(usize, f64)) {
-        let dim = self.offset.len();
-        for (block, hinges) in self.hinges.chunks(LANES).enumerate() {
-            let mut activation = [0.0; LANES];
-            for (value, hinge) in activation.iter_mut().zip(hinges) {
-                *value = hinge.bias;
-            }
-            for (weights, &x) in self.normals_by_lane[block * dim..].iter().zip(z) {
-                for lane in 0..LANES {
-                    activation[lane] += weights[lane] * x;
-                }
-            }
-            for (lane, &value) in activation.iter().enumerate().take(hinges.len()) {
-                if value > 0.0 {
-                    visit(block * LANES + lane, value);
-                }
-            }
-        }
     }
 }
 
@@ -235,26 +215,16 @@ impl Map for PiecewiseLinearMap {
     }
 
     fn step(&self, z: &[f64], next: &mut [f64]) {
-        next.copy_from_slice(&self.offset);
-        for (j, &x) in z.iter().enumerate() {
-            add_scaled(next, x, self.linear.column(j).as_slice());
-        }
-        self.visit_active(z, |index, activation| add_scaled(next, activation, &self.hinges[index].column));
+        vectorised(|| {
+            next.copy_from_slice(&self.offset);
+            add_columns(next, z, self.linear.as_slice());
+            self.units.add_values(z, next);
+        });
     }
 
     fn jacobian(&self, z: &[f64]) -> DMatrix<f64> {
-        let dim = self.offset.len();
-        let (mut columns, mut normals) = (Vec::new(), Vec::new());
-        self.visit_active(z, |index, _| {
-            columns.extend_from_slice(&self.hinges[index].column);
-            normals.extend_from_slice(&self.hinges[index].normal);
-        });
-        let n_active = columns.len() / dim;
         let mut jacobian = self.linear.clone();
-        if n_active > 0 {
-            let normals = DMatrix::from_vec(dim, n_active, normals).transpose();
-            jacobian.gemm(1.0, &DMatrix::from_vec(dim, n_active, columns), &normals, 1.0);
-        }
+        vectorised(|| self.units.add_slopes(z, &mut jacobian));
         jacobian
     }
 
@@ -264,19 +234,23 @@ impl Map for PiecewiseLinearMap {
     }
 
     fn push_forward(&self, z: &[f64], frame: DMatrixView<'_, f64>, image: &mut DMatrix<f64>) {
-        // One product of matrices for all hinges is faster than a pass for each, unless there is little to carry.
-        if frame.ncols() > 3 && 2 * frame.ncols() > frame.nrows() {
-            image.gemm(1.0, &self.jacobian(z), &frame, 0.0);
-            return;
-        }
-        image.gemm(1.0, &self.linear, &frame, 0.0);
-        self.visit_active(z, |index, _| {
-            let Hinge { normal, column, .. } = &self.hinges[index];
-            for i in 0..frame.ncols() {
-                let along = frame.column(i).iter().zip(normal).map(|(v, w)| v * w).sum();
-                add_scaled(image.column_mut(i).as_mut_slice(), along, column);
+        let dim = self.offset.len();
+        image.fill(0.0);
+        let add_products = |matrix: &DMatrix<f64>, image: &mut DMatrix<f64>| {
+            for (vector, image) in frame.column_iter().zip(image.as_mut_slice().chunks_exact_mut(dim)) {
+                add_columns(image, vector.as_slice(), matrix.as_slice());
             }
-        });
+        };
+        // One product with the Jacobian is faster than a pass for each hinge, unless there is little to carry.
+        if frame.len() > 3 * dim && 2 * frame.len() > dim * dim {
+            let jacobian = self.jacobian(z);
+            vectorised(|| add_products(&jacobian, image));
+        } else {
+            vectorised(|| {
+                add_products(&self.linear, image);
+                self.units.add_images(z, frame, image);
+            });
+        }
     }
 }
 
@@ -297,6 +271,11 @@ impl Hinge {
         length > 0.0 && (self.bias / length).is_finite()
     }
 
+    /// Whether `next` folds in parallel and takes back what this one adds.
+    pub fn is_undone_by(&self, next: &Self) -> bool {
+        self.normal == next.normal && self.column.iter().zip(&next.column).all(|(a, b)| *a == -b)
+    }
+
     /// `wₖ·z + bₖ`.
     pub fn activation(&self, z: &[f64]) -> f64 {
         dot(&self.normal, z) + self.bias
@@ -308,16 +287,6 @@ fn add_scaled(target: &mut [f64], factor: f64, values: &[f64]) {
     for (t, v) in target.iter_mut().zip(values) {
         *t += factor * v;
     }
-}
-
-fn by_lane(hinges: &[Hinge], dim: usize) -> Vec<[f64; LANES]> {
-    let mut lanes = vec![[0.0; LANES]; hinges.len().div_ceil(LANES) * dim];
-    for (k, hinge) in hinges.iter().enumerate() {
-        for (j, &weight) in hinge.normal.iter().enumerate() {
-            lanes[k / LANES * dim + j][k % LANES] = weight;
-        }
-    }
-    lanes
 }
 
 fn diagonal(a: &[f64]) -> DMatrix<f64> {

@@ -26,8 +26,8 @@ const ALPHA: f64 = 0.1;
 const MODELS: usize = 32;
 
 fn main() {
-    if let Some(size) = profiled() {
-        return Step::new(size).repeat();
+    if let Some((size, threads)) = profiled() {
+        return Step::new(size).repeat(threads);
     }
     let mut peers: BTreeMap<String, Vec<f64>> = BTreeMap::new();
     let mut ours: BTreeMap<String, Vec<f64>> = BTreeMap::new();
@@ -75,11 +75,12 @@ fn main() {
     many_models(peers.get("vmap").cloned().map(median));
 }
 
-/// `--profile 1` runs only the step of the second size, over and over, for a profiler to watch.
-fn profiled() -> Option<Size> {
-    let arguments: Vec<String> = std::env::args().collect();
-    let at = arguments.iter().position(|argument| argument == "--profile")?;
-    arguments.get(at + 1)?.parse().ok().and_then(|index: usize| SIZES.get(index).copied())
+/// `--profile 1 2` runs only the step of the second size on two threads, over and over, for a profiler to watch.
+fn profiled() -> Option<(Size, usize)> {
+    let mut numbers = std::env::args().skip_while(|argument| argument != "--profile").skip(1);
+    let mut next = || numbers.next().and_then(|number| number.parse::<usize>().ok());
+    let size = SIZES.get(next()?).copied()?;
+    Some((size, next().unwrap_or(1)))
 }
 
 fn key(name: &str, [m, h, batch, t]: Size) -> String {
@@ -144,12 +145,15 @@ impl Step {
         assert!(self.parameters.named().iter().all(|(_, var)| gradients.get(var).is_some()));
     }
 
-    fn repeat(&self) {
-        let workspace = Workspace::new();
+    fn repeat(&self, threads: usize) {
+        let workspace = Workspace::with_threads(threads);
         let started = Instant::now();
+        let mut n_steps = 0;
         while started.elapsed().as_secs() < 5 {
             self.run(&workspace);
+            n_steps += 1;
         }
+        println!("{:.3} ms a step", 1e3 * started.elapsed().as_secs_f64() / f64::from(n_steps));
     }
 
     fn median_ms(&self, threads: usize) -> f64 {

@@ -137,7 +137,7 @@ impl Layer {
 }
 
 /// `[batch, length, width]` → `[batch, length − kernel + 1, kernel · width]`.
-fn unfold(values: &[f32], [batch, length, width]: [usize; 3], kernel: usize) -> Vec<f32> {
+pub fn unfold(values: &[f32], [batch, length, width]: [usize; 3], kernel: usize) -> Vec<f32> {
     let n_steps = length + 1 - kernel;
     let mut windows = Vec::with_capacity(batch * n_steps * kernel * width);
     for sequence in values.chunks_exact(length * width) {

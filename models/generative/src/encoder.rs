@@ -1,10 +1,12 @@
 //! From observations to latent states: `q(z̄ | x)`.
 
 use candle_core::{Result, Tensor, Var};
+use nalgebra::DMatrix;
 use rand::Rng;
 use serde::{Deserialize, Serialize};
 
 use crate::convolution::Convolution;
+use crate::delays::Delays;
 use crate::observation::{Observation, ObservationKind};
 use crate::pseudo_inverse::{least_squares, pseudo_inverse};
 use crate::random::normal_tensor;
@@ -15,6 +17,9 @@ use crate::times_matrix::times_matrix;
 pub enum EncoderPlan {
     /// `z̄ = B⁺ x`: nothing to learn, for linear-Gaussian observations.
     PseudoInverse,
+    /// A linear map of the last `lags` samples, for Gaussian observations: states may have up to `lags` times as many
+    /// dimensions as the recording.
+    Delays { lags: usize },
     /// `layers` causal temporal convolutions of `hidden` channels, each over `kernel` samples, then mean and log
     /// standard deviation of a diagonal Gaussian.
     Convolutional {
@@ -34,7 +39,16 @@ impl EncoderPlan {
     pub fn context(&self) -> usize {
         match *self {
             EncoderPlan::PseudoInverse => 0,
+            EncoderPlan::Delays { lags } => lags - 1,
             EncoderPlan::Convolutional { kernel, layers, .. } => layers * (kernel - 1),
+        }
+    }
+
+    /// Whether `q` is a point: then there is no prior either.
+    pub fn is_deterministic(&self) -> bool {
+        match self {
+            EncoderPlan::PseudoInverse | EncoderPlan::Delays { .. } => true,
+            EncoderPlan::Convolutional { .. } => false,
         }
     }
 }
@@ -73,13 +87,22 @@ pub struct Sight {
 #[derive(Clone, Debug)]
 pub enum Encoder {
     PseudoInverse,
+    Delays(Delays),
     Convolutional(Convolution),
 }
 
 impl Encoder {
-    pub fn init(rng: &mut impl Rng, plan: EncoderPlan, sight: Sight, latent: usize) -> Result<Self> {
+    /// `training: [T, D]` are the samples to learn from, NaN where one is missing.
+    pub fn init(
+        rng: &mut impl Rng,
+        plan: EncoderPlan,
+        sight: Sight,
+        training: &DMatrix<f64>,
+        latent: usize,
+    ) -> Result<Self> {
         Ok(match plan {
             EncoderPlan::PseudoInverse => Encoder::PseudoInverse,
+            EncoderPlan::Delays { lags } => Encoder::Delays(Delays::init(training, lags, latent)?),
             EncoderPlan::Convolutional { kernel, hidden, layers } => {
                 Encoder::Convolutional(Convolution::init(rng, kernel, hidden, layers, sight, latent)?)
             }
@@ -90,6 +113,7 @@ impl Encoder {
     pub fn needed_context(&self) -> usize {
         match self {
             Encoder::PseudoInverse => 0,
+            Encoder::Delays(delays) => delays.context(),
             Encoder::Convolutional(convolution) if convolution.sight.has_gaps => 0,
             Encoder::Convolutional(convolution) => convolution.context(),
         }
@@ -98,7 +122,7 @@ impl Encoder {
     /// `y: [batch, context + T, D]` → posterior `[batch, T, M]`. With `gaps`, samples that are NaN are missing.
     ///
     /// The state at a time depends on samples up to that time only, so a prediction made from it has
-    /// seen nothing of what it predicts. The pseudo-inverse sees `y` without its nuisance part, `[batch, T, D]`.
+    /// seen nothing of what it predicts. The pseudo-inverse and the delays see `y` without its nuisance part.
     pub fn encode(
         &self,
         y: &Tensor,
@@ -122,6 +146,10 @@ impl Encoder {
                 let mean = times_matrix(&centred, &pseudo_inverse(weight)?.t()?)?;
                 Ok(Posterior { mean, log_std: None, seen: None })
             }
+            Encoder::Delays(delays) => match observation.nuisance_part(nuisance)? {
+                None => delays.encode(y, gaps),
+                Some(part) => delays.encode(&(y - part.detach())?, gaps),
+            },
             Encoder::Convolutional(convolution) => convolution.encode(y, gaps),
         }
     }
@@ -129,6 +157,7 @@ impl Encoder {
     pub fn named(&self) -> Vec<(&'static str, &Var)> {
         match self {
             Encoder::PseudoInverse => Vec::new(),
+            Encoder::Delays(delays) => delays.named(),
             Encoder::Convolutional(convolution) => convolution.named(),
         }
     }

@@ -8,6 +8,7 @@ pub mod latent;
 pub mod training;
 
 mod convolution;
+mod delays;
 mod elbo;
 mod encoder;
 mod observation;

@@ -236,7 +236,7 @@ mod tests {
         let series = Series::new(vec![0.0; 12], 1, vec![], 0).unwrap().with_trials(&[5, 1, 6]).unwrap();
         assert_eq!(series.runs(0..12), [0..5, 5..6, 6..12]);
         assert_eq!(series.runs(3..8), [3..5, 5..6, 6..8]);
-        assert_eq!(series.runs(7..9), [7..9]);
+        assert_eq!(series.runs(7..9), vec![7..9]);
         assert!(Series::new(vec![0.0; 12], 1, vec![], 0).unwrap().with_trials(&[5, 6]).is_err());
     }
 

@@ -13,7 +13,7 @@ use thiserror::Error;
 
 use crate::convolution::MAX_LAYERS;
 use crate::encoder::{Encoder, EncoderPlan, Sight};
-use crate::latent::{LatentFamily, LatentParameters, LatentShape};
+use crate::latent::{LatentFamily, LatentParameters, LatentShape, LinearMap};
 use crate::observation::{Observation, ObservationKind};
 use crate::simulation::{FrozenModel, ProcessNoise};
 use crate::{Projection, Series};
@@ -33,8 +33,11 @@ pub struct ModelPlan {
 impl ModelPlan {
     fn check(&self, observed: usize) -> Result<(), ModelError> {
         let ModelPlan { latent_dim: latent, hidden_dim: hidden, .. } = *self;
-        let encoder_is_empty =
-            matches!(self.encoder, EncoderPlan::Convolutional { kernel, hidden, .. } if kernel == 0 || hidden == 0);
+        let encoder_is_empty = match self.encoder {
+            EncoderPlan::PseudoInverse => false,
+            EncoderPlan::Delays { lags } => lags == 0,
+            EncoderPlan::Convolutional { kernel, hidden, .. } => kernel == 0 || hidden == 0,
+        };
         if latent == 0 || hidden == 0 || observed == 0 || encoder_is_empty {
             return Err(ModelError::EmptyModel { latent, hidden, observed });
         }
@@ -43,13 +46,17 @@ impl ModelPlan {
                 return Err(ModelError::EncoderLayers { found: layers });
             }
             EncoderPlan::Convolutional { .. } => {}
-            EncoderPlan::PseudoInverse if self.observation != ObservationKind::Gaussian => {
-                return Err(ModelError::PseudoInverse(self.observation));
+            _ if self.observation != ObservationKind::Gaussian => {
+                return Err(ModelError::NeedsConvolution(self.observation));
             }
             EncoderPlan::PseudoInverse if latent > observed => {
                 return Err(ModelError::MoreLatentThanObserved { latent, observed });
             }
             EncoderPlan::PseudoInverse => {}
+            EncoderPlan::Delays { lags } if latent > lags * observed => {
+                return Err(ModelError::MoreLatentThanDelays { latent, lags, observed });
+            }
+            EncoderPlan::Delays { .. } => {}
         }
         match self.observation {
             ObservationKind::Bold { tr_secs } if !(MIN_TR_SECS..=MAX_TR_SECS).contains(&tr_secs) => {
@@ -68,8 +75,10 @@ const MAX_TR_SECS: f64 = 8.0;
 pub enum ModelError {
     #[error("need positive latent, hidden, observed and encoder dimensions, found {latent}, {hidden} and {observed}")]
     EmptyModel { latent: usize, hidden: usize, observed: usize },
-    #[error("need a convolutional encoder for {0} observations, found the pseudo-inverse")]
-    PseudoInverse(ObservationKind),
+    #[error("need a convolutional encoder for {0} observations, found a linear one")]
+    NeedsConvolution(ObservationKind),
+    #[error("need shPLRNN or clippedShPLRNN to start from a linear model, found {0}")]
+    NoLinearStart(LatentFamily),
     #[error("need an encoder of 1 to {MAX_LAYERS} layers, found {found}")]
     EncoderLayers { found: usize },
     #[error(
@@ -82,6 +91,10 @@ pub enum ModelError {
         "need at most as many latent dimensions as observed ones for the pseudo-inverse, found {latent} of {observed}"
     )]
     MoreLatentThanObserved { latent: usize, observed: usize },
+    #[error(
+        "need at most {lags} · {observed} latent dimensions for {lags} delays of {observed} channels, found {latent}"
+    )]
+    MoreLatentThanDelays { latent: usize, lags: usize, observed: usize },
     #[error("need a tensor {name:?} of shape {needed:?}, found {found}")]
     Weights { name: String, needed: Vec<usize>, found: String },
     #[error("the learned map cannot be frozen: {0}")]
@@ -98,7 +111,7 @@ pub struct SequenceVae {
     pub latent: LatentParameters,
     pub(crate) encoder: Encoder,
     pub(crate) observation: Observation,
-    /// Process noise `log σ: [M]` of the prior `p(z_{t+1} | z_t)`; the pseudo-inverse needs none.
+    /// Process noise `log σ: [M]` of the prior `p(z_{t+1} | z_t)`; an encoder that gives points needs none.
     pub(crate) process_log_std: Option<Var>,
     /// What free simulations draw; set by [`estimate_noise`](Self::estimate_noise).
     pub noise: ProcessNoise,
@@ -112,7 +125,7 @@ impl SequenceVae {
         series: &Series,
         training: Range<usize>,
     ) -> Result<Self, ModelError> {
-        let rows = series.rows(training);
+        let rows = series.rows(training.clone());
         let n = series.n_channels;
         let unseen = |&channel: &usize| rows.iter().skip(channel).step_by(n).all(|x| x.is_nan());
         if let Some(channel) = (0..n).find(unseen) {
@@ -129,19 +142,43 @@ impl SequenceVae {
         let ModelPlan { latent_dim: latent, hidden_dim: hidden, .. } = *plan;
         let sight = Sight { observation: plan.observation, n_channels: observed, has_gaps: !series.is_complete() };
         let shape = LatentShape { latent_dim: latent, hidden_dim: hidden, input_dim: series.n_inputs };
-        let process_log_std = match plan.encoder {
-            EncoderPlan::PseudoInverse => None,
-            EncoderPlan::Convolutional { .. } => Some(Var::from_tensor(&Tensor::full(-1.0f32, latent, &Device::Cpu)?)?),
+        let process_log_std = match plan.encoder.is_deterministic() {
+            true => None,
+            false => Some(Var::from_tensor(&Tensor::full(-1.0f32, latent, &Device::Cpu)?)?),
         };
-        Ok(Self {
+        let seen = projection.apply(rows);
+        let model = Self {
             latent: LatentParameters::init(rng, plan.family, shape)?,
-            encoder: Encoder::init(rng, plan.encoder, sight, latent)?,
-            observation: Observation::init(rng, plan.observation, &projection.apply(rows), latent, series.n_nuisance)?,
+            encoder: Encoder::init(rng, plan.encoder, sight, &seen, latent)?,
+            observation: Observation::init(rng, plan.observation, &seen, latent, series.n_nuisance)?,
             process_log_std,
             projection,
             noise: ProcessNoise::none(latent),
             plan: plan.clone(),
-        })
+        };
+        if let Encoder::Delays(_) = model.encoder {
+            model.observation.fit(&model.encode(series, training)?, &seen)?;
+        }
+        Ok(model)
+    }
+
+    /// Sets the latent map to the linear one that best foretells the encoded states in `range` of `series`.
+    pub fn start_linear(&self, series: &Series, range: Range<usize>) -> Result<(), ModelError> {
+        let steps = self.encoded_steps(series, range)?;
+        let (m, k) = (self.plan.latent_dim, series.n_inputs);
+        let rows = |width: usize, at: &dyn Fn(&EncodedStep<'_>) -> Vec<f64>| {
+            DMatrix::from_row_iterator(steps.len(), width, steps.iter().flat_map(at))
+        };
+        let with_input = |step: &EncodedStep<'_>| {
+            step.from.iter().copied().chain(step.input.iter().map(|&s| f64::from(s))).collect()
+        };
+        let (from, to) = (rows(m + k, &with_input), rows(m, &|step| step.to.clone()));
+        let weight = self.observation.freeze()?.weight;
+        let Some(linear) = LinearMap::fit(&from, &to, &weight) else { return Ok(()) };
+        match self.latent.start_linear(&linear, &to)? {
+            true => Ok(()),
+            false => Err(ModelError::NoLinearStart(self.plan.family)),
+        }
     }
 
     /// Samples before the first state of a sequence: what the encoder looks back on, and states that still show.
@@ -203,7 +240,7 @@ impl SequenceVae {
         })
     }
 
-    /// Sets the process noise: the learned prior, or, for the pseudo-inverse, what one-step predictions
+    /// Sets the process noise: the learned prior, or, where the encoder gives points, what one-step predictions
     /// leave over in `range` of `series`.
     pub fn estimate_noise(&mut self, series: &Series, range: Range<usize>) -> Result<(), ModelError> {
         self.noise = match &self.process_log_std {
@@ -219,23 +256,33 @@ impl SequenceVae {
     /// `z̄_{t+1} − F(z̄_t, s_t)` where both states are known, inside the runs of `range`: `[≤ T − 1, M]`.
     fn one_step_residuals(&self, series: &Series, range: Range<usize>) -> Result<DMatrix<f64>, ModelError> {
         let m = self.plan.latent_dim;
-        let encoded = self.encode(series, range.clone())?;
         let frozen = self.freeze()?;
-        let mut residuals = Vec::with_capacity(encoded.len());
+        let steps = self.encoded_steps(series, range)?;
+        let mut residuals = Vec::with_capacity(steps.len() * m);
         let mut scratch = Vec::new();
-        for run in series.runs(range.clone()) {
-            for t in run.start..run.end - 1 {
-                let row = t - range.start;
-                let mut z: Vec<f64> = encoded.row(row).iter().copied().collect();
-                let next = encoded.row(row + 1);
-                if z.iter().chain(next.iter()).any(|value| value.is_nan()) {
-                    continue;
-                }
-                frozen.step(&mut z, series.input_at(t), &mut scratch);
-                residuals.extend(next.iter().zip(&z).map(|(reached, predicted)| reached - predicted));
-            }
+        for EncodedStep { mut from, to, input } in steps {
+            frozen.step(&mut from, input, &mut scratch);
+            residuals.extend(to.iter().zip(&from).map(|(reached, predicted)| reached - predicted));
         }
         Ok(DMatrix::from_row_slice(residuals.len() / m, m, &residuals))
+    }
+
+    /// The steps inside the runs of `range` of which both states are known.
+    pub(crate) fn encoded_steps<'a>(
+        &self,
+        series: &'a Series,
+        range: Range<usize>,
+    ) -> Result<Vec<EncodedStep<'a>>, ModelError> {
+        let encoded = self.encode(series, range.clone())?;
+        let state = |t: usize| {
+            let row: Vec<f64> = encoded.row(t - range.start).iter().copied().collect();
+            (!row.iter().any(|value| value.is_nan())).then_some(row)
+        };
+        let runs = series.runs(range.clone());
+        let steps = runs.into_iter().flat_map(|run| run.start..run.end - 1);
+        Ok(steps
+            .filter_map(|t| Some(EncodedStep { from: state(t)?, to: state(t + 1)?, input: series.input_at(t) }))
+            .collect())
     }
 
     /// Every learned variable, in a fixed order.
@@ -306,7 +353,7 @@ impl SequenceVae {
         let n_nuisance = tensors.get("observation.J").map_or(Ok(0), |j| j.dim(1))?;
         // An encoder that knows of gaps has twice the weights: a sample, and whether it is missing.
         let has_gaps = match plan.encoder {
-            EncoderPlan::PseudoInverse => false,
+            EncoderPlan::PseudoInverse | EncoderPlan::Delays { .. } => false,
             EncoderPlan::Convolutional { kernel, .. } => get("encoder.kernel")?.dim(0)? == 2 * kernel * d,
         };
         let sight = Sight { observation: plan.observation, n_channels: d, has_gaps };
@@ -317,13 +364,11 @@ impl SequenceVae {
         let model = Self {
             plan: plan.clone(),
             latent: LatentParameters::init(&mut rng, plan.family, shape)?,
-            encoder: Encoder::init(&mut rng, plan.encoder, sight, plan.latent_dim)?,
+            encoder: Encoder::init(&mut rng, plan.encoder, sight, &blank, plan.latent_dim)?,
             observation: Observation::init(&mut rng, plan.observation, &blank, plan.latent_dim, n_nuisance)?,
-            process_log_std: match plan.encoder {
-                EncoderPlan::PseudoInverse => None,
-                EncoderPlan::Convolutional { .. } => {
-                    Some(Var::zeros(plan.latent_dim, candle_core::DType::F32, &Device::Cpu)?)
-                }
+            process_log_std: match plan.encoder.is_deterministic() {
+                true => None,
+                false => Some(Var::zeros(plan.latent_dim, candle_core::DType::F32, &Device::Cpu)?),
             },
             projection,
             noise,
@@ -338,6 +383,13 @@ impl SequenceVae {
         }
         Ok(model)
     }
+}
+
+/// `z̄_t`, `z̄_{t+1}` and `s_t`.
+pub(crate) struct EncodedStep<'a> {
+    pub from: Vec<f64>,
+    pub to: Vec<f64>,
+    pub input: &'a [f32],
 }
 
 /// The values of an f64 tensor of `n` elements.

@@ -195,6 +195,24 @@ fn slices_that_are_no_picture_are_refused() {
     }
 }
 
+/// Chaotic and resting orbits, some nudged off saddles: who follows them must not matter.
+#[test]
+fn any_number_of_threads_finds_the_same_basins() {
+    let maps: [Box<dyn Map>; 3] =
+        [Box::new(random_clipped(2, 6, 20)), Box::new(random_clipped(5, 3, 12)), Box::new(random_shallow(3, 2, 10))];
+    for map in &maps {
+        let starts = uniform_starts(&mut rng(4), 150, map.dim(), 3.0);
+        let with_threads = |n: usize| {
+            let pool = rayon::ThreadPoolBuilder::new().num_threads(n).build().unwrap();
+            pool.install(|| find_attractors(&mut rng(1), map.as_ref(), &[], &starts, &following()))
+        };
+        let alone = with_threads(1);
+        assert_eq!(alone, with_threads(3));
+        let total: usize = alone.attractors.iter().map(|a| a.basin.count).sum();
+        assert_eq!(total + alone.diverged.count + alone.undecided.count, starts.len());
+    }
+}
+
 proptest! {
     #![proptest_config(ProptestConfig::with_cases(40))]
 

@@ -92,6 +92,19 @@ fn distances_are_those_of_an_independent_search() {
     assert_close(spectral_distance(&a, &b).unwrap(), 0.365_513_824_031_085_8, 1e-9);
 }
 
+/// Pairs whose least minimum was once missed from one side: by a descent that stopped early, and by too few starts.
+#[test]
+fn the_least_minimum_is_found_from_both_sides() {
+    for (seed, size) in [(15_137_620_623_914_902_941, 3), (1_237_136_356_978_586_925, 3)] {
+        let mut draw = rng(seed);
+        let [a, b] = [0; 2].map(|_| matrix(&mut draw, size, size, 1.0));
+        for restarts in [0, 12] {
+            let ask = |a, b| procrustes_distance(&mut rng(1), a, b, restarts).unwrap().distance;
+            assert_close(ask(&a, &b), ask(&b, &a), 1e-12);
+        }
+    }
+}
+
 proptest! {
     #![proptest_config(ProptestConfig::with_cases(30))]
 
@@ -118,7 +131,7 @@ proptest! {
         let turn = matrix(&mut draw, size, size, 1.0).qr().q();
         let ask = |a: &DMatrix<f64>, b: &DMatrix<f64>| procrustes_distance(&mut rng(1), a, b, 12).unwrap().distance;
         prop_assert!(ask(&a, &(&turn * &a * turn.transpose())) < 1e-6);
-        prop_assert!((ask(&a, &b) - ask(&b, &a)).abs() < 1e-5);
-        prop_assert!(ask(&a, &c) <= ask(&a, &b) + ask(&b, &c) + 1e-5);
+        prop_assert!((ask(&a, &b) - ask(&b, &a)).abs() < 1e-9);
+        prop_assert!(ask(&a, &c) <= ask(&a, &b) + ask(&b, &c) + 1e-9);
     }
 }

@@ -30,6 +30,9 @@ pub struct JudgePlan {
     pub bins: usize,
     /// Monte Carlo draws of the state-space divergence above five dimensions and of short recordings.
     pub mixture_samples: usize,
+    /// Free simulations over which scores are averaged, where they are random: of the model with process noise or
+    /// counts, of VAR(p), and phase surrogates.
+    pub simulations: usize,
     /// Largest order tried for the VAR(p) rival; the order is chosen by BIC on the training part.
     pub max_var_order: usize,
     /// Principal components in which spike counts are judged.
@@ -45,6 +48,7 @@ impl Default for JudgePlan {
             prediction_steps: 20,
             bins: 30,
             mixture_samples: 1000,
+            simulations: 5,
             max_var_order: 5,
             count_components: 3,
             faithful_share: 0.5,

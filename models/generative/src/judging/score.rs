@@ -23,6 +23,17 @@ pub struct Scores {
     pub bits_per_spike: Option<f64>,
 }
 
+impl Scores {
+    /// Of several simulations; a score that one of them lacks is absent.
+    fn mean(simulations: &[Scores]) -> Self {
+        let mean = |score: fn(&Scores) -> Option<f64>| {
+            let values: Option<Vec<f64>> = simulations.iter().map(score).collect();
+            values.filter(|values| !values.is_empty()).map(|values| values.iter().sum::<f64>() / values.len() as f64)
+        };
+        Self { d_stsp: mean(|s| s.d_stsp), d_h: mean(|s| s.d_h), pe: None, bits_per_spike: None }
+    }
+}
+
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "kebab-case")]
 pub enum Verdict {
@@ -65,15 +76,17 @@ pub fn judge(
         space: &space,
         plan,
     };
-    let simulated = space.simulate(&mut rng, model, series, split.held_out.clone())?;
+    let is_random = model.noise.used || model.plan.observation.is_counts();
+    let mut simulated = Vec::new();
+    for _ in 0..if is_random { plan.simulations } else { 1 } {
+        let run = space.simulate(&mut rng, model, series, split.held_out.clone())?;
+        simulated.push(run.map(|run| arena.free_run(&mut rng, &run)));
+    }
+    let simulated: Option<Vec<Scores>> = simulated.into_iter().collect();
     let mut scores = Scores {
         pe: prediction_error(&space, model, series, split.held_out.clone(), plan.prediction_steps)?,
-        ..Scores::default()
+        ..Scores::mean(simulated.as_deref().unwrap_or_default())
     };
-    if let Some(simulated) = &simulated {
-        scores.d_stsp = state_space_divergence(&mut rng, &arena.held_out, simulated, plan);
-        scores.d_h = spectral_distance(&arena.held_out, simulated);
-    }
     if let Some(counts) = &arena.counts {
         let ahead = predict(model, series, split.held_out.clone(), 1)?;
         scores.bits_per_spike = ahead.and_then(|rates| bits_per_spike(&counts.held_out, &rates, &counts.mean));
@@ -155,8 +168,12 @@ impl Arena<'_> {
     }
 
     fn surrogate(&self, rng: &mut ChaCha8Rng) -> Scores {
-        let states = phase_surrogate(rng, &self.stretch_before());
-        self.free_run(rng, &states)
+        let before = self.stretch_before();
+        let draws = (0..self.plan.simulations).map(|_| {
+            let states = phase_surrogate(rng, &before);
+            self.free_run(rng, &states)
+        });
+        Scores::mean(&draws.collect::<Vec<_>>())
     }
 
     /// The end of the training part, as long as the held-out part where there is enough.
@@ -168,7 +185,11 @@ impl Arena<'_> {
     fn autoregression(&self, rng: &mut ChaCha8Rng, fitted: &VectorAutoregression) -> Scores {
         let training = self.apart(&self.training, &self.training_runs);
         let held_out = self.apart(&self.held_out, &self.held_out_runs);
-        let states = fitted.simulate(rng, &training, self.held_out.nrows());
+        let draws = (0..self.plan.simulations).map(|_| {
+            let states = fitted.simulate(rng, &training, self.held_out.nrows());
+            self.free_run(rng, &states)
+        });
+        let draws: Vec<Scores> = draws.collect();
         let error = fitted
             .predict(&held_out, self.plan.prediction_steps)
             .and_then(|predicted| mean_squared(&last(&held_out, predicted.nrows()), &predicted));
@@ -178,7 +199,7 @@ impl Arena<'_> {
             let found = last(&self.apart(&counts.held_out, &self.held_out_runs), expected.nrows());
             bits_per_spike(&found, &expected, &counts.mean)
         });
-        Scores { pe: error, bits_per_spike: bits, ..self.free_run(rng, &states) }
+        Scores { pe: error, bits_per_spike: bits, ..Scores::mean(&draws) }
     }
 
     /// `rows` with gaps between the runs, so wide that no past and no prediction spans one.

@@ -1,6 +1,7 @@
 //! clippedShPLRNN: `N(z) = W₁ [relu(W₂ z + h₂) − relu(W₂ z)]`.
 
 use candle_core::{Result, Tensor};
+use nalgebra::DMatrix;
 use nullcline_dynamics::{MapError, PiecewiseLinearMap};
 use rand::Rng;
 
@@ -9,7 +10,8 @@ use super::engine::{
     Epilogue, LANES, Lanes, Nonlinearity, Panel, Real, Steps, Store, add, add_transposed, load, store,
 };
 use super::family::Family;
-use super::shallow::{Shallow, matrices, shallow_start, split};
+use super::linear_start::{Imitation, directions};
+use super::shallow::{HiddenUnits, Shallow, matrices, shallow_start, split};
 
 /// `W₁: [M, H]`, `W₂: [H, M]`, `h₂: [H]`; bounded when max|A| < 1. Source: Hess et al. (2023), ICML.
 pub(super) struct ClippedShallow;
@@ -31,6 +33,23 @@ impl Family for ClippedShallow {
 
     fn init(rng: &mut impl Rng, shape: LatentShape) -> Result<Vec<Tensor>> {
         shallow_start(rng, shape)
+    }
+
+    /// Each direction is a pair of units: with `u = along · z`, one climbs from 0 to 1 below zero, the other, mirrored,
+    /// falls from 1 to 0 above; their difference is `u` between −1 and 1, and stays there outside.
+    fn imitate(
+        shape: LatentShape,
+        start: &[Tensor],
+        excess: &DMatrix<f64>,
+        states: &DMatrix<f64>,
+    ) -> Result<Option<Imitation>> {
+        let mut hidden = HiddenUnits::without_effect(shape, start)?;
+        for (k, direction) in directions(excess, states, shape.hidden_dim / 2).into_iter().enumerate() {
+            let mirrored = |values: &[f64]| values.iter().map(|value| -value).collect::<Vec<f64>>();
+            hidden.set(2 * k, &direction.along, 1.0, &direction.gain);
+            hidden.set(2 * k + 1, &mirrored(&direction.along), 1.0, &mirrored(&direction.gain));
+        }
+        Ok(Some(Imitation { tensors: hidden.tensors()?, offset: vec![0.0; shape.latent_dim] }))
     }
 
     fn freeze(

@@ -2,12 +2,14 @@
 //! nonlinear part forward and backward. Here they are only listed.
 
 use candle_core::{Result, Tensor};
+use nalgebra::DMatrix;
 use nullcline_dynamics::{MapError, PiecewiseLinearMap};
 use rand::Rng;
 use serde::{Deserialize, Serialize};
 
 use super::LatentShape;
 use super::engine::Nonlinearity;
+use super::linear_start::Imitation;
 
 /// Which map the latent state follows; all have a diagonal `A` and external inputs `C s`.
 ///
@@ -71,6 +73,17 @@ pub(super) trait Family: Nonlinearity {
     }
     /// Random tensors to start from, in the order of [`tensors`](Self::tensors).
     fn init(rng: &mut impl Rng, shape: LatentShape) -> Result<Vec<Tensor>>;
+    /// Tensors, and a bias, with which `N(z) = excess · z` wherever `states: [n, M]` lie, as far as the hidden units
+    /// suffice; units that are left keep their place in `start`, with no effect yet. `None` for a family without units
+    /// that can.
+    fn imitate(
+        _shape: LatentShape,
+        _start: &[Tensor],
+        _excess: &DMatrix<f64>,
+        _states: &DMatrix<f64>,
+    ) -> Result<Option<Imitation>> {
+        Ok(None)
+    }
     /// The map without input; `weights` are the family's tensors, one after the other.
     fn freeze(
         shape: LatentShape,

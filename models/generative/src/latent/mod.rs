@@ -6,6 +6,7 @@ mod almost_linear;
 mod clipped_shallow;
 mod engine;
 mod family;
+mod linear_start;
 mod parameters;
 mod piecewise_linear;
 #[cfg(test)]
@@ -15,5 +16,6 @@ mod shallow;
 
 pub use engine::Workspace;
 pub use family::LatentFamily;
+pub use linear_start::LinearMap;
 pub use parameters::{LatentParameters, LatentShape};
 pub use rollout::{Forcing, Strength, growth, rollout};

@@ -47,7 +47,7 @@ impl Strength<'_> {
             Strength::Constant(alpha) => vec![alpha as f32],
             Strength::Every(0) => bail!("need at least one step between forced states, found 0"),
             Strength::Every(interval) => {
-                (0..batch * n_steps).map(|at| f32::from(u8::from(at % n_steps % interval == 0))).collect()
+                (0..batch * n_steps).map(|at| f32::from(u8::from((at % n_steps).is_multiple_of(interval)))).collect()
             }
             Strength::PerStep(alpha) if alpha.len() == batch * n_steps => alpha.to_vec(),
             Strength::PerStep(alpha) => bail!("need {} forcing strengths, found {}", batch * n_steps, alpha.len()),

@@ -8,6 +8,7 @@ use rand::Rng;
 use super::LatentShape;
 use super::engine::{Lanes, Nonlinearity, Panel, Real, Steps, Store, StoreGated, StoreRelu, add, add_transposed};
 use super::family::Family;
+use super::linear_start::{Imitation, directions};
 use crate::random::uniform_tensor;
 
 /// `W₁: [M, H]`, `W₂: [H, M]`, `h₂: [H]`. Source: Hess et al. (2023), ICML.
@@ -29,6 +30,23 @@ impl Family for Shallow {
 
     fn init(rng: &mut impl Rng, shape: LatentShape) -> Result<Vec<Tensor>> {
         shallow_start(rng, shape)
+    }
+
+    /// Each direction is a unit that is on wherever the states are.
+    fn imitate(
+        shape: LatentShape,
+        start: &[Tensor],
+        excess: &DMatrix<f64>,
+        states: &DMatrix<f64>,
+    ) -> Result<Option<Imitation>> {
+        let LatentShape { latent_dim: m, hidden_dim: h, .. } = shape;
+        let mut hidden = HiddenUnits::without_effect(shape, start)?;
+        let mut offset = vec![0.0; m];
+        for (j, direction) in directions(excess, states, h).into_iter().enumerate() {
+            hidden.set(j, &direction.along, 1.0, &direction.gain);
+            offset.iter_mut().zip(&direction.gain).for_each(|(offset, gain)| *offset -= gain);
+        }
+        Ok(Some(Imitation { tensors: hidden.tensors()?, offset }))
     }
 
     fn freeze(
@@ -58,6 +76,42 @@ pub(super) fn shallow_start(rng: &mut impl Rng, shape: LatentShape) -> Result<Ve
         uniform_tensor(rng, &[h, m], -w2, w2)?,
         uniform_tensor(rng, &[h], -1.0, 1.0)?,
     ])
+}
+
+/// `W₁`, `W₂` and `h₂`, to be set unit by unit.
+pub(super) struct HiddenUnits {
+    shape: LatentShape,
+    w1: Vec<f32>,
+    w2: Vec<f32>,
+    h2: Vec<f32>,
+}
+
+impl HiddenUnits {
+    /// Units with the kinks of `start` that reach no state.
+    pub fn without_effect(shape: LatentShape, start: &[Tensor]) -> Result<Self> {
+        let [_, w2, h2] = start else { unreachable!("three tensors") };
+        let values = |tensor: &Tensor| tensor.flatten_all()?.to_vec1::<f32>();
+        let w1 = vec![0.0; shape.latent_dim * shape.hidden_dim];
+        Ok(Self { shape, w1, w2: values(w2)?, h2: values(h2)? })
+    }
+
+    /// Unit `j` sees `along · z + bias` and acts with `gain`.
+    pub fn set(&mut self, j: usize, along: &[f64], bias: f64, gain: &[f64]) {
+        let LatentShape { latent_dim: m, hidden_dim: h, .. } = self.shape;
+        self.w2[j * m..(j + 1) * m].iter_mut().zip(along).for_each(|(to, &from)| *to = from as f32);
+        self.h2[j] = bias as f32;
+        gain.iter().enumerate().for_each(|(i, &from)| self.w1[i * h + j] = from as f32);
+    }
+
+    pub fn tensors(self) -> Result<Vec<Tensor>> {
+        let LatentShape { latent_dim: m, hidden_dim: h, .. } = self.shape;
+        let cpu = &candle_core::Device::Cpu;
+        Ok(vec![
+            Tensor::from_vec(self.w1, (m, h), cpu)?,
+            Tensor::from_vec(self.w2, (h, m), cpu)?,
+            Tensor::from_vec(self.h2, h, cpu)?,
+        ])
+    }
 }
 
 pub(super) fn matrices(shape: LatentShape, weights: &[f64]) -> (DMatrix<f64>, DMatrix<f64>, &[f64]) {

@@ -7,6 +7,7 @@
 /// Adding it to a number below 2²² leaves that number, rounded, in the low bits.
 const ROUNDING: f32 = 12_582_912.0;
 /// `ln 2` in two parts; the first has few bits, so that multiples of it are exact.
+#[allow(clippy::excessive_precision)]
 const LN_2_HIGH: f32 = 0.693_359_375;
 const LN_2_LOW: f32 = -2.121_944_4e-4;
 

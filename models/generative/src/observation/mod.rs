@@ -131,6 +131,24 @@ impl Observation {
         Ok(Self { kind, weight: Var::from_tensor(&weight)?, bias, auxiliary, nuisance })
     }
 
+    /// Sets `B` and `b` by least squares: `y: [T, D]` seen from `states: [T, M]`, where both are known.
+    pub(crate) fn fit(&self, states: &DMatrix<f64>, y: &DMatrix<f64>) -> Result<()> {
+        let is_known = |t: &usize| states.row(*t).iter().chain(y.row(*t).iter()).all(|value| !value.is_nan());
+        let known: Vec<usize> = (0..states.nrows()).filter(is_known).collect();
+        let design = states.select_rows(&known).insert_column(states.ncols(), 1.0);
+        let ridge = 1e-9 * known.len() as f64;
+        let gram = design.tr_mul(&design) + DMatrix::from_diagonal_element(design.ncols(), design.ncols(), ridge);
+        let Some(factors) = gram.cholesky() else { return Ok(()) };
+        let solved = factors.solve(&design.tr_mul(&y.select_rows(&known)));
+        let (d, m) = (y.ncols(), states.ncols());
+        let values = |rows: std::ops::Range<usize>| {
+            let entries = (0..d).flat_map(move |i| rows.clone().map(move |j| (i, j)));
+            entries.map(|(i, j)| solved[(j, i)] as f32).collect::<Vec<f32>>()
+        };
+        self.weight.set(&Tensor::from_vec(values(0..m), (d, m), &Device::Cpu)?)?;
+        self.bias.set(&Tensor::from_vec(values(m..m + 1), d, &Device::Cpu)?)
+    }
+
     /// `x: [batch, time, D]`, `z: [batch, memory + time, M]`, `r: [batch, time, R]` → `[batch, time]`, in nats.
     ///
     /// A sample that is NaN is missing: it has no part in the sum over channels, and no gradient. The first `memory`

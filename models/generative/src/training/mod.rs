@@ -13,6 +13,6 @@ pub use checkpoint::{Checkpoint, EpochRecord};
 #[cfg(test)]
 pub(crate) use optimiser::Optimiser;
 pub use optimiser::OptimiserKind;
-pub use plan::{ForcingKind, Schedule, TrainPlan};
+pub use plan::{ForcingKind, Schedule, Start, TrainPlan};
 pub use run::{Task, TrainError, Trained, train};
 pub use validation::validate;

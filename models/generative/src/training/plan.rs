@@ -5,6 +5,7 @@ use super::optimiser::OptimiserKind;
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 #[serde(default, deny_unknown_fields)]
 pub struct TrainPlan {
+    pub start: Start,
     pub epochs: usize,
     pub batches_per_epoch: usize,
     pub batch_size: usize,
@@ -38,6 +39,18 @@ pub struct TrainPlan {
     pub patience: usize,
 }
 
+/// Where the weights of the latent map begin.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum Start {
+    /// Small and random.
+    #[default]
+    Random,
+    /// At the linear map that best foretells the encoded states of the fit part (ridge regression), itself the first
+    /// checkpoint: what training adds is what a linear model lacks. For `shPLRNN` and `clippedShPLRNN`.
+    Linear,
+}
+
 /// What drives the latent state beside itself while it is trained.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "kebab-case")]
@@ -67,6 +80,7 @@ pub enum Schedule {
 impl Default for TrainPlan {
     fn default() -> Self {
         Self {
+            start: Start::default(),
             epochs: 60,
             batches_per_epoch: 40,
             batch_size: 16,

@@ -10,7 +10,7 @@ use super::forcing::ForcingState;
 use super::optimiser::Optimiser;
 use super::penalty::penalty;
 use super::windows::Windows;
-use super::{Checkpoint, EpochRecord, TrainPlan, validate};
+use super::{Checkpoint, EpochRecord, Start, TrainPlan, validate};
 use crate::judging::JudgePlan;
 use crate::latent::Workspace;
 use crate::vae::{ModelError, ModelPlan, SequenceVae};
@@ -80,14 +80,21 @@ pub fn train(
         }
         None => {
             let mut rng = ChaCha8Rng::seed_from_u64(seed);
-            let model = SequenceVae::init(&mut rng, model_plan, series, split.training())?;
+            let mut model = SequenceVae::init(&mut rng, model_plan, series, split.training())?;
+            let best_score = match plan.start {
+                Start::Random => None,
+                Start::Linear => {
+                    model.start_linear(series, split.fit.clone())?;
+                    validate(&mut draws_of_validation(seed), &mut model, series, split, judge_plan)?
+                }
+            };
             let optimiser = Optimiser::new(plan.optimiser, plan.weight_decay, &model.variables());
             let start = Checkpoint {
                 history: Vec::new(),
                 current: model.to_tensors()?,
                 best: model.to_tensors()?,
                 best_epoch: 0,
-                best_score: f64::INFINITY,
+                best_score: best_score.unwrap_or(f64::INFINITY),
                 optimiser_step: 0,
                 adaptive_alpha: ForcingState::new(plan).adaptive,
                 stale: 0,
@@ -141,16 +148,17 @@ pub fn train(
         let done = epoch + 1;
         let validated = done.is_multiple_of(plan.validate_every.max(1)) || done == plan.epochs;
         let score = match validated {
-            true => validate(&mut rng, &mut model, series, split, judge_plan)?,
+            true => validate(&mut draws_of_validation(seed), &mut model, series, split, judge_plan)?,
             false => None,
         };
+        if validated {
+            let gain = score.map_or(f64::NAN, |score| progress.best_score - score);
+            progress.stale = if gain > NOTICEABLE_GAIN { 0 } else { progress.stale + 1 };
+        }
         if let Some(score) = score.filter(|&score| score < progress.best_score) {
             progress.best_score = score;
             progress.best_epoch = done;
             progress.best = model.to_tensors()?;
-            progress.stale = 0;
-        } else if validated {
-            progress.stale += 1;
         }
         progress.adaptive_alpha = forcing.adaptive;
         let (_, alpha) = forcing.strength(plan, epoch);
@@ -173,6 +181,16 @@ pub fn train(
         chosen_epoch: progress.best_epoch,
         validation: progress.best_score,
     })
+}
+
+/// Of a validation score, which lies between 0 and 3; less than this does not keep a training alive.
+const NOTICEABLE_GAIN: f64 = 1e-3;
+
+/// The same for every checkpoint, so that they differ by what they learned and not by their luck.
+fn draws_of_validation(seed: u64) -> ChaCha8Rng {
+    let mut rng = ChaCha8Rng::seed_from_u64(seed);
+    rng.set_stream(u64::MAX);
+    rng
 }
 
 /// Running sums of the loss and its terms over one epoch.

@@ -5,6 +5,9 @@
 //! serves several of them. The order of every sum is that of the columns, whatever the block: results do not
 //! depend on how many sequences share a tile.
 
+// Registers are addressed by number; an iterator would hide which.
+#![allow(clippy::needless_range_loop)]
+
 use super::lanes::{LANES, Lanes, Real};
 
 /// A matrix packed for [`product`]: block by block, column by column.
