@@ -38,8 +38,8 @@ pub fn write_wave(lab: &Lab) {
     // MATLAB keeps columns together; in HDF5 its axes stand in reverse.
     let columns: Vec<f64> = column(0).chain(column(1)).collect();
     lab.write("wave.mat", mat5(&columns, [wave.len(), 2]));
-    let matlab = hdf5::File::with_options().with_fcpl(|create| create.userblock(512));
-    let file = matlab.create(lab.path("wave-7.3.mat")).unwrap();
+    let file =
+        hdf5::File::with_options().with_fcpl(|create| create.userblock(512)).create(lab.path("wave-7.3.mat")).unwrap();
     file.new_dataset::<f64>().shape([2, wave.len()]).create("wave").unwrap().write_raw(&columns).unwrap();
     let file = hdf5::File::create(lab.path("wave.h5")).unwrap();
     file.new_dataset::<f64>().shape([wave.len(), 2]).create("wave").unwrap().write_raw(wave.as_flattened()).unwrap();

@@ -7,6 +7,7 @@ mod eeg;
 mod eeg_bad_input;
 mod eeg_synthetic;
 mod eeg_writers;
+mod fif;
 mod fmriprep;
 mod formats;
 mod manifest;
