@@ -2,6 +2,7 @@
 //!
 //! `cargo bench -p nullcline-datasets --bench recordings`. The peer runs where `NULLCLINE_PYTHON`, or else `python3`, has
 //! pynwb; it reads the same file right after us, unit by unit (as its own documentation does) and as one flat vector.
+//! Each reading is a process of its own, whose start and imports are not counted.
 //! The file is read once as it is and once deflated in chunks, as archives keep it. Writes some 200 MB into a
 //! temporary folder.
 
@@ -27,9 +28,10 @@ fn main() {
     if let [_, task, path] = &arguments[..]
         && task == "nwb"
     {
-        // A process of its own, so that its peak of memory is that of one reading.
-        read_units(Path::new(path));
-        println!("{}", peak_mib());
+        let (before_mib, before_secs, started) = (peak_mib(), cpu_secs(), Instant::now());
+        let n_spikes = read_units(Path::new(path));
+        let wall = started.elapsed().as_secs_f64();
+        println!("{wall} {} {} {n_spikes}", cpu_secs() - before_secs, peak_mib() - before_mib);
         return;
     }
     let folder = tempfile::tempdir().expect("a temporary folder");
@@ -42,42 +44,50 @@ fn main() {
 fn spikes(folder: &Path, storage: Storage, how: &str) {
     let path = folder.join("units.nwb");
     write_units(&path, storage);
-    let times = timed(|| read_units(&path));
-    let here = std::env::current_exe().expect("this program");
-    let child = Command::new(here).arg("nwb").arg(&path).output();
-    let peak = child.ok().and_then(|output| String::from_utf8_lossy(&output.stdout).trim().parse::<f64>().ok());
     let mib = |bytes: u64| bytes as f64 / f64::from(1 << 20);
     let n_spikes = N_UNITS * SPIKES_PER_UNIT;
     let file_mib = mib(fs::metadata(&path).map_or(0, |file| file.len()));
     let kept_mib = mib((n_spikes * size_of::<f64>()) as u64);
     println!("{n_spikes} spikes of {N_UNITS} units, {how}: {file_mib:.0} MiB, of which {kept_mib:.0} are kept");
-    let ours = row("nullcline", &times, peak);
 
     let peers = folder.join("peers.py");
     fs::write(&peers, include_str!("recordings_peers.py")).expect("a writable folder");
+    let here = std::env::current_exe().expect("this program");
     let python = std::env::var("NULLCLINE_PYTHON").unwrap_or_else(|_| "python3".to_owned());
-    for (task, name) in [("by-unit", "pynwb, unit by unit"), ("whole", "pynwb, the flat vector and its index")] {
-        let output = Command::new(&python).arg(&peers).arg(task).arg(&path).arg(REPETITIONS.to_string()).output();
-        let answer = output.map(|output| String::from_utf8_lossy(&output.stdout).into_owned()).unwrap_or_default();
-        let first = answer.lines().next().unwrap_or_default();
-        let numbers: Vec<f64> = first.split(' ').filter_map(|number| number.parse().ok()).collect();
-        let [pairs @ .., peak] = &numbers[..] else {
+    let mut ours = Vec::new();
+    let mut theirs = [Vec::new(), Vec::new()];
+    for _ in 0..REPETITIONS {
+        ours.extend(reading(Command::new(&here).arg("nwb").arg(&path)));
+        for (task, measured) in ["by-unit", "whole"].iter().zip(&mut theirs) {
+            measured.extend(reading(Command::new(&python).arg(&peers).arg(task).arg(&path)));
+        }
+    }
+    let ours = row("nullcline", &ours);
+    for (name, measured) in ["pynwb, unit by unit", "pynwb, the flat vector and its index"].iter().zip(theirs) {
+        if measured.len() < REPETITIONS {
             println!("{name}: not found by {python}");
             continue;
-        };
-        let times: Vec<Seconds> = pairs.as_chunks().0.iter().map(|&[wall, cpu]| Seconds { wall, cpu }).collect();
-        let peer = row(name, &times, Some(*peak));
+        }
+        let peer = row(name, &measured);
         let (wall, cpu) = (peer.wall / ours.wall, peer.cpu / ours.cpu);
         println!("{:>52}{wall:>10.2} × as long as ours, {cpu:.2} × the CPU time", "");
-        let n_spikes = answer.lines().nth(1).and_then(|line| line.parse::<usize>().ok());
-        assert_eq!(n_spikes, Some(N_UNITS * SPIKES_PER_UNIT), "both read the same spikes");
     }
 }
 
-fn read_units(path: &Path) {
-    let trains = nwb::read(path).expect("a sound file");
-    assert_eq!((trains.units().len(), trains.n_spikes()), (N_UNITS, N_UNITS * SPIKES_PER_UNIT));
-    std::hint::black_box(trains);
+/// What a process of its own says of one reading: seconds, CPU seconds, MiB that it took at most, and spikes.
+fn reading(command: &mut Command) -> Option<Measured> {
+    let output = command.output().ok().filter(|output| output.status.success())?;
+    let text = String::from_utf8_lossy(&output.stdout).into_owned();
+    let numbers: Vec<f64> = text.split_whitespace().filter_map(|word| word.parse().ok()).collect();
+    let &[wall, cpu, peak_mib, n_spikes] = &numbers[..] else { return None };
+    assert_eq!(n_spikes as usize, N_UNITS * SPIKES_PER_UNIT, "both read the same spikes");
+    Some(Measured { wall, cpu, peak_mib: Some(peak_mib) })
+}
+
+fn read_units(path: &Path) -> usize {
+    let trains = std::hint::black_box(nwb::read(path).expect("a sound file"));
+    assert_eq!(trains.units().len(), N_UNITS);
+    trains.n_spikes()
 }
 
 fn write_units(path: &Path, storage: Storage) {
@@ -116,7 +126,7 @@ fn dataset(folder: &Path) {
         }
         assert_eq!(n_described, N_SUBJECTS);
     });
-    row(&format!("nullcline, look-up of {N_SUBJECTS} subjects × 2 sessions"), &times, None);
+    row(&format!("nullcline, look-up of {N_SUBJECTS} subjects × 2 sessions"), &times);
 }
 
 fn write_study(root: &Path) {
@@ -139,38 +149,36 @@ fn write_study(root: &Path) {
     write(&root.join("task-rest_eeg.json"), r#"{"TaskName": "rest", "PowerLineFrequency": 50}"#);
 }
 
-/// What a reading took: by the clock, and of the computing of all threads, which a busy machine leaves alone.
+/// What something took: by the clock, and of the computing of all threads, which a busy machine leaves alone.
 #[derive(Clone, Copy)]
-struct Seconds {
+struct Measured {
     wall: f64,
     cpu: f64,
+    peak_mib: Option<f64>,
 }
 
-fn timed(mut work: impl FnMut()) -> Vec<Seconds> {
+fn timed(mut work: impl FnMut()) -> Vec<Measured> {
     let once = |_| {
         let (started, computed) = (Instant::now(), cpu_secs());
         work();
-        Seconds { wall: started.elapsed().as_secs_f64(), cpu: cpu_secs() - computed }
+        Measured { wall: started.elapsed().as_secs_f64(), cpu: cpu_secs() - computed, peak_mib: None }
     };
     (0..REPETITIONS).map(once).collect()
 }
 
 /// Prints a line of the table; the medians.
-fn row(name: &str, times: &[Seconds], peak_mib: Option<f64>) -> Seconds {
-    let sorted = |of: fn(&Seconds) -> f64| {
-        let mut sorted: Vec<f64> = times.iter().map(of).collect();
+fn row(name: &str, measured: &[Measured]) -> Measured {
+    let sorted = |of: fn(&Measured) -> f64| {
+        let mut sorted: Vec<f64> = measured.iter().map(of).collect();
         sorted.sort_by(f64::total_cmp);
         sorted
     };
-    let (wall, cpu) = (sorted(|secs| secs.wall), sorted(|secs| secs.cpu));
-    let median = Seconds { wall: wall[wall.len() / 2], cpu: cpu[cpu.len() / 2] };
+    let (wall, cpu) = (sorted(|m| m.wall), sorted(|m| m.cpu));
+    let peak_mib = measured.iter().filter_map(|m| m.peak_mib).reduce(f64::max);
+    let median = Measured { wall: wall[wall.len() / 2], cpu: cpu[cpu.len() / 2], peak_mib };
     let peak = peak_mib.map_or("–".to_owned(), |mib| format!("{mib:.0}"));
-    let Seconds { wall: median_wall, cpu: median_cpu } = median;
-    println!(
-        "{name:<52}{median_wall:>10.3}{:>10.3}{:>10.3}{median_cpu:>10.3}{peak:>12}",
-        wall[0],
-        wall[wall.len() - 1]
-    );
+    let (least, most) = (wall[0], wall[wall.len() - 1]);
+    println!("{name:<52}{:>10.3}{least:>10.3}{most:>10.3}{:>10.3}{peak:>12}", median.wall, median.cpu);
     median
 }
 

@@ -24,7 +24,7 @@ pub fn read(path: &Path) -> Result<SpikeTrains, ReadError> {
     let mut trains = if file.link_exists("units") {
         let units = file.group("units").map_err(|_| no_units(&file, path))?;
         if !units.link_exists("spike_times") {
-            return Err(no_units(&file, path));
+            return Err(ReadError::field("spike_times in /units", "none", path));
         }
         of_units(&file, &units, path)?
     } else {
@@ -39,7 +39,12 @@ pub fn read(path: &Path) -> Result<SpikeTrains, ReadError> {
     if n_outside > 0 {
         trains.warnings.push(format!("{n_outside} spikes lie outside the observed time of their unit."));
     }
-    trains.trials = interval_table(&file, "trials", path)?.unwrap_or_default();
+    let mut trials = interval_table(&file, "trials", path)?.unwrap_or_default();
+    let n_open = trials.retain_whole();
+    if n_open > 0 {
+        trains.warnings.push(format!("{n_open} trials without a start or an end are left out."));
+    }
+    trains.trials = trials;
     Ok(trains)
 }
 

@@ -149,12 +149,16 @@ impl Extent {
 
 /// What is read at a time: enough that threads seldom wait for each other.
 const BLOCK_BYTES: usize = 1 << 23;
-/// What a thread goes through for all of its channels before it goes on: little enough to stay in its own cache.
-const TILE_BYTES: usize = 1 << 18;
+/// What a thread goes through for all of its channels before it goes on: little enough to stay in its first cache, which
+/// each line of it enters once for all channels.
+const TILE_BYTES: usize = 1 << 14;
+/// What is read at a time of a run that is longer than a block.
+const PIECE_BYTES: usize = 1 << 18;
 /// Threads take as many groups of channels, so that a slow one does not hold up the others.
 const GROUPS_PER_THREAD: usize = 2;
 /// What is decoded at a time.
 const STRETCH: usize = 1024;
+type Stretch = [f64; STRETCH];
 
 impl SampleStore {
     /// Hands every sample to the sink of its channel, scaled; `scalings` and `sinks` have one entry for each channel.
@@ -187,24 +191,25 @@ impl SampleStore {
         let record_bytes = extent.record_bytes;
         let tile_bytes = (TILE_BYTES / record_bytes).max(1) * record_bytes;
         let group = sinks.len().div_ceil(GROUPS_PER_THREAD * rayon::current_num_threads()).max(1);
-        let decode_tile = |tile: &[u8], first: usize, sinks: &mut [S]| {
+        let decode_tile = |tile: &[u8], first: usize, sinks: &mut [S], stretch: &mut Stretch| {
             let channels = first..first + sinks.len();
             for run in extent.runs.iter().filter(|run| channels.contains(&run.channel)) {
                 let scaling = scalings[run.channel];
                 let decoder = Decoder { sample_type: run.sample_type, order: self.order, scaling };
                 let sink = &mut sinks[run.channel - first];
                 if run.n_samples == 1 {
-                    decoder.decode(&tile[run.offset_bytes..], record_bytes, tile.len() / record_bytes, sink);
+                    decoder.decode(&tile[run.offset_bytes..], record_bytes, tile.len() / record_bytes, sink, stretch);
                 } else {
                     for record in tile.chunks_exact(record_bytes) {
                         let width = run.sample_type.bytes();
-                        decoder.decode(&record[run.offset_bytes..], width, run.n_samples, sink);
+                        decoder.decode(&record[run.offset_bytes..], width, run.n_samples, sink, stretch);
                     }
                 }
             }
         };
         sinks.par_chunks_mut(group).enumerate().for_each(|(i, sinks)| {
-            block.chunks(tile_bytes).for_each(|tile| decode_tile(tile, i * group, sinks));
+            let mut stretch = [0.0; STRETCH];
+            block.chunks(tile_bytes).for_each(|tile| decode_tile(tile, i * group, sinks, &mut stretch));
         });
     }
 
@@ -219,17 +224,18 @@ impl SampleStore {
         sinks.par_iter_mut().enumerate().try_for_each(|(channel, sink)| {
             let mut source = self.bytes.open()?;
             let mut buffer = Vec::new();
+            let mut stretch = [0.0; STRETCH];
             for record in 0..extent.n_records {
                 for run in extent.runs.iter().filter(|run| run.channel == channel) {
                     let decoder =
                         Decoder { sample_type: run.sample_type, order: self.order, scaling: scalings[channel] };
                     let width = run.sample_type.bytes();
                     let start = extent.start_byte + (record * extent.record_bytes + run.offset_bytes) as u64;
-                    let most = TILE_BYTES / width;
+                    let most = PIECE_BYTES / width;
                     for first in (0..run.n_samples).step_by(most) {
                         let n = most.min(run.n_samples - first);
                         let bytes = source.read(start + (first * width) as u64, n * width, &mut buffer, path)?;
-                        decoder.decode(bytes, width, n, sink);
+                        decoder.decode(bytes, width, n, sink, &mut stretch);
                     }
                 }
             }
@@ -293,8 +299,7 @@ struct Decoder {
 
 impl Decoder {
     /// `n` samples, `stride` bytes apart.
-    fn decode<S: SampleSink>(self, bytes: &[u8], stride: usize, n: usize, sink: &mut S) {
-        let mut stretch = [0.0; STRETCH];
+    fn decode<S: SampleSink>(self, bytes: &[u8], stride: usize, n: usize, sink: &mut S, stretch: &mut Stretch) {
         let Scaling { zero, gain, offset } = self.scaling;
         for first in (0..n).step_by(STRETCH) {
             let stretch = &mut stretch[..STRETCH.min(n - first)];

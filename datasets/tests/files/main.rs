@@ -15,5 +15,6 @@ mod nifti;
 mod roi_series;
 mod round_trip;
 mod round_trip_arrays;
+mod seeds;
 mod series;
 mod shared_data;
