@@ -67,7 +67,8 @@ pub(super) fn files_beside(path: &Path) -> impl Iterator<Item = PathBuf> {
 /// it could change again at what its clock calls the same time.
 fn descriptions_in(folder: &Path) -> Arc<[String]> {
     const SETTLED: Duration = Duration::from_secs(2);
-    static REMEMBERED: Mutex<BTreeMap<PathBuf, (SystemTime, Arc<[String]>)>> = Mutex::new(BTreeMap::new());
+    type Remembered = BTreeMap<PathBuf, (SystemTime, Arc<[String]>)>;
+    static REMEMBERED: Mutex<Remembered> = Mutex::new(BTreeMap::new());
     let changed = fs::metadata(folder).and_then(|folder| folder.modified()).ok();
     // Nothing but whole entries is ever in the map, also after a panic elsewhere.
     let remembered = || REMEMBERED.lock().unwrap_or_else(PoisonError::into_inner);

@@ -41,7 +41,7 @@ pub(super) fn clean(
         return Err(CleaningError::TooFewChannels { needed, found: units.len(), path: path() });
     }
     // Before any of it is allocated.
-    let n_bins = runs.iter().map(|run| run.n as f64).sum::<f64>();
+    let n_bins = runs.iter().map(|run| run.n).sum::<f64>();
     if n_bins * units.len() as f64 > MOST_COUNTS as f64 {
         let n_units = units.len();
         return Err(CleaningError::TooManyBins { most: MOST_COUNTS, n_bins, bin_secs, n_units, path: path() });

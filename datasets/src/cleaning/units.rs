@@ -10,6 +10,9 @@ use crate::recording::{SpikeTrains, Unit};
 /// Columns in which sorters and curators call a cluster `noise`.
 const LABELS: [&str; 4] = ["group", "quality", "KSLabel", "label"];
 
+/// Name and reason.
+type Exclusion = (String, String);
+
 /// Units of the wanted quality that were observed for long enough and fire often enough, and `(name, reason)` of the
 /// others. Rates are over the time in which the unit was observed.
 ///
@@ -18,7 +21,7 @@ pub(super) fn usable_units<'t>(
     trains: &'t SpikeTrains,
     plan: &CleaningPlan,
     context: &CleaningContext,
-) -> Result<(Vec<&'t Unit>, Vec<(String, String)>), CleaningError> {
+) -> Result<(Vec<&'t Unit>, Vec<Exclusion>), CleaningError> {
     check_columns(trains, &plan.spikes, context)?;
     let (mut usable, mut excluded) = (Vec::new(), Vec::new());
     for unit in trains.units() {

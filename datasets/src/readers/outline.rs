@@ -70,7 +70,7 @@ impl Outline {
         let of_range = columns.iter().any(|cell| cell.n_samples > 1);
         let values: Vec<Option<f64>> = columns
             .iter()
-            .map(|cell| (cell.n_finite > 0).then(|| if of_range { cell.max - cell.min } else { cell.sum }))
+            .map(|cell| (cell.n_finite > 0).then_some(if of_range { cell.max - cell.min } else { cell.sum }))
             .collect();
         let largest = values.iter().flatten().copied().fold(f64::NEG_INFINITY, f64::max);
         let least = if of_range || self.from_zero {

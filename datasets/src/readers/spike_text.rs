@@ -80,7 +80,9 @@ pub fn read_table(path: &Path, time_unit: Option<&str>) -> Result<SpikeTrains, R
         (Some(odd), None) => return Err(ReadError::field("times in s, ms, us or ns", one_line(odd), path)),
         (_, scale) => scale.unwrap_or(1.0),
     };
-    let mut by_unit: BTreeMap<&str, (Vec<f64>, BTreeMap<String, Option<String>>)> = BTreeMap::new();
+    /// What the cells of a column say of a unit, `None` where they differ.
+    type Properties = BTreeMap<String, Option<String>>;
+    let mut by_unit: BTreeMap<&str, (Vec<f64>, Properties)> = BTreeMap::new();
     for row in &table.rows {
         let (times, properties) = by_unit.entry(row.cells[unit_column].as_str()).or_default();
         times.push(table.number(row, time_column)? * scale);
