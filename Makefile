@@ -37,7 +37,7 @@ fuzz: tools
 
 ## How well public benchmark series are reconstructed, five seeds each (about half an hour); ROWS="ecg lorenz63" for some
 bench-dsr: tools
-	cargo bench --profile dev -p nullcline --bench reconstruction -- $(ROWS)
+	cargo bench -p nullcline --bench reconstruction -- $(ROWS)
 
 ## cmake, to build HDF5: from PATH, else from PyPI into .tools/
 tools:

@@ -136,6 +136,10 @@ fn of_signals(file: &SignalFile) -> Result<Inspection, ReadError> {
         sampling_rate_hz: rates_differ.then(|| channel.sample_rate.hz()),
         ..ChannelInspection::of(&channel.name, &channel.unit, summary)
     });
+    let mut warnings = file.warnings.clone();
+    if file.channels.iter().all(|channel| channel.n_samples == 0) {
+        warnings.push("The file holds no samples.".to_owned());
+    }
     Ok(Inspection {
         modality: Some(Modality::Eeg),
         sampling_rate_hz: rate_hz,
@@ -144,7 +148,7 @@ fn of_signals(file: &SignalFile) -> Result<Inspection, ReadError> {
         annotations: file.annotations.len(),
         annotation_counts: counted(&file.annotations),
         recorded: Some(file.recorded.clone()),
-        warnings: file.warnings.clone(),
+        warnings,
         ..Inspection::nothing(file.format)
     })
 }

@@ -8,6 +8,7 @@ mod files;
 mod lab;
 mod real_data;
 mod settings;
+mod wave;
 
 pub use answer::{Answer, check_one_line};
 pub use files::Files;
@@ -15,3 +16,4 @@ pub use lab::Lab;
 pub use nullcline::demo::View;
 pub use real_data::real_data;
 pub use settings::{TINY, changed};
+pub use wave::{WAVE_FILES, write_wave};

@@ -76,7 +76,7 @@ pub fn open(path: &Path) -> Result<SignalFile, ReadError> {
         annotations: markers.annotations,
         recorded: markers.recorded,
         warnings,
-        samples,
+        samples: vec![samples],
     })
 }
 

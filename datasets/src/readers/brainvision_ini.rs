@@ -16,7 +16,8 @@ impl Ini {
     /// Lines that are empty, start with `;`, or are no `key=value` are skipped. `[Comment]` holds free text.
     pub fn read(path: &Path) -> Result<Self, ReadError> {
         let text = text_in(path)?;
-        let mut lines = text.lines().map(str::trim);
+        // Either line end of its own, as old Macs wrote them.
+        let mut lines = text.split(['\n', '\r']).map(str::trim);
         let first_line = lines.next().unwrap_or_default().to_owned();
         let mut values = HashMap::new();
         let mut section = String::new();

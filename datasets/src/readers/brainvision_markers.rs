@@ -88,7 +88,7 @@ fn breaks(markers: &[Marker], step_secs: f64) -> Vec<Break> {
 
 fn lines_of_section<'t>(text: &'t str, name: &str) -> impl Iterator<Item = &'t str> {
     let mut inside = false;
-    text.lines().map(str::trim).filter(move |line| {
+    text.split(['\n', '\r']).map(str::trim).filter(move |line| {
         // A description may contain brackets, so a section is a line that starts with one.
         if line.starts_with('[') {
             inside = line.eq_ignore_ascii_case(name);

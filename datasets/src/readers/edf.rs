@@ -69,7 +69,11 @@ pub fn open(path: &Path) -> Result<SignalFile, ReadError> {
         annotations: timeline.into_annotations(),
         recorded,
         warnings,
-        samples: SampleStore { bytes: Bytes::File(path.to_owned()), order: ByteOrder::Little, extents: vec![extent] },
+        samples: vec![SampleStore {
+            bytes: Bytes::File(path.to_owned()),
+            order: ByteOrder::Little,
+            extents: vec![extent],
+        }],
     })
 }
 

@@ -84,7 +84,8 @@ pub fn open(path: &Path) -> Result<SignalFile, ReadError> {
     };
     let segments = Segments::new(n_times, step_secs, breaks);
     if n_epochs > 1 {
-        warnings.push(format!("{n_epochs} epochs of {} s were joined.", n_points as f64 * step_secs));
+        let millis = (n_points as f64 * step_secs * 1e3).round();
+        warnings.push(format!("{n_epochs} epochs of {} s were joined.", millis / 1e3));
     } else if segments.n_breaks() > 0 {
         warnings.push(format!("The recording was interrupted {} times.", segments.n_breaks()));
     }
@@ -114,7 +115,7 @@ pub fn open(path: &Path) -> Result<SignalFile, ReadError> {
         annotations,
         recorded: segments.support(),
         warnings,
-        samples,
+        samples: vec![samples],
     })
 }
 
@@ -134,14 +135,20 @@ fn cut(event: &EegEvent, step_secs: f64) -> Break {
 }
 
 fn names(labels: Vec<String>, n: usize, warnings: &mut Vec<String>) -> Vec<String> {
-    if labels.len() == n {
-        return labels;
+    let number = |i: usize| format!("EEG {i:03}");
+    if labels.len() != n {
+        warnings.push(match labels.len() {
+            0 => "The channels have no names; they are numbered.".to_owned(),
+            found => format!("{found} names for {n} channels; they are numbered instead."),
+        });
+        return (0..n).map(number).collect();
     }
-    warnings.push(match labels.len() {
-        0 => "The channels have no names; they are numbered.".to_owned(),
-        found => format!("{found} names for {n} channels; they are numbered instead."),
-    });
-    (0..n).map(|i| format!("EEG {i:03}")).collect()
+    let n_nameless = labels.iter().filter(|label| label.is_empty()).count();
+    if n_nameless > 0 {
+        warnings.push(format!("{n_nameless} of {n} channels have no name; they are numbered."));
+    }
+    let named = |(i, label): (usize, String)| if label.is_empty() { number(i) } else { label };
+    labels.into_iter().enumerate().map(named).collect()
 }
 
 fn samples(

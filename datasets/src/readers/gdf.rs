@@ -112,7 +112,11 @@ pub fn open(path: &Path) -> Result<SignalFile, ReadError> {
         annotations,
         recorded: Support::between(0.0, n_records as f64 * record_secs),
         warnings,
-        samples: SampleStore { bytes: Bytes::File(path.to_owned()), order: ByteOrder::Little, extents: vec![extent] },
+        samples: vec![SampleStore {
+            bytes: Bytes::File(path.to_owned()),
+            order: ByteOrder::Little,
+            extents: vec![extent],
+        }],
     })
 }
 

@@ -35,6 +35,7 @@ pub(super) fn dataset(group: &hdf5::Group, name: &str, path: &Path) -> Result<hd
 /// All values, in row-major order, converted from whatever numeric type the file has.
 pub(super) fn values<T: hdf5::H5Type>(dataset: &hdf5::Dataset, path: &Path) -> Result<Vec<T>, ReadError> {
     check_size(dataset, size_of::<T>() as u64, path)?;
+    check_filters(dataset, path)?;
     dataset.read_raw::<T>().map_err(|error| broken(path, &error))
 }
 
@@ -68,8 +69,25 @@ pub(super) fn broken(path: &Path, error: &hdf5::Error) -> ReadError {
     ReadError::field("a sound HDF5 file", format!("\"{}\"", one_line(&error.to_string())), path)
 }
 
+/// The library's own message names a folder of the machine that it was built on.
+fn check_filters(dataset: &hdf5::Dataset, path: &Path) -> Result<(), ReadError> {
+    let Some(missing) = dataset.filters().into_iter().find(|filter| !filter.is_available()) else {
+        return Ok(());
+    };
+    let found = match missing.id() {
+        32000 => "LZF".to_owned(),
+        32001 => "Blosc".to_owned(),
+        32004 => "LZ4".to_owned(),
+        32008 => "bitshuffle".to_owned(),
+        32015 => "Zstandard".to_owned(),
+        other => format!("filter {other}"),
+    };
+    let needed = format!("values of {} without compression or by gzip", one_line(&dataset.name()));
+    Err(ReadError::field(needed, found, path))
+}
+
 /// A dataset's shape is a promise; what is stored for it bounds what it can be.
-fn check_size(dataset: &hdf5::Dataset, element_bytes: u64, path: &Path) -> Result<(), ReadError> {
+pub(super) fn check_size(dataset: &hdf5::Dataset, element_bytes: u64, path: &Path) -> Result<(), ReadError> {
     let file_bytes = fs::metadata(path).map_err(|source| ReadError::unreadable(path, source))?.len();
     let stored_bytes = dataset.storage_size().min(file_bytes);
     // Narrow integers widen when read, at most eightfold.

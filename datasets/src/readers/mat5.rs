@@ -9,7 +9,7 @@ use std::path::Path;
 use flate2::read::ZlibDecoder;
 
 use super::error::{ReadError, one_line};
-use super::sample_store::{ByteOrder, SampleType, decode_numbers};
+use super::sample_type::{ByteOrder, SampleType, decode_numbers};
 
 /// The variables of a file, in the order they were saved.
 #[derive(Debug, Clone, PartialEq)]

@@ -14,7 +14,19 @@ pub struct NwbToWrite<'a> {
     pub identifier: &'a str,
     pub session_description: &'a str,
     pub trains: &'a SpikeTrains,
+    pub storage: Storage,
 }
+
+/// How the vector of all spike times is stored.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Storage {
+    /// As it is, in one piece.
+    Plain,
+    /// In chunks of a megabyte, deflated at level 4, as tools for archives do.
+    Deflated,
+}
+
+const SPIKES_PER_CHUNK: usize = 1 << 17;
 
 #[derive(Debug, thiserror::Error)]
 #[error("need a writable NWB file, found \"{found}\" at {}", path.display())]
@@ -77,7 +89,16 @@ fn write_units(units: &hdf5::Group, nwb: &NwbToWrite) -> hdf5::Result<()> {
     let id = column(units, "id", &(0..n as i64).collect::<Vec<_>>())?;
     type_attributes(&id, "hdmf-common", "ElementIdentifiers", "id")?;
     vector_data(&column(units, "unit_name", &names)?, "unit_name", "name of the unit")?;
-    let spike_times = column(units, "spike_times", &spikes)?;
+    let spike_times = match nwb.storage {
+        Storage::Deflated if !spikes.is_empty() => {
+            let chunk = SPIKES_PER_CHUNK.min(spikes.len());
+            let builder = units.new_dataset::<f64>().obj_track_times(false).shape(spikes.len()).chunk(chunk).deflate(4);
+            let dataset = builder.create("spike_times")?;
+            dataset.write_raw(&spikes)?;
+            dataset
+        }
+        _ => column(units, "spike_times", &spikes)?,
+    };
     vector_data(&spike_times, "spike_times", "spike times in seconds")?;
     vector_index(&column(units, "spike_times_index", &ends)?, "spike_times", &spike_times)?;
     let intervals =

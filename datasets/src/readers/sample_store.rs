@@ -11,29 +11,8 @@ use std::sync::Arc;
 use rayon::prelude::*;
 
 use super::error::ReadError;
-
-/// How one sample is stored.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
-pub(super) enum SampleType {
-    I8,
-    U8,
-    I16,
-    U16,
-    I24,
-    U24,
-    I32,
-    U32,
-    I64,
-    U64,
-    F32,
-    F64,
-}
-
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(super) enum ByteOrder {
-    Little,
-    Big,
-}
+pub(super) use super::sample_type::{ByteOrder, SampleType, Scaling};
+use super::sample_type::{Decoder, STRETCH, Stretch};
 
 /// Samples of one channel that follow each other within a record.
 #[derive(Debug, Clone, Copy, PartialEq)]
@@ -43,19 +22,6 @@ pub(super) struct Run {
     pub offset_bytes: usize,
     pub n_samples: usize,
     pub sample_type: SampleType,
-}
-
-impl ByteOrder {
-    /// Of the first two bytes; the caller has checked that they are there, as for the rest.
-    pub fn u16(self, bytes: &[u8]) -> u16 {
-        let bytes = [bytes[0], bytes[1]];
-        if self == Self::Little { u16::from_le_bytes(bytes) } else { u16::from_be_bytes(bytes) }
-    }
-
-    pub fn u32(self, bytes: &[u8]) -> u32 {
-        let bytes = [bytes[0], bytes[1], bytes[2], bytes[3]];
-        if self == Self::Little { u32::from_le_bytes(bytes) } else { u32::from_be_bytes(bytes) }
-    }
 }
 
 /// Records of one form that follow each other. Invariant: at most one run for each channel.
@@ -83,22 +49,6 @@ pub(super) struct SampleStore {
     pub extents: Vec<Extent>,
 }
 
-/// From stored numbers to SI units: `(stored − zero) · gain + offset`.
-#[derive(Debug, Clone, Copy, PartialEq)]
-pub(super) struct Scaling {
-    pub zero: f64,
-    pub gain: f64,
-    pub offset: f64,
-}
-
-impl Scaling {
-    pub const NONE: Self = Self::by(1.0);
-
-    pub const fn by(gain: f64) -> Self {
-        Self { zero: 0.0, gain, offset: 0.0 }
-    }
-}
-
 /// Takes the samples of one channel in order of time, a stretch at a time.
 pub trait SampleSink: Send {
     fn take(&mut self, samples: &[f64]);
@@ -113,18 +63,6 @@ impl SampleSink for Vec<f32> {
 impl SampleSink for Vec<f64> {
     fn take(&mut self, samples: &[f64]) {
         self.extend_from_slice(samples);
-    }
-}
-
-impl SampleType {
-    pub fn bytes(self) -> usize {
-        match self {
-            Self::I8 | Self::U8 => 1,
-            Self::I16 | Self::U16 => 2,
-            Self::I24 | Self::U24 => 3,
-            Self::I32 | Self::U32 | Self::F32 => 4,
-            Self::I64 | Self::U64 | Self::F64 => 8,
-        }
     }
 }
 
@@ -149,13 +87,13 @@ impl Extent {
 
 /// What is read at a time: enough that threads seldom wait for each other.
 const BLOCK_BYTES: usize = 1 << 23;
-/// What a thread goes through for all of its channels before it goes on: little enough to stay in its own cache.
-const TILE_BYTES: usize = 1 << 18;
+/// What a thread goes through for all of its channels before it goes on: little enough to stay in its first cache, which
+/// each line of it enters once for all channels.
+const TILE_BYTES: usize = 1 << 14;
+/// What is read at a time of a run that is longer than a block.
+const PIECE_BYTES: usize = 1 << 18;
 /// Threads take as many groups of channels, so that a slow one does not hold up the others.
 const GROUPS_PER_THREAD: usize = 2;
-/// What is decoded at a time.
-const STRETCH: usize = 1024;
-
 impl SampleStore {
     /// Hands every sample to the sink of its channel, scaled; `scalings` and `sinks` have one entry for each channel.
     ///
@@ -187,24 +125,27 @@ impl SampleStore {
         let record_bytes = extent.record_bytes;
         let tile_bytes = (TILE_BYTES / record_bytes).max(1) * record_bytes;
         let group = sinks.len().div_ceil(GROUPS_PER_THREAD * rayon::current_num_threads()).max(1);
-        let decode_tile = |tile: &[u8], first: usize, sinks: &mut [S]| {
+        let decode_tile = |tile: &[u8], first: usize, sinks: &mut [S], stretch: &mut Stretch| {
             let channels = first..first + sinks.len();
             for run in extent.runs.iter().filter(|run| channels.contains(&run.channel)) {
                 let scaling = scalings[run.channel];
                 let decoder = Decoder { sample_type: run.sample_type, order: self.order, scaling };
                 let sink = &mut sinks[run.channel - first];
                 if run.n_samples == 1 {
-                    decoder.decode(&tile[run.offset_bytes..], record_bytes, tile.len() / record_bytes, sink);
+                    let n = tile.len() / record_bytes;
+                    decoder.decode(&tile[run.offset_bytes..], record_bytes, n, stretch, |part| sink.take(part));
                 } else {
                     for record in tile.chunks_exact(record_bytes) {
                         let width = run.sample_type.bytes();
-                        decoder.decode(&record[run.offset_bytes..], width, run.n_samples, sink);
+                        let bytes = &record[run.offset_bytes..];
+                        decoder.decode(bytes, width, run.n_samples, stretch, |part| sink.take(part));
                     }
                 }
             }
         };
         sinks.par_chunks_mut(group).enumerate().for_each(|(i, sinks)| {
-            block.chunks(tile_bytes).for_each(|tile| decode_tile(tile, i * group, sinks));
+            let mut stretch = [0.0; STRETCH];
+            block.chunks(tile_bytes).for_each(|tile| decode_tile(tile, i * group, sinks, &mut stretch));
         });
     }
 
@@ -219,17 +160,18 @@ impl SampleStore {
         sinks.par_iter_mut().enumerate().try_for_each(|(channel, sink)| {
             let mut source = self.bytes.open()?;
             let mut buffer = Vec::new();
+            let mut stretch = [0.0; STRETCH];
             for record in 0..extent.n_records {
                 for run in extent.runs.iter().filter(|run| run.channel == channel) {
                     let decoder =
                         Decoder { sample_type: run.sample_type, order: self.order, scaling: scalings[channel] };
                     let width = run.sample_type.bytes();
                     let start = extent.start_byte + (record * extent.record_bytes + run.offset_bytes) as u64;
-                    let most = TILE_BYTES / width;
+                    let most = PIECE_BYTES / width;
                     for first in (0..run.n_samples).step_by(most) {
                         let n = most.min(run.n_samples - first);
                         let bytes = source.read(start + (first * width) as u64, n * width, &mut buffer, path)?;
-                        decoder.decode(bytes, width, n, sink);
+                        decoder.decode(bytes, width, n, &mut stretch, |part| sink.take(part));
                     }
                 }
             }
@@ -276,114 +218,9 @@ impl Source<'_> {
     }
 }
 
-/// All numbers in `bytes`, unscaled.
-pub(super) fn decode_numbers(bytes: &[u8], sample_type: SampleType, order: ByteOrder) -> Vec<f64> {
-    let n = bytes.len() / sample_type.bytes();
-    let mut numbers = vec![0.0; n];
-    Decoder { sample_type, order, scaling: Scaling::NONE }.numbers(bytes, sample_type.bytes(), &mut numbers);
-    numbers
-}
-
-#[derive(Clone, Copy)]
-struct Decoder {
-    sample_type: SampleType,
-    order: ByteOrder,
-    scaling: Scaling,
-}
-
-impl Decoder {
-    /// `n` samples, `stride` bytes apart.
-    fn decode<S: SampleSink>(self, bytes: &[u8], stride: usize, n: usize, sink: &mut S) {
-        let mut stretch = [0.0; STRETCH];
-        let Scaling { zero, gain, offset } = self.scaling;
-        for first in (0..n).step_by(STRETCH) {
-            let stretch = &mut stretch[..STRETCH.min(n - first)];
-            self.numbers(&bytes[first * stride..], stride, stretch);
-            stretch.iter_mut().for_each(|value| *value = (*value - zero) * gain + offset);
-            sink.take(stretch);
-        }
-    }
-
-    fn numbers(self, bytes: &[u8], stride: usize, numbers: &mut [f64]) {
-        macro_rules! of {
-            ($number:ty) => {
-                match self.order {
-                    ByteOrder::Little => fill(bytes, stride, numbers, |b| <$number>::from_le_bytes(b) as f64),
-                    ByteOrder::Big => fill(bytes, stride, numbers, |b| <$number>::from_be_bytes(b) as f64),
-                }
-            };
-        }
-        match self.sample_type {
-            SampleType::I8 => of!(i8),
-            SampleType::U8 => of!(u8),
-            SampleType::I16 => of!(i16),
-            SampleType::U16 => of!(u16),
-            SampleType::I32 => of!(i32),
-            SampleType::U32 => of!(u32),
-            SampleType::I64 => of!(i64),
-            SampleType::U64 => of!(u64),
-            SampleType::F32 => of!(f32),
-            SampleType::F64 => of!(f64),
-            // Into the upper three bytes, so that the shift back carries the sign.
-            SampleType::I24 => match self.order {
-                ByteOrder::Little => {
-                    fill(bytes, stride, numbers, |[a, b, c]| f64::from(i32::from_le_bytes([0, a, b, c]) >> 8))
-                }
-                ByteOrder::Big => {
-                    fill(bytes, stride, numbers, |[a, b, c]| f64::from(i32::from_be_bytes([a, b, c, 0]) >> 8))
-                }
-            },
-            SampleType::U24 => match self.order {
-                ByteOrder::Little => {
-                    fill(bytes, stride, numbers, |[a, b, c]| f64::from(u32::from_le_bytes([a, b, c, 0])))
-                }
-                ByteOrder::Big => fill(bytes, stride, numbers, |[a, b, c]| f64::from(u32::from_be_bytes([0, a, b, c]))),
-            },
-        }
-    }
-}
-
-#[inline]
-fn fill<const N: usize>(bytes: &[u8], stride: usize, numbers: &mut [f64], number: impl Fn([u8; N]) -> f64) {
-    if stride == N {
-        for (value, &bytes) in numbers.iter_mut().zip(bytes.as_chunks::<N>().0) {
-            *value = number(bytes);
-        }
-    } else {
-        for (value, bytes) in numbers.iter_mut().zip(bytes.chunks(stride)) {
-            *value = bytes.first_chunk::<N>().map_or(f64::NAN, |&bytes| number(bytes));
-        }
-    }
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
-
-    #[test]
-    fn every_type_in_either_order() {
-        use ByteOrder::{Big, Little};
-        use SampleType::*;
-        let values = [-2i32, 0, 1, 127];
-        let check = |sample_type, expected: &[f64], bytes: Vec<Vec<u8>>| {
-            let big: Vec<u8> = bytes.iter().flat_map(|b| b.iter().rev().copied()).collect();
-            assert_eq!(decode_numbers(&bytes.concat(), sample_type, Little), expected, "{sample_type:?}");
-            assert_eq!(decode_numbers(&big, sample_type, Big), expected, "{sample_type:?}");
-        };
-        let signed = [-2.0, 0.0, 1.0, 127.0];
-        check(I8, &signed, values.map(|v| (v as i8).to_le_bytes().to_vec()).to_vec());
-        check(I16, &signed, values.map(|v| (v as i16).to_le_bytes().to_vec()).to_vec());
-        check(I24, &signed, values.map(|v| v.to_le_bytes()[..3].to_vec()).to_vec());
-        check(I32, &signed, values.map(|v| v.to_le_bytes().to_vec()).to_vec());
-        check(I64, &signed, values.map(|v| i64::from(v).to_le_bytes().to_vec()).to_vec());
-        check(F32, &signed, values.map(|v| (v as f32).to_le_bytes().to_vec()).to_vec());
-        check(F64, &signed, values.map(|v| f64::from(v).to_le_bytes().to_vec()).to_vec());
-        check(U8, &[254.0], vec![vec![254]]);
-        check(U16, &[65534.0], vec![vec![254, 255]]);
-        check(U24, &[16777214.0], vec![vec![254, 255, 255]]);
-        check(U32, &[4294967294.0], vec![vec![254, 255, 255, 255]]);
-        check(U64, &[254.0], vec![vec![254, 0, 0, 0, 0, 0, 0, 0]]);
-    }
 
     /// The same samples in every arrangement, also longer than a block, come out the same.
     #[test]

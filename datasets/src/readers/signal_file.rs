@@ -17,7 +17,8 @@ pub struct SignalFile {
     /// When there was a recording, from its first sample; the samples of its stretches lie end to end.
     pub recorded: Support,
     pub warnings: Vec<String>,
-    pub(super) samples: SampleStore,
+    /// One after the other; a recording may go on in another file.
+    pub(super) samples: Vec<SampleStore>,
 }
 
 /// One channel, its samples still in the file.
@@ -41,12 +42,12 @@ impl StoredChannel {
 impl SignalFile {
     /// Hands every sample, in the unit of its channel, to the sink of that channel.
     ///
-    /// Reads the file once, in blocks, so that a channel need never be held as a whole. `sinks` has one entry for
+    /// Reads each file once, in blocks, so that a channel need never be held as a whole. `sinks` has one entry for
     /// each channel. Fails only where the file has changed since it was opened.
     pub fn stream<S: SampleSink>(&self, sinks: &mut [S]) -> Result<(), ReadError> {
         assert_eq!(sinks.len(), self.channels.len(), "one sink for each channel");
         let scalings: Vec<Scaling> = self.channels.iter().map(|channel| channel.scaling).collect();
-        self.samples.stream(&self.path, &scalings, sinks)
+        self.samples.iter().try_for_each(|samples| samples.stream(&self.path, &scalings, sinks))
     }
 
     /// All samples in double precision, `[channel][time]`.

@@ -78,9 +78,18 @@ pub fn is_missing(cell: &str) -> bool {
     matches!(cell, "" | "n/a" | "N/A" | "NA" | "na" | "nan" | "NaN" | "NAN")
 }
 
-/// UTF-8, or else Latin-1, which reads any bytes.
+/// UTF-8, UTF-16 where a byte-order mark says so (as Excel saves "Unicode text"), or else Latin-1, which reads any bytes.
 pub(super) fn text_in(path: &Path) -> Result<String, ReadError> {
     let bytes = fs::read(path).map_err(|source| ReadError::unreadable(path, source))?;
+    let utf16 = |unit: fn([u8; 2]) -> u16| {
+        let units: Vec<u16> = bytes.as_chunks().0.iter().skip(1).map(|&pair| unit(pair)).collect();
+        String::from_utf16_lossy(&units)
+    };
+    match bytes.first_chunk() {
+        Some([0xFF, 0xFE]) => return Ok(utf16(u16::from_le_bytes)),
+        Some([0xFE, 0xFF]) => return Ok(utf16(u16::from_be_bytes)),
+        _ => {}
+    }
     Ok(match String::from_utf8(bytes) {
         Ok(text) => text.strip_prefix('\u{FEFF}').map(str::to_owned).unwrap_or(text),
         Err(not_utf8) => latin1(not_utf8.as_bytes()),
@@ -108,4 +117,31 @@ fn parted_by(delimiter: u8, text: &str) -> csv::Reader<&[u8]> {
 
 pub(super) fn unparsable(path: &Path, error: &csv::Error) -> ReadError {
     ReadError::field("a delimited table", one_line(&error.to_string()), path)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn text_of_any_encoding() {
+        let folder = tempfile::tempdir().unwrap();
+        let path = folder.path().join("a.tsv");
+        let wanted = "name\tunit\nFz\tµV\n";
+        let units: Vec<u16> = wanted.encode_utf16().collect();
+        let little: Vec<u8> = units.iter().flat_map(|unit| unit.to_le_bytes()).collect();
+        let big: Vec<u8> = units.iter().flat_map(|unit| unit.to_be_bytes()).collect();
+        let latin1: Vec<u8> = wanted.chars().map(|c| c as u8).collect();
+        let marked = |mark: &[u8], text: &[u8]| [mark, text].concat();
+        for bytes in [
+            wanted.as_bytes().to_vec(),
+            marked(b"\xEF\xBB\xBF", wanted.as_bytes()),
+            marked(b"\xFF\xFE", &little),
+            marked(b"\xFE\xFF", &big),
+            latin1,
+        ] {
+            fs::write(&path, bytes).unwrap();
+            assert_eq!(text_in(&path).unwrap(), wanted);
+        }
+    }
 }

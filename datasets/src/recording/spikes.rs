@@ -130,6 +130,18 @@ impl Trials {
     pub fn is_empty(&self) -> bool {
         self.intervals_secs.is_empty()
     }
+
+    /// Leaves out the trials that do not start and end, in this order; returns how many they were.
+    pub(crate) fn retain_whole(&mut self) -> usize {
+        let is_whole = |&[start, stop]: &[f64; 2]| start.is_finite() && stop.is_finite() && start <= stop;
+        let kept: Vec<bool> = self.intervals_secs.iter().map(is_whole).collect();
+        for cells in self.columns.values_mut() {
+            let mut kept = kept.iter();
+            cells.retain(|_| kept.next().is_some_and(|&kept| kept));
+        }
+        self.intervals_secs.retain(is_whole);
+        kept.iter().filter(|&&kept| !kept).count()
+    }
 }
 
 /// A unit's last spike is part of what was observed, so the stretch ends just after it.
@@ -157,6 +169,18 @@ mod tests {
         assert_eq!(trains.warnings, ["Spikes of unit c were out of order and have been sorted."]);
         assert!(trains.observed.covers([-1.0, 3.0]));
         assert_eq!(trains.n_unobserved(), 0);
+    }
+
+    #[test]
+    fn trials_without_an_end_are_left_out_with_their_cells() {
+        let column = ["a", "b", "c", "d"].map(str::to_owned).to_vec();
+        let mut trials = Trials {
+            intervals_secs: vec![[0.0, 1.0], [1.0, f64::NAN], [3.0, 2.0], [4.0, 4.0]],
+            columns: BTreeMap::from([("cue".to_owned(), column)]),
+        };
+        assert_eq!(trials.retain_whole(), 2);
+        assert_eq!(trials.intervals_secs, [[0.0, 1.0], [4.0, 4.0]]);
+        assert_eq!(trials.columns["cue"], ["a", "d"]);
     }
 
     #[test]

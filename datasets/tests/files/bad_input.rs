@@ -170,7 +170,12 @@ fn nwb_comes_back_and_equal_spikes_give_equal_bytes() {
     let unit = |name: &str, spikes: &[f64]| (name.to_owned(), spikes.to_vec());
     let units = [unit("a", &[0.5, 1.25]), unit("b", &[]), unit("c", &[2.0])];
     let trains = SpikeTrains::of_units(units, Support::between(0.0, 3.0));
-    let nwb = nwb_write::NwbToWrite { identifier: "x", session_description: "simulated", trains: &trains };
+    let nwb = nwb_write::NwbToWrite {
+        identifier: "x",
+        session_description: "simulated",
+        trains: &trains,
+        storage: nwb_write::Storage::Plain,
+    };
     let paths = ["a.nwb", "b.nwb"].map(|name| folder.path().join(name));
     nwb_write::write(&paths[0], &nwb).unwrap();
     std::thread::sleep(std::time::Duration::from_millis(1100));

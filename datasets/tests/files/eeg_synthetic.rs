@@ -309,56 +309,6 @@ fn eeglab_with_boundaries_and_epochs() {
     assert!(file.warnings[0].contains("old.fdt"), "{:?}", file.warnings);
 }
 
-#[test]
-fn fif_with_a_skip_and_a_calibration() {
-    use crate::eeg_writers::fif::{file, int, shorts, tag};
-    let folder = Folder::new();
-    let bytes = file(&[
-        int(208, 30),
-        int(301, 1),
-        shorts(&[1, 10, 2, 20]),
-        int(301, 3),
-        shorts(&[3, 30, 4, 40]),
-        tag(300, 4, &[5f32, 50.0].iter().flat_map(|v| v.to_be_bytes()).collect::<Vec<u8>>()),
-    ]);
-    let recording = open_signals(&folder.file("a_raw.fif", &bytes)).unwrap();
-    let volts: Vec<f64> = (1..=5).map(|v| f64::from(v) * f64::from(1e-6f32)).collect();
-    let tesla: Vec<f64> = (1..=5).map(|v| f64::from(v) * 10.0 * 0.5 * f64::from(2e-12f32)).collect();
-    let found = recording.values().unwrap();
-    for (found, expected) in found.iter().zip([&volts, &tesla]) {
-        assert!(found.iter().zip(expected).all(|(a, b)| (a / b - 1.0).abs() < 1e-12), "{found:?} {expected:?}");
-    }
-    let units: Vec<&str> = recording.channels.iter().map(|channel| channel.unit.as_str()).collect();
-    assert_eq!(units, ["V", "T/m"]);
-    assert_eq!(recording.channels[0].sample_rate.hz(), 10.0);
-    // Three buffers of two samples were skipped.
-    let close = |[a, b]: [f64; 2], [c, d]: [f64; 2]| (a - c).abs() < 1e-9 && (b - d).abs() < 1e-9;
-    let intervals = recording.recorded.intervals_secs();
-    assert!(close(intervals[0], [0.0, 0.2]) && close(intervals[1], [0.8, 1.1]), "{intervals:?}");
-
-    // Annotations count from the start of the measurement, 3 s before the first sample.
-    let doubles = |values: &[f64]| values.iter().flat_map(|v| v.to_be_bytes()).collect::<Vec<u8>>();
-    let mut annotated = bytes.clone();
-    annotated.truncate(bytes.len() - 36);
-    for part in [
-        int(104, 3810),
-        tag(3568, 5, &doubles(&[3.0, 3.25])),
-        tag(3569, 5, &doubles(&[3.0, 3.75])),
-        tag(206, 10, b"start:eyes{COLON} closed"),
-        int(105, 3810),
-        int(105, 100),
-    ] {
-        annotated.extend(part);
-    }
-    let file = open_signals(&folder.file("b_raw.fif", &annotated)).unwrap();
-    assert_eq!(annotations(&file), [(0.0, 0.0, "start"), (0.25, 0.5, "eyes: closed")]);
-
-    let mut gz = flate2::write::GzEncoder::new(Vec::new(), flate2::Compression::fast());
-    std::io::Write::write_all(&mut gz, &bytes).unwrap();
-    let zipped = open_signals(&folder.file("a_raw.fif.gz", gz.finish().unwrap())).unwrap();
-    assert_eq!(zipped.values().unwrap(), recording.values().unwrap());
-}
-
 proptest! {
     #![proptest_config(ProptestConfig::with_cases(64))]
 

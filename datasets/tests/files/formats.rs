@@ -111,7 +111,7 @@ fn nwb_files_agree_with_the_reference_reader() {
         let result = inspect(&formats.join(&file));
         let Some(expected) = entry["ref"]["pynwb"]["units"].as_object() else {
             let message = result.unwrap_err().to_string();
-            assert!(message.contains("no /units") && !message.contains('\n'), "{message}");
+            assert!(message.contains("in /units") && !message.contains('\n'), "{message}");
             continue;
         };
         let units = result.unwrap().units.unwrap();

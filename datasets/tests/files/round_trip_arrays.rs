@@ -1,5 +1,6 @@
 //! Arrays, tables and spikes come back as they were written, whatever their values.
 
+use nullcline_datasets::readers::nwb_write::{NwbToWrite, Storage};
 use nullcline_datasets::readers::{npy_write, nwb, nwb_write, phy};
 use nullcline_datasets::{ReadError, SpikeTrains, Support, Unit, inspect, read_series};
 use proptest::prelude::*;
@@ -63,7 +64,7 @@ proptest! {
     }
 
     #[test]
-    fn spikes_with_their_observed_stretches(units in units()) {
+    fn spikes_with_their_observed_stretches(units in units(), is_deflated in any::<bool>()) {
         let session = Support::new(units.iter().flat_map(|(_, _, observed)| observed.intervals_secs().to_vec()));
         let all: Vec<f64> = units.iter().flat_map(|(_, spikes, _)| spikes.clone()).collect();
         let of_unit = |(name, spikes, observed): &(String, Vec<f64>, Support)| {
@@ -74,7 +75,8 @@ proptest! {
         let trains = SpikeTrains::new(units.iter().map(of_unit).collect(), all, Some(session.clone()));
         let folder = tempfile::tempdir().unwrap();
         let path = folder.path().join("a.nwb");
-        let file = nwb_write::NwbToWrite { identifier: "x", session_description: "made by a test", trains: &trains };
+        let storage = if is_deflated { Storage::Deflated } else { Storage::Plain };
+        let file = NwbToWrite { identifier: "x", session_description: "made by a test", trains: &trains, storage };
         nwb_write::write(&path, &file).unwrap();
         prop_assert_eq!(nwb::read(&path).unwrap(), trains);
     }

@@ -48,7 +48,7 @@ fn print(found: &Inspection) -> Result<()> {
         print_units(units)?;
     }
     if let Some(image) = &found.image {
-        print_image(image)?;
+        print_image(image, found.format)?;
     }
     if !found.channels.is_empty() {
         print_channels(&found.channels)?;
@@ -127,11 +127,15 @@ fn print_units(units: &UnitsInspection) -> Result<()> {
     Ok(())
 }
 
-fn print_image(image: &ImageInspection) -> Result<()> {
+fn print_image(image: &ImageInspection, format: &str) -> Result<()> {
     let shape: Vec<String> = image.shape.iter().map(usize::to_string).collect();
-    let voxel = image.voxel_mm.map(shortest).join(" × ");
+    // The places of a CIFTI file are vertices and parcels.
+    let voxel = match format.starts_with("CIFTI") {
+        true => String::new(),
+        false => format!(", voxels of {} mm", image.voxel_mm.map(shortest).join(" × ")),
+    };
     let tr = image.tr_s.map_or(String::new(), |secs| format!(", a volume each {} s", shortest(secs)));
-    say!("image: {} values, voxels of {voxel} mm{tr}", shape.join(" × "))?;
+    say!("image: {} values{voxel}{tr}", shape.join(" × "))?;
     if image.mean.is_none() {
         return Ok(());
     }

@@ -85,6 +85,7 @@ fn write_subject(root: &Path, name: &str, control: bool, plan: &CohortPlan, rng:
                 identifier: &prefix,
                 session_description: "simulated two-population circuit",
                 trains: &trains,
+                storage: nwb_write::Storage::Plain,
             };
             nwb_write::write(&folder.join(format!("{prefix}_ecephys.nwb")), &file)?;
             activity.cues

@@ -1,7 +1,6 @@
 //! Every command alone: what it prints, for people and as JSON.
 
-use nullcline::outputs::Table;
-use nullcline_tests::{Answer, Lab, View};
+use nullcline_tests::{Answer, Lab, View, WAVE_FILES, write_wave};
 use serde_json::Value;
 
 const COMMANDS: [&str; 8] = ["run", "inspect", "fit", "portrait", "simulate", "compare", "report", "demo"];
@@ -75,11 +74,11 @@ fn inspect_refuses_what_it_cannot_read() {
     lab.nullcline("inspect recording.xyz --json").refuses(&[".edf", ".xyz", "recording.xyz"]);
 }
 
-/// The same numbers in four formats give the same model, to the last digit.
+/// The same numbers in any format give the same model, to the last digit.
 #[test]
 fn fit_reads_every_format_alike() {
     let lab = Lab::new();
-    write_oscillation(&lab);
+    write_wave(&lab);
     let fitted = |file: &str| {
         let mut answer = lab.nullcline(&format!("fit {file} --config tiny.toml --json")).succeeds().json();
         assert!(answer["seconds"].as_f64().unwrap() > 0.0);
@@ -96,15 +95,34 @@ fn fit_reads_every_format_alike() {
         npy["parameters"].as_u64() > Some(0) && npy["baselines"].as_object().is_some_and(|rivals| rivals.len() > 1),
         "{npy:#}"
     );
-    for file in ["wave.tsv", "wave.parquet", "wave.h5", "wave.h5:/wave"] {
+    for (file, _) in WAVE_FILES {
         assert_eq!(fitted(file), npy, "{file}");
+    }
+}
+
+#[test]
+fn inspect_reads_every_format_alike() {
+    let lab = Lab::new();
+    write_wave(&lab);
+    let inspected = |file: &str| lab.nullcline(&format!("inspect {file} --json")).succeeds().json();
+    let npy = inspected("wave.npy");
+    assert_eq!((&npy["format"], &npy["n_times"]), (&"NPY".into(), &400.into()));
+    check_channel(&npy["channels"][0], "x1", "a.u.");
+    for (file, format) in WAVE_FILES {
+        let found = inspected(file);
+        assert_eq!(found["format"], format, "{file}");
+        for field in ["n_times", "channels", "annotations"] {
+            assert_eq!(found[field], npy[field], "{field} of {file}");
+        }
+        let table = lab.nullcline(&format!("inspect {file}")).succeeds().stdout;
+        assert!(table.contains("x2") && table.contains('█'), "{table}");
     }
 }
 
 #[test]
 fn fit_judges_on_a_test_series() {
     let lab = Lab::new();
-    write_oscillation(&lab);
+    write_wave(&lab);
     let answer = lab.nullcline("fit wave.npy --test wave.tsv --config tiny.toml --json").succeeds().json();
     assert_eq!((&answer["n_train"], &answer["n_test"]), (&400.into(), &400.into()));
     lab.write("narrow.tsv", "1\n2\n3\n");
@@ -118,7 +136,7 @@ fn fit_judges_on_a_test_series() {
 #[test]
 fn fit_refuses_what_is_no_series() {
     let lab = Lab::new();
-    write_oscillation(&lab);
+    write_wave(&lab);
     lab.write("short.tsv", "1\t2\n3\t4\n");
     lab.write("endless.tsv", "1\t2\n3\tinf\n".repeat(100));
     lab.write("silent.tsv", "1\tn/a\n3\tn/a\n".repeat(100));
@@ -143,7 +161,7 @@ fn fit_refuses_what_is_no_series() {
 #[test]
 fn a_fitted_model_can_be_portrayed_and_run() {
     let lab = Lab::new();
-    write_oscillation(&lab);
+    write_wave(&lab);
     lab.nullcline("fit wave.npy --config tiny.toml --save model.safetensors").succeeds();
     let portrait = lab.nullcline("portrait model.safetensors --json").succeeds().json();
     assert_eq!(portrait["dim"], 2);
@@ -239,30 +257,4 @@ fn the_demo_ends_in_a_report() {
     lab.nullcline("demo --view bold --out theirs").refuses(&["need a folder of its own for the demo", "theirs/bids"]);
     assert!(lab.path("theirs/bids/dataset_description.json").exists());
     lab.nullcline("demo --subjects-per-group 1").refuses(&["need at least 2 subjects per group, found 1"]);
-}
-
-/// `wave.npy`, `.tsv`, `.parquet` and `.h5`: two channels of a noisy oscillation, 400 steps.
-fn write_oscillation(lab: &Lab) {
-    let wave: Vec<[f64; 2]> = (0..400)
-        .map(|t| {
-            let (phase, jitter) = (0.3 * f64::from(t), 0.1 * (f64::from(t * t) * 0.7).sin());
-            [phase.sin() + jitter, phase.cos() - jitter]
-        })
-        .collect();
-    let column = |i: usize| wave.iter().map(move |row| Some(row[i])).collect::<Vec<_>>();
-    Table::default().number("x1", column(0)).number("x2", column(1)).write(&lab.path("wave")).unwrap();
-    let file = hdf5::File::create(lab.path("wave.h5")).unwrap();
-    file.new_dataset::<f64>().shape([400, 2]).create("wave").unwrap().write_raw(wave.as_flattened()).unwrap();
-    lab.write("wave.npy", npy(&wave));
-}
-
-/// NumPy's own format, version 1.0.
-fn npy(rows: &[[f64; 2]]) -> Vec<u8> {
-    let header = format!("{{'descr': '<f8', 'fortran_order': False, 'shape': ({}, 2), }}", rows.len());
-    let padded = format!("{header:<117}\n");
-    let mut bytes = b"\x93NUMPY\x01\x00".to_vec();
-    bytes.extend((padded.len() as u16).to_le_bytes());
-    bytes.extend(padded.as_bytes());
-    bytes.extend(rows.as_flattened().iter().flat_map(|value| value.to_le_bytes()));
-    bytes
 }

@@ -5,6 +5,7 @@ mod bad_weights;
 mod chain;
 mod commands;
 mod diverging;
+mod fmriprep;
 mod interrupted;
 mod known_portraits;
 mod no_room;

@@ -14,25 +14,26 @@ use super::lanes::{LANES, Lanes, Real};
 #[derive(Debug, Default)]
 pub struct Panel<R> {
     packed: Vec<R>,
-    /// Heights of the blocks of rows.
+    /// Heights of the blocks of rows, and for how many rows of how many sums they were chosen.
     blocks: Vec<usize>,
+    chosen_for: [usize; 2],
     columns: usize,
 }
 
 impl<R: Real> Panel<R> {
-    /// Packs `[rows, columns]` in blocks of at most `tallest` rows.
+    /// Packs `[rows, columns]` for [`product`] with `V` vectors and [`Lanes::SUMS`] sums.
     pub fn pack(&mut self, [rows, columns]: [usize; 2], tallest: usize, at: impl Fn(usize, usize) -> R) {
+        if self.chosen_for != [rows, tallest] {
+            self.blocks = heights(rows, tallest);
+            self.chosen_for = [rows, tallest];
+        }
         self.packed.clear();
-        self.blocks.clear();
         self.columns = columns;
         let mut first = 0;
-        while first < rows {
-            let left = rows - first;
-            let height = HEIGHTS.into_iter().find(|&h| h <= left && h <= tallest).unwrap_or(1);
+        for &height in &self.blocks {
             for column in 0..columns {
                 self.packed.extend((first..first + height).map(|row| at(row, column)));
             }
-            self.blocks.push(height);
             first += height;
         }
     }
@@ -44,7 +45,31 @@ impl<R: Real> Panel<R> {
     }
 }
 
-const HEIGHTS: [usize; 7] = [12, 6, 5, 4, 3, 2, 1];
+/// Heights that [`product`] is compiled for.
+const HEIGHTS: [usize; 8] = [12, 8, 6, 5, 4, 3, 2, 1];
+
+/// Blocks of at most `tallest` rows that take the least time for `rows` rows.
+///
+/// A column of a block is `height · V` multiply-adds, two at a time, each of which waits four cycles for the one before
+/// it: less than eight sums leave gaps. Sixteen rows are better two times eight than twelve and four.
+fn heights(rows: usize, tallest: usize) -> Vec<usize> {
+    let vectors = if tallest > 6 { 1 } else { 2 };
+    let cost = |height: usize| (height * vectors).max(height + vectors).max(8);
+    // The least cost of the first `n` rows, and the last block there.
+    let mut best = vec![(0, 0)];
+    for n in 1..=rows {
+        let fitting = HEIGHTS.into_iter().filter(|&height| height <= tallest.min(n));
+        let choices = fitting.map(|height| (best[n - height].0 + cost(height), height));
+        best.push(choices.min_by_key(|&(cost, _)| cost).expect("a height of one always fits"));
+    }
+    let mut blocks = Vec::new();
+    let mut left = rows;
+    while left > 0 {
+        blocks.push(best[left].1);
+        left -= best[left].1;
+    }
+    blocks
+}
 
 /// What becomes of a finished row.
 pub trait Epilogue<L: Lanes>: Copy {
@@ -108,6 +133,7 @@ pub unsafe fn product<L: Lanes, const V: usize, E: Epilogue<L>>(panel: &Panel<L:
         unsafe {
             match height {
                 12 => block::<L, V, 12, E>(packed, panel.columns, x, row, then),
+                8 => block::<L, V, 8, E>(packed, panel.columns, x, row, then),
                 6 => block::<L, V, 6, E>(packed, panel.columns, x, row, then),
                 5 => block::<L, V, 5, E>(packed, panel.columns, x, row, then),
                 4 => block::<L, V, 4, E>(packed, panel.columns, x, row, then),
@@ -243,40 +269,51 @@ pub unsafe fn pack_steps<L: Lanes>(history: History<L::Real>, n_steps: usize, to
 #[inline(always)]
 pub unsafe fn accumulate<L: Lanes>(gradient: &mut [L::Real], many: History<L::Real>, few: Packed<L::Real>) {
     assert!(gradient.len() >= many.rows * few.rows);
-    let (tallest, widest) = if L::SUMS < 12 { (1, 2) } else { (3, 4) };
-    let mut i = 0;
-    while i < many.rows {
-        let height = (many.rows - i).min(tallest);
-        let mut j = 0;
-        while j < few.rows {
-            let width = (few.rows - j).min(widest);
-            // SAFETY: the assertion bounds the gradient, the caller the histories.
-            unsafe {
-                let (m, f) = (many.part(i, height), few.part(j, width));
-                let to = gradient.as_mut_ptr().add(i * few.rows + j);
-                macro_rules! corner {
-                    ($h:literal, $w:literal) => {
-                        outer::<L, $h, $w>(to, few.rows, m, f)
-                    };
-                }
-                match (height, width) {
-                    (3, 4) => corner!(3, 4),
-                    (3, 3) => corner!(3, 3),
-                    (3, 2) => corner!(3, 2),
-                    (3, _) => corner!(3, 1),
-                    (2, 4) => corner!(2, 4),
-                    (2, 3) => corner!(2, 3),
-                    (2, 2) => corner!(2, 2),
-                    (2, _) => corner!(2, 1),
-                    (_, 4) => corner!(1, 4),
-                    (_, 3) => corner!(1, 3),
-                    (_, 2) => corner!(1, 2),
-                    _ => corner!(1, 1),
+    let widest = if L::SUMS < 12 { 2 } else { 4 };
+    let whole = few.rows / widest * widest;
+    // Columns that are left over are summed for more rows at once: too few sums would wait for each other.
+    let parts = [(0, whole, widest), (whole, few.rows, few.rows - whole)];
+    for (first, end, width) in parts.into_iter().filter(|(first, end, _)| first < end) {
+        let tallest = (L::SUMS / width).min(8);
+        let mut i = 0;
+        while i < many.rows {
+            let height = HEIGHTS.into_iter().find(|&h| h <= tallest.min(many.rows - i)).unwrap_or(1);
+            for j in (first..end).step_by(width) {
+                // SAFETY: the assertion bounds the gradient, the caller the histories.
+                unsafe {
+                    let (m, f) = (many.part(i, height), few.part(j, width));
+                    let to = gradient.as_mut_ptr().add(i * few.rows + j);
+                    macro_rules! corner {
+                        ($h:literal, $w:literal) => {
+                            outer::<L, $h, $w>(to, few.rows, m, f)
+                        };
+                    }
+                    match (height, width) {
+                        (3, 4) => corner!(3, 4),
+                        (2, 4) => corner!(2, 4),
+                        (1, 4) => corner!(1, 4),
+                        (4, 3) => corner!(4, 3),
+                        (3, 3) => corner!(3, 3),
+                        (2, 3) => corner!(2, 3),
+                        (1, 3) => corner!(1, 3),
+                        (6, 2) => corner!(6, 2),
+                        (5, 2) => corner!(5, 2),
+                        (4, 2) => corner!(4, 2),
+                        (3, 2) => corner!(3, 2),
+                        (2, 2) => corner!(2, 2),
+                        (1, 2) => corner!(1, 2),
+                        (8, _) => corner!(8, 1),
+                        (6, _) => corner!(6, 1),
+                        (5, _) => corner!(5, 1),
+                        (4, _) => corner!(4, 1),
+                        (3, _) => corner!(3, 1),
+                        (2, _) => corner!(2, 1),
+                        _ => corner!(1, 1),
+                    }
                 }
             }
-            j += width;
+            i += height;
         }
-        i += height;
     }
 }
 
@@ -297,14 +334,27 @@ unsafe fn outer<L: Lanes, const HEIGHT: usize, const WIDTH: usize>(
         let mut sums = [[L::zero(); WIDTH]; HEIGHT];
         for _ in 0..few.n_steps {
             // The shorter side waits in registers: twelve sums, three of these and one that passes are sixteen.
-            let mut down = [L::zero(); HEIGHT];
-            for i in 0..HEIGHT {
-                down[i] = L::load(m.add(i * many.width));
-            }
-            for j in 0..WIDTH {
-                let across = L::load(f.add(j * row));
+            if HEIGHT <= WIDTH {
+                let mut down = [L::zero(); HEIGHT];
                 for i in 0..HEIGHT {
-                    sums[i][j] = down[i].mul_add(across, sums[i][j]);
+                    down[i] = L::load(m.add(i * many.width));
+                }
+                for j in 0..WIDTH {
+                    let across = L::load(f.add(j * row));
+                    for i in 0..HEIGHT {
+                        sums[i][j] = down[i].mul_add(across, sums[i][j]);
+                    }
+                }
+            } else {
+                let mut across = [L::zero(); WIDTH];
+                for j in 0..WIDTH {
+                    across[j] = L::load(f.add(j * row));
+                }
+                for i in 0..HEIGHT {
+                    let down = L::load(m.add(i * many.width));
+                    for j in 0..WIDTH {
+                        sums[i][j] = down.mul_add(across[j], sums[i][j]);
+                    }
                 }
             }
             m = m.add(many.step);

@@ -1,0 +1,61 @@
+//! What the fuzz targets start from, and what they once stumbled over: each file is a value or one line.
+
+use std::fs;
+use std::path::{Path, PathBuf};
+
+use nullcline_datasets::readers::read_spikes;
+use nullcline_datasets::{inspect, read_series};
+
+/// The folder of a target; its name is the extension under which the target reads, but for those of `OTHERS`.
+fn seeds() -> impl Iterator<Item = (String, PathBuf)> {
+    let root = Path::new(env!("CARGO_MANIFEST_DIR")).join("fuzz/seeds");
+    let files = |folder: &Path| fs::read_dir(folder).unwrap().map(|entry| entry.unwrap().path()).collect::<Vec<_>>();
+    files(&root).into_iter().flat_map(move |folder| {
+        let target = folder.file_name().unwrap().to_string_lossy().into_owned();
+        files(&folder).into_iter().map(move |file| (target.clone(), file))
+    })
+}
+
+const OTHERS: [(&str, &str); 6] = [
+    ("table", "tsv"),
+    ("spike_text", "txt"),
+    ("confounds", "tsv"),
+    ("roi_series", "nii"),
+    ("bids", "tsv"),
+    ("phy", "npy"),
+];
+
+#[test]
+fn every_seed_is_a_value_or_one_line() {
+    let folder = tempfile::tempdir().unwrap();
+    let mut n_values = 0;
+    for (target, seed) in seeds() {
+        let extension = OTHERS.iter().find(|(other, _)| *other == target).map_or(target.as_str(), |(_, ext)| ext);
+        let path = folder.path().join(format!("a.{extension}"));
+        fs::copy(&seed, &path).unwrap();
+        n_values += usize::from(inspect(&path).is_ok());
+        for result in [inspect(&path).map(drop), read_series(&path).map(drop), read_spikes(&path).map(drop)] {
+            if let Err(error) = result {
+                let message = error.to_string();
+                assert!(!message.contains('\n') && message.contains(&*path.to_string_lossy()), "{message:?}");
+            }
+        }
+    }
+    assert!(n_values > 30, "only {n_values} seeds hold something");
+}
+
+#[test]
+fn compression_that_is_not_known_is_told_by_name() {
+    let lzf = Path::new(env!("CARGO_MANIFEST_DIR")).join("fuzz/seeds/nwb/lzf.nwb");
+    let message = inspect(&lzf).unwrap_err().to_string();
+    assert!(message.starts_with("need values of /units/spike_times without compression or by gzip, found LZF"));
+}
+
+#[test]
+fn trials_that_never_end_are_left_out() {
+    let file = Path::new(env!("CARGO_MANIFEST_DIR")).join("fuzz/seeds/nwb/trials.nwb");
+    let trains = read_spikes(&file).unwrap();
+    assert_eq!(trains.trials.intervals_secs, [[0.0, 0.5]]);
+    assert_eq!(trains.trials.columns["stim"], ["a"]);
+    assert_eq!(trains.warnings, ["1 trials without a start or an end are left out."]);
+}
