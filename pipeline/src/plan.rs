@@ -405,6 +405,10 @@ mod tests {
         let bold = choice(ObservationChoice::Bold).for_recording(Modality::Bold, 20, 2.0).unwrap();
         assert_eq!(bold.observation, ObservationKind::Bold { tr_secs: 2.0 });
         assert_eq!(bold.encoder, EncoderPlan::Convolutional { kernel: 8, hidden: 32, layers: 1 });
+        let delays =
+            ModelChoice { encoder: EncoderChoice::Delays, encoder_kernel: 3, latent_dim: 50, ..ModelChoice::default() };
+        let plan = delays.with_observation(ObservationKind::Gaussian, 4);
+        assert_eq!((plan.encoder, plan.latent_dim), (EncoderPlan::Delays { lags: 3 }, 12));
         let counts = choice(ObservationChoice::NegativeBinomial);
         assert!(counts.for_recording(Modality::Spikes, 20, 0.1).is_ok());
         let message = counts.for_recording(Modality::Eeg, 20, 0.1).unwrap_err().to_string();

@@ -117,6 +117,19 @@ fn a_linear_start_foretells_what_one_sample_does_not_tell() {
     assert_eq!(refused, "need shPLRNN or clippedShPLRNN to start from a linear model, found ALRNN");
 }
 
+/// Every window of three samples in the held-out end lacks one.
+#[test]
+fn a_part_that_tells_no_state_is_named_before_training() {
+    let mut series = oscillation(400);
+    let held_out = split(&series).held_out;
+    for t in held_out.step_by(3) {
+        series.observed[4 * t] = f32::NAN;
+    }
+    let plan = ModelPlan { encoder: EncoderPlan::Delays { lags: 3 }, ..gaussian_plan(3) };
+    let message = fit(&series, &plan, &short(), None).unwrap_err().to_string();
+    assert_eq!(message, "need a stretch without gaps from which a state can be told to judge the model, found none");
+}
+
 /// A tenth of the samples is missing, in stretches and in single channels: the phase is learned all the same.
 #[test]
 fn gaps_are_trained_around() {

@@ -26,10 +26,7 @@ use table::{Table, data_file};
 const LEFT_OUT: [(&str, &str); 1] = [("nlb-bits-per-spike", "a score of observations, tested where models are judged")];
 
 /// Answers that differ from the published ones, and why: case, question, reason.
-const KNOWN_FAILURES: [(&str, &str, &str); 2] = [
-    ("grebogi-map", "basin entropy", "the case does not say how large its boxes are; 20 cells here"),
-    ("grebogi-map", "boundary basin entropy", "the case does not say how large its boxes are; 20 cells here"),
-];
+const KNOWN_FAILURES: [(&str, &str, &str); 0] = [];
 
 #[test]
 fn every_covered_case_is_answered() {

@@ -28,6 +28,8 @@ pub enum TrainError {
     TooShort { needed: usize, found: usize },
     #[error("need more than {needed} time steps to {what}, found {found}")]
     TooShortToJudge { what: &'static str, needed: usize, found: usize },
+    #[error("need a stretch without gaps from which a state can be told to {what}, found none")]
+    NoState { what: &'static str },
     #[error(transparent)]
     Model(#[from] ModelError),
 }
@@ -113,6 +115,10 @@ pub fn train(
         let longest = series.runs(part.clone()).into_iter().map(|run| run.len()).max().unwrap_or(0);
         if longest <= needed {
             return Err(TrainError::TooShortToJudge { what, needed, found: longest });
+        }
+        let states = model.encode(series, part.clone())?;
+        if !states.row_iter().any(|state| state.iter().all(|z| !z.is_nan())) {
+            return Err(TrainError::NoState { what });
         }
     }
     let variables = model.variables();
