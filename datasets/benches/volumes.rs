@@ -111,7 +111,7 @@ fn write_scan(scan: &Path, atlas: &Path) {
     let tissue: Vec<f64> = (0..n_voxels).map(|v| if inside(v) { 600.0 + 400.0 * uniform() } else { 0.0 }).collect();
     let values = (0..n_times).flat_map(|t| {
         let rhythm = 8.0 * (t as f64 * 0.21).sin();
-        let mut uniform = uniform.clone();
+        let mut uniform = uniform;
         // Another stretch of noise for each volume.
         (0..t % 7).for_each(|_| {
             uniform();
