@@ -103,8 +103,8 @@ mod tests {
         let number = |text: &str, name: &str| -> f64 {
             text.split(&format!(" {name}=\"")).nth(1).unwrap().split('"').next().unwrap().parse().unwrap()
         };
-        let rects = svg.split(&format!("<rect class=\"cell {class}\"")).skip(1);
-        rects.map(|rect| number(rect, "width") * number(rect, "height")).sum()
+        let start = format!("<rect class=\"cell {class}\"");
+        svg.split(&start).skip(1).map(|rect| number(rect, "width") * number(rect, "height")).sum()
     }
 
     #[test]
