@@ -204,6 +204,8 @@ pub struct AnalysePlan {
     pub max_polygons: usize,
     /// Steps composed at most by the search for cycles elsewhere.
     pub max_cycle_steps: usize,
+    /// Columns and rows of the picture of the basins on the subject's page; 0 for no picture.
+    pub picture_cells: usize,
 }
 
 impl Default for AnalysePlan {
@@ -219,6 +221,7 @@ impl Default for AnalysePlan {
             max_period: 100,
             max_polygons: 1_000_000,
             max_cycle_steps: 100_000,
+            picture_cells: 48,
         }
     }
 }

@@ -23,6 +23,10 @@ fn main() {
     );
     let networks = [
         ("low rank 2, 60 units, 17 points", octagon(36)),
+        // Sixty lines divide a plane into 1 + 60 + 60 · 59 / 2 = 1,831 regions at most.
+        ("low rank 2, 60 units, general position", shallow(1, 2, 60)),
+        // The first number of units with more than the 3,601 regions that are published for sixty.
+        ("low rank 2, 85 units, general position", shallow(1, 2, 85)),
         ("low rank 2, 512 units", shallow(1, 2, 512)),
         ("shPLRNN M 3, H 50", shallow(1, 3, 50)),
         ("clippedShPLRNN M 3, H 50", clipped(1, 3, 50)),

@@ -1,4 +1,4 @@
-use nalgebra::{DMatrix, DVector, SymmetricEigen};
+use nalgebra::{Complex, DMatrix, DVector, SymmetricEigen};
 use rand::Rng;
 
 use crate::assignment::cheapest_assignment;
@@ -15,12 +15,24 @@ use crate::multipliers::multipliers;
 ///
 /// Source: Redman et al. (2024), NeurIPS (spectra of Koopman operators compared by Wasserstein distance).
 pub fn spectral_distance(a: &DMatrix<f64>, b: &DMatrix<f64>) -> Result<f64, OperatorError> {
-    let size = check_sizes(a, b)?;
+    check_sizes(a, b)?;
     let values = |matrix| multipliers(matrix).map_err(|_| OperatorError::NoEigenvalues);
-    let (left, right) = (values(a)?, values(b)?);
-    let costs = DMatrix::from_fn(size, size, |i, j| (left[i] - right[j]).norm_sqr());
+    Ok(distance_between_spectra(&values(a)?, &values(b)?))
+}
+
+/// As [`spectral_distance`], between multipliers that are known already, in any order.
+///
+/// The shorter list is filled up with zeros: a direction that an operator lacks is one that is lost in one step.
+/// Not a number where a multiplier is not. Costs `O(r³)`.
+pub fn distance_between_spectra(left: &[Complex<f64>], right: &[Complex<f64>]) -> f64 {
+    if left.iter().chain(right).any(|multiplier| !multiplier.is_finite()) {
+        return f64::NAN;
+    }
+    let size = left.len().max(right.len());
+    let at = |spectrum: &[Complex<f64>], k: usize| spectrum.get(k).copied().unwrap_or_default();
+    let costs = DMatrix::from_fn(size, size, |i, j| (at(left, i) - at(right, j)).norm_sqr());
     let total: f64 = cheapest_assignment(&costs).iter().enumerate().map(|(i, &j)| costs[(i, j)]).sum();
-    Ok((total.max(0.0) / size.max(1) as f64).sqrt())
+    (total.max(0.0) / size.max(1) as f64).sqrt()
 }
 
 /// Two operators laid over each other.

@@ -4,6 +4,7 @@ use crate::fixed_points::FixedPoint;
 use crate::geometry::{coincide, is_finite, norm};
 use crate::map::Map;
 use crate::multipliers::multipliers;
+use crate::singular_values::SingularValues;
 use crate::stability::Stability;
 
 /// What a search from many starts found, and how each attempt ended.
@@ -197,8 +198,8 @@ impl Problem<'_> {
 }
 
 fn is_nearly_singular(slope: &DMatrix<f64>) -> bool {
-    let values = slope.singular_values();
-    values.min() <= 1e-7 * values.max()
+    let singular = SingularValues::of(slope);
+    singular.smallest() <= 1e-7 * singular.largest()
 }
 
 /// A state on the way, with `g(z)` and `½ |g(z)|²`.

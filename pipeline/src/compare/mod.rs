@@ -16,6 +16,7 @@ mod moments;
 mod noncentral_t;
 mod permanova;
 mod relabelling;
+mod spectra;
 #[cfg(test)]
 mod tests;
 
@@ -54,6 +55,7 @@ pub fn compare(seed: u64, subjects: &[SubjectFeatures], plan: &ComparisonPlan) -
     }
     let simple_differences = test(&simple, &mut notes);
     let distance = distance(seed, &cohort, &adjustment, plan, &dynamics, &mut notes);
+    let dynamics_distance = dynamics_distance(seed, &cohort, &adjustment, plan, &mut notes);
     let classifiers = classifiers(seed, &cohort, plan, dynamics, simple, &mut notes);
 
     let (n_control, n_other) = cohort.sizes(0..cohort.subjects.len());
@@ -67,6 +69,7 @@ pub fn compare(seed: u64, subjects: &[SubjectFeatures], plan: &ComparisonPlan) -
         features,
         simple: simple_differences,
         distance,
+        dynamics_distance,
         classifiers,
         notes,
     })
@@ -95,6 +98,9 @@ pub struct SubjectFeatures {
     pub covariates: BTreeMap<String, f64>,
     /// Features of the dynamics, one map for each faithful refit. An undefined feature is absent.
     pub refits: Vec<BTreeMap<String, f64>>,
+    /// Multipliers `[re, im]` of the operator that carries the model's trajectories one step on, for each faithful refit
+    /// that has one.
+    pub spectra: Vec<Vec<[f64; 2]>>,
     /// Simple statistics of the raw signal, the rival every feature has to beat.
     pub simple: BTreeMap<String, f64>,
 }
@@ -126,6 +132,9 @@ pub struct Comparison {
     /// Simple statistics of the raw signal, through the same test.
     pub simple: Vec<FeatureDifference>,
     pub distance: Option<DistanceTest>,
+    /// The same test on distances between the spectra of the dynamics, which no change of latent coordinates moves.
+    #[serde(default)]
+    pub dynamics_distance: Option<DistanceTest>,
     /// Dynamics, age and sex alone, simple statistics: on the same subjects and folds.
     pub classifiers: Vec<ClassifierScore>,
     /// One line for every feature or subject that had to be left out, and why; and what limits a p.
@@ -168,7 +177,7 @@ pub struct SubjectValue {
     pub value: f64,
 }
 
-/// PERMANOVA on Euclidean distance between standardised feature vectors (Anderson 2001).
+/// PERMANOVA on distances between subjects (Anderson 2001).
 #[derive(Clone, Debug, Serialize, Deserialize)]
 pub struct DistanceTest {
     /// Infinite when the groups explain everything; JSON knows no infinity and reads as not a number.
@@ -177,6 +186,7 @@ pub struct DistanceTest {
     /// Share of the squared distances explained by the group, beyond the covariates.
     pub r_squared: f64,
     pub p_permutation: f64,
+    /// Standardised features, or principal coordinates of the distances between spectra.
     pub n_features: usize,
 }
 
@@ -256,8 +266,12 @@ fn distance(
             names.join(", ")
         ));
     }
-    let varying: Vec<Vec<f64>> =
-        complete.into_iter().map(|(_, values)| values).filter(|values| !is_constant(values)).collect();
+    let varying: Vec<Vec<f64>> = complete
+        .into_iter()
+        .map(|(_, values)| values)
+        .filter(|values| !is_constant(values))
+        .map(|values| permanova::standardised(&values))
+        .collect();
     if varying.is_empty() {
         notes.push("distance between portraits: no feature that every subject has varies; not tested".to_string());
         return None;
@@ -268,6 +282,41 @@ fn distance(
         .and_then(|design| permanova::permanova(&mut rng, &design, &varying, plan.n_permutations));
     if tested.is_none() {
         notes.push("distance between portraits: the covariates leave nothing to test".to_string());
+    }
+    tested
+}
+
+/// The dynamics as wholes: distances between the spectra of their operators.
+fn dynamics_distance(
+    seed: u64,
+    cohort: &Cohort,
+    adjustment: &Adjustment,
+    plan: &ComparisonPlan,
+    notes: &mut Vec<String>,
+) -> Option<DistanceTest> {
+    const WHAT: &str = "distance between dynamics";
+    let has_spectrum = |&row: &usize| !cohort.subjects[row].spectra.is_empty();
+    let (rows, without): (Vec<usize>, Vec<usize>) = adjustment.rows.iter().copied().partition(|row| has_spectrum(row));
+    if rows.is_empty() {
+        return None;
+    }
+    if !without.is_empty() {
+        let names: Vec<&str> = without.iter().map(|&row| cohort.subjects[row].subject.as_str()).collect();
+        notes.push(format!("{WHAT}: {} left out, whose models do not move", names.join(", ")));
+    }
+    if let Some(shortage) = cohort.shortage(&rows) {
+        notes.push(format!("{WHAT}: {shortage}; not tested"));
+        return None;
+    }
+    let spectra: Vec<&[Vec<[f64; 2]>]> = rows.iter().map(|&row| cohort.subjects[row].spectra.as_slice()).collect();
+    let columns = spectra::principal_coordinates(&spectra);
+    let mut rng = Chance::DynamicsDistance.rng(seed);
+    let tested = adjustment
+        .design(cohort, &rows, WHAT, notes)
+        .filter(|_| !columns.is_empty())
+        .and_then(|design| permanova::permanova(&mut rng, &design, &columns, plan.n_permutations));
+    if tested.is_none() {
+        notes.push(format!("{WHAT}: the covariates leave nothing to test"));
     }
     tested
 }
@@ -304,6 +353,7 @@ enum Chance {
     Distance = 2,
     Folds = 3,
     ShuffledSubjects = 4,
+    DynamicsDistance = 5,
 }
 
 impl Chance {

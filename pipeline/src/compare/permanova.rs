@@ -7,15 +7,15 @@ use super::design::Design;
 use super::freedman_lane::freedman_lane;
 use super::moments::{centered, standard_deviation};
 
-/// PERMANOVA of the group on Euclidean distances between standardised feature vectors.
+/// PERMANOVA of the group on Euclidean distances between the rows of `columns`.
 ///
 /// `F = SS_A / (SS_W / ν)` for two groups, where both sums of squares can be read off the distances
 /// alone: `SS_T = Σ_{i<j} d²ᵢⱼ / n`, `SS_W` the same within each group, `SS_A = SS_T − SS_W`. For
 /// Euclidean distance this equals the sums over features of the squares between and within the
 /// groups, which is how they are computed here: no distance matrix is needed.
 ///
-/// Every feature is scaled to standard deviation 1, so each has one vote and correlated ones vote
-/// together. With covariates in the design, distances are those of the residuals and these are
+/// Columns count as they are: scaled to standard deviation 1 ([`standardised`]), each feature has one vote and correlated ones
+/// vote together. With covariates in the design, distances are those of the residuals and these are
 /// permuted (Freedman–Lane), so `F` and `R²` are partial.
 ///
 /// `columns`: one vector over the subjects for each feature, complete and not constant.
@@ -32,8 +32,7 @@ pub(super) fn permanova(
     columns: &[Vec<f64>],
     n_permutations: usize,
 ) -> Option<DistanceTest> {
-    let standardised: Vec<Vec<f64>> = columns.iter().map(|values| standardised(values)).collect();
-    let test = freedman_lane(rng, design, &[&standardised], n_permutations).pop().flatten()?;
+    let test = freedman_lane(rng, design, &[columns], n_permutations).pop().flatten()?;
     let explained = test.partial_r_squared;
     Some(DistanceTest {
         pseudo_f: explained / (1.0 - explained) * design.residual_dof() as f64,
@@ -43,7 +42,7 @@ pub(super) fn permanova(
     })
 }
 
-fn standardised(values: &[f64]) -> Vec<f64> {
+pub(super) fn standardised(values: &[f64]) -> Vec<f64> {
     let sd = standard_deviation(values);
     centered(values).iter().map(|v| v / sd).collect()
 }
@@ -66,7 +65,13 @@ mod tests {
     fn test_of(covariates: &[Vec<f64>]) -> DistanceTest {
         let is_other = [false, false, false, false, true, true, true, true];
         let (design, _) = Design::new(&is_other, covariates).unwrap();
-        permanova(&mut ChaCha8Rng::seed_from_u64(2), &design, &features(), 999).unwrap()
+        permanova(
+            &mut ChaCha8Rng::seed_from_u64(2),
+            &design,
+            &features().iter().map(|values| standardised(values)).collect::<Vec<_>>(),
+            999,
+        )
+        .unwrap()
     }
 
     /// From the distances: `skbio.stats.distance.permanova`, scikit-bio 0.7; p over all 70 groupings.

@@ -49,6 +49,14 @@ fn cohort(seed: u64, shift: f64) -> Vec<SubjectFeatures> {
                 subject: format!("sub-{i:02}"),
                 group: if patient { "patient" } else { "control" }.to_string(),
                 refits: refits.collect(),
+                // Two refits; patients turn faster by `shift`.
+                spectra: (0..2)
+                    .map(|refit| {
+                        let angle = 0.3 + 0.1 * trait_ + 0.01 * f64::from(refit);
+                        let (sin, cos) = angle.sin_cos();
+                        vec![[cos, sin], [cos, -sin], [0.4, 0.0]]
+                    })
+                    .collect(),
                 covariates: named(&[("age", 40.0 + 10.0 * noise(&mut rng)), ("sex", f64::from(i / 2 % 2))]),
                 simple: named(&[("variance", noise(&mut rng)), ("correlation", noise(&mut rng))]),
             }
@@ -79,6 +87,7 @@ fn a_true_difference_is_found_among_twenty_features() {
     // No other feature comes near, and none is called a difference.
     assert!(found.features.iter().all(|other| other.feature == "exponent" || other.q_fdr > 0.2));
     assert!(found.distance.unwrap().p_permutation <= 0.05);
+    assert!(found.dynamics_distance.unwrap().p_permutation <= 0.005);
     let dynamics = &found.classifiers[0];
     assert!(dynamics.predictors == "dynamics" && dynamics.balanced_accuracy > 0.6);
     assert!(found.classifiers[1..].iter().all(|rival| rival.p_permutation > 0.05));
@@ -90,6 +99,7 @@ fn a_cohort_without_a_difference_gives_a_null_result() {
     let found = compare(1, &cohort(2, 0.0), &plan(&["age", "sex"])).unwrap();
     assert!(found.features.iter().all(|feature| feature.q_fdr > 0.05));
     assert!(found.distance.unwrap().p_permutation > 0.05);
+    assert!(found.dynamics_distance.unwrap().p_permutation > 0.05);
 }
 
 #[test]

@@ -116,6 +116,10 @@ pub struct RefitDynamics {
     pub faithful: bool,
     pub portrait: PortraitJson,
     pub features: BTreeMap<String, f64>,
+    /// Multipliers `[re, im]` of the operator that carries delay vectors of the model's orbits one step on, largest first;
+    /// empty where its orbits diverge or do not move.
+    #[serde(default)]
+    pub operator_spectrum: Vec<[f64; 2]>,
 }
 
 /// `desc-status_summary.json`: how the subject's participant level ended.

@@ -67,6 +67,7 @@ pub struct BestModel {
     /// Whether every linear region was searched.
     pub fixed_points_complete: bool,
     pub attractors: Vec<AttractorRow>,
+    pub basins: Option<BasinPicture>,
     pub diverged_fraction: f64,
     pub undecided_fraction: f64,
     pub loss: LossCurve,
@@ -140,6 +141,19 @@ pub struct AttractorRow {
     pub basin_fraction: f64,
     pub basin_low: f64,
     pub basin_high: f64,
+}
+
+/// Where orbits end that start on the plane of the first two principal axes of the encoded recording; the middle of the
+/// recording is the origin, in latent units.
+#[derive(Clone, Debug, Serialize)]
+pub struct BasinPicture {
+    /// Half of the width and of the height.
+    pub reach: [f64; 2],
+    /// `[row][column]`, lowest row first: `A1`, `A2`, …, `diverged` or `undecided`.
+    pub ends: Vec<Vec<String>>,
+    /// The encoded recording and the middle of each attractor, seen along the other axes.
+    pub data: Vec<[f64; 2]>,
+    pub attractors: Vec<(String, [f64; 2])>,
 }
 
 #[derive(Clone, Debug, Serialize)]

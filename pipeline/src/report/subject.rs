@@ -3,7 +3,7 @@
 use minijinja::value::Value;
 use minijinja::{Error, context};
 
-use super::figure::{basin_bar, loss_curve, phase_figure, spectrum, traces};
+use super::figure::{basin_bar, basin_picture, loss_curve, phase_figure, spectrum, traces};
 use super::html::{Head, Section, Templates, safe, safe_or_none, serialised, terms};
 use super::words::glossary::SUBJECT_TERMS;
 use super::words::number::number;
@@ -164,6 +164,10 @@ fn attractors(templates: &Templates, best: &BestModel) -> Result<Section, Error>
     };
     let values = context! {
         rows => best.attractors.iter().map(row).collect::<Vec<_>>(),
+        picture => best.basins.as_ref().and_then(basin_picture).map(|figure| context! {
+            svg => safe(figure.svg),
+            legend => figure.legend,
+        }),
         diverged => best.diverged_fraction,
         undecided => best.undecided_fraction,
     };

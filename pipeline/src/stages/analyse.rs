@@ -3,16 +3,16 @@ use std::ops::Range;
 use anyhow::Result;
 use nalgebra::DMatrix;
 use nullcline_datasets::Modality;
-use nullcline_dynamics::{Portrait, portrait};
+use nullcline_dynamics::{DelayPlan, Map, Portrait, basin_slice, delay_operator, multipliers, portrait};
 use nullcline_models::judging;
 use nullcline_models::{FrozenModel, SequenceVae, Simulation};
 use rand::Rng;
 use rand::seq::index;
 
-use super::{Ingested, Judged, Staged, Trained, dynamics_features};
+use super::{Ingested, Judged, Staged, Trained, dynamics_features, principal_plane};
 use crate::outputs::{
-    DynamicsSummary, Fingerprint, OutDir, PortraitJson, RefitDynamics, SCHEMA, SimulationArrays, Stamp, Table,
-    read_json, write_json, write_simulation,
+    DynamicsSummary, Fingerprint, OutDir, PortraitJson, RefitDynamics, SCHEMA, SimulationArrays, SliceJson, Stamp,
+    Table, read_json, write_json, write_simulation,
 };
 use crate::plan::{AnalysePlan, RunPlan};
 use crate::seed::{RunSeed, Stage};
@@ -51,9 +51,18 @@ pub fn analyse(
         let frozen = model.freeze()?;
         let (portrait, starts) = analyse_model(&mut rng, &frozen, &encoded, &plan.analyse);
         let features = dynamics_features(&portrait, &frozen.map, &starts, rate);
+        // The page shows the best refit; for the others nobody would look at a picture.
+        let pictured = judged.value.summary.best_refit == Some(refit);
+        let plane = principal_plane(&encoded, plan.analyse.picture_cells).filter(|_| pictured);
+        let slice = plane.and_then(|plane| {
+            let (known, plan) = (&portrait.attractors.attractors, plan.analyse.portrait_plan(frozen.latent_dim()));
+            basin_slice(&mut rng, &frozen.map, known, &plane, &plan.attractors).ok()
+        });
+        let operator_spectrum = operator_spectrum(&frozen.map, &starts);
         let drawn = "states encoded from the recording".to_string();
-        let portrait = PortraitJson::of(&portrait, &frozen.map, Some(rate), &starts, drawn, Some(plan.seed));
-        found.push(RefitDynamics { refit, faithful, portrait, features });
+        let mut portrait = PortraitJson::of(&portrait, &frozen.map, Some(rate), &starts, drawn, Some(plan.seed));
+        portrait.slice = slice.map(|slice| SliceJson::of(&slice, Some(rate)));
+        found.push(RefitDynamics { refit, faithful, portrait, features, operator_spectrum });
     }
     let summary = DynamicsSummary { schema: SCHEMA, sampling_rate_hz: rate, refits: found };
     write_json(&json, &summary)?;
@@ -89,6 +98,25 @@ pub fn analyse_model(
     let portrait = portrait(rng, &frozen.map, &starts, &plan.portrait_plan(frozen.latent_dim()));
     (portrait, starts)
 }
+
+/// Orbits of this length make the operator whose spectrum tells two subjects apart.
+const OPERATOR_STEPS: usize = 200;
+const OPERATOR: DelayPlan = DelayPlan { delays: 4, rank: 10 };
+
+/// The multipliers of the delay operator of the orbits from `starts`, of those that stay finite.
+fn operator_spectrum(map: &dyn Map, starts: &[Vec<f64>]) -> Vec<[f64; 2]> {
+    let orbit = |start: &Vec<f64>| {
+        let points = map.orbit(start, OPERATOR_STEPS);
+        DMatrix::from_fn(points.len(), map.dim(), |t, j| points[t][j])
+    };
+    let orbits: Vec<DMatrix<f64>> =
+        starts.iter().map(orbit).filter(|orbit| orbit.iter().all(|x| x.abs() < BEYOND_USE)).collect();
+    let spectrum = delay_operator(&orbits, &OPERATOR).ok().and_then(|operator| multipliers(&operator).ok());
+    spectrum.unwrap_or_default().iter().map(|multiplier| [multiplier.re, multiplier.im]).collect()
+}
+
+/// An orbit with a coordinate beyond this has left the recording for good.
+const BEYOND_USE: f64 = 1e6;
 
 /// Long format: one row for every refit and feature.
 fn features_table(summary: &DynamicsSummary) -> Table {

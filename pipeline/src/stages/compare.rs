@@ -8,7 +8,8 @@ use serde::{Deserialize, Serialize};
 use super::{Groups, Staged};
 use crate::compare::{self, Comparison, ComparisonPlan, FeatureDifference, SubjectFeatures};
 use crate::outputs::{
-    DynamicsSummary, Fingerprint, IngestSummary, OutDir, SCHEMA, Stamp, SubjectStatus, Table, read_json, write_json,
+    DynamicsSummary, Fingerprint, IngestSummary, OutDir, RefitDynamics, SCHEMA, Stamp, SubjectStatus, Table, read_json,
+    write_json,
 };
 use crate::plan::RunPlan;
 use crate::seed::{RunSeed, Stage};
@@ -116,11 +117,13 @@ fn features_of(
     };
     let dynamics: DynamicsSummary = read_json(dynamics)?;
     let ingest: IngestSummary = read_json(ingest)?;
+    let faithful: Vec<RefitDynamics> = dynamics.refits.into_iter().filter(|refit| refit.faithful).collect();
     Ok(Some(SubjectFeatures {
         subject: subject.to_string(),
         group,
         covariates: groups.covariates_of(participants, subject)?,
-        refits: dynamics.refits.into_iter().filter(|refit| refit.faithful).map(|refit| refit.features).collect(),
+        spectra: faithful.iter().map(|refit| refit.operator_spectrum.clone()).filter(|s| !s.is_empty()).collect(),
+        refits: faithful.into_iter().map(|refit| refit.features).collect(),
         simple: ingest.simple,
     }))
 }

@@ -2,6 +2,7 @@
 //! compare and report. Each is one function from value to value, and leaves files and a stamp.
 
 mod analyse;
+mod basin_plane;
 mod cohort;
 mod compare;
 mod features;
@@ -11,6 +12,7 @@ mod report;
 mod train;
 
 pub use analyse::{Analysed, FreeRun, analyse, analyse_model, free_run, known_rows};
+pub use basin_plane::principal_plane;
 pub use cohort::{Groups, settle_groups};
 pub use compare::{Compared, compare};
 pub use features::{FEATURES, SIMPLE_STATISTICS, describe_attractors, dynamics_features};

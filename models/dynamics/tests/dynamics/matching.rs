@@ -1,6 +1,7 @@
 use nalgebra::DMatrix;
 use nullcline_dynamics::{
-    DelayPlan, Map, delay_operator, match_attractors, procrustes_distance, spectral_distance, wasserstein_distance,
+    Complex, DelayPlan, Map, delay_operator, distance_between_spectra, match_attractors, procrustes_distance,
+    spectral_distance, wasserstein_distance,
 };
 use proptest::prelude::*;
 
@@ -51,6 +52,17 @@ fn trajectories(map: &dyn Map, n: usize, steps: usize, lens: Option<&DMatrix<f64
 
 fn operator(map: &dyn Map, lens: Option<&DMatrix<f64>>) -> DMatrix<f64> {
     delay_operator(&trajectories(map, 10, 60, lens), &DelayPlan { delays: 3, rank: 4 }).unwrap()
+}
+
+/// By hand; the order does not matter, and what is lacking is zero.
+#[test]
+fn spectra_are_paired_as_cheaply_as_possible() {
+    let [a, b, c] = [Complex::new(0.9, 0.0), Complex::new(0.0, 0.5), Complex::new(0.9, 0.1)];
+    assert_close(distance_between_spectra(&[a, b], &[b, a]), 0.0, 0.0);
+    assert_close(distance_between_spectra(&[a, b], &[b, c]), 0.1 / 2.0_f64.sqrt(), 1e-15);
+    assert_close(distance_between_spectra(&[a], &[b, a]), 0.5 / 2.0_f64.sqrt(), 1e-15);
+    assert!(distance_between_spectra(&[a], &[Complex::new(f64::NAN, 0.0)]).is_nan());
+    assert_close(distance_between_spectra(&[], &[]), 0.0, 0.0);
 }
 
 /// Multipliers of a linear map are those of its operator.

@@ -2,6 +2,7 @@
 
 mod axis;
 mod basin;
+mod basin_picture;
 mod classifiers;
 mod forest;
 mod frame;
@@ -18,6 +19,7 @@ mod ticks;
 mod traces;
 
 pub use basin::basin_bar;
+pub use basin_picture::basin_picture;
 pub use classifiers::{chance_scale, classifier_row};
 pub use forest::Forest;
 pub use loss::loss_curve;

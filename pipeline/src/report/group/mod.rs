@@ -80,11 +80,14 @@ fn rivals(templates: &Templates, page: &GroupPage, comparison: &Comparison) -> R
             test => serialised(test),
         }
     });
+    let dynamics_distance =
+        comparison.dynamics_distance.as_ref().map(|test| words::dynamics_distance(test, page.alpha));
     let values = context! {
         rows,
         scale => safe(chance_scale()),
         sentence => words::classifiers(&comparison.classifiers, page.alpha),
         distance,
+        dynamics_distance,
     };
     templates.section("rivals", "Would something simpler do?", "group/rivals.html", values)
 }

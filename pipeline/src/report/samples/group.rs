@@ -54,6 +54,12 @@ pub fn group(n: usize, n_features: usize, effect: f64) -> GroupPage {
             features,
             simple,
             distance: Some(DistanceTest { pseudo_f: 1.83, r_squared: 0.064, p_permutation: 0.081, n_features: 9 }),
+            dynamics_distance: Some(DistanceTest {
+                pseudo_f: 2.94,
+                r_squared: 0.098,
+                p_permutation: 0.012,
+                n_features: 17,
+            }),
             classifiers: vec![
                 classifier("dynamics", 12, 0.61, 0.66, 0.084),
                 classifier("covariates", 2, 0.51, 0.49, 0.47),
@@ -100,6 +106,7 @@ pub fn nasty_group() -> GroupPage {
         comparison.covariates = vec![HOSTILE.into()];
         comparison.distance =
             Some(DistanceTest { pseudo_f: f64::INFINITY, r_squared: f64::NAN, p_permutation: f64::NAN, n_features: 0 });
+        comparison.dynamics_distance = comparison.distance.clone();
         comparison.classifiers[1].predictors = HOSTILE.into();
         comparison.classifiers[2].balanced_accuracy = f64::NAN;
         for row in &mut comparison.features {

@@ -60,6 +60,12 @@ pub fn nasty_subject() -> SubjectPage {
             distance_from_data: f64::NAN,
         }],
         fixed_points_complete: false,
+        basins: Some(BasinPicture {
+            reach: [3.0, 1e-3],
+            ends: vec![vec![name(), "A99999999999999999999".into()], vec![]],
+            data: bad.iter().map(|&x| [x, x]).collect(),
+            attractors: vec![(name(), [0.0; 2])],
+        }),
         attractors: vec![AttractorRow {
             label: name(),
             kind: name(),

@@ -139,6 +139,21 @@ fn best_model() -> BestModel {
             })
             .collect(),
         fixed_points_complete: true,
+        basins: Some(BasinPicture {
+            reach: [30.0, 22.0],
+            ends: (0..32)
+                .map(|row| {
+                    let end = |column: usize| match (column as f64 - 16.0) - 4.0 * (0.4 * row as f64).sin() {
+                        right if right > 9.0 => "diverged",
+                        right if right > 0.0 => "A1",
+                        _ => "A2",
+                    };
+                    (0..32).map(|column| end(column).to_string()).collect()
+                })
+                .collect(),
+            data: data.iter().map(|z| [z[0], z[1]]).collect(),
+            attractors: vec![("A1".into(), [9.0, 9.0]), ("A2".into(), [-8.5, -8.5])],
+        }),
         attractors: vec![
             AttractorRow {
                 label: "A1".into(),

@@ -157,6 +157,11 @@ pub const GROUP_TERMS: &[Term] = &[
         meaning: "One test for all features together: it asks whether people of different groups are further apart than people of the same group.",
     },
     Term {
+        key: "dynamics distance",
+        label: "Spectra of the dynamics",
+        meaning: "Each model's paths, seen through four successive states, are carried one step on by a linear operator; two models are as far apart as the multipliers of these operators. Other latent coordinates of one model give the same spectrum.",
+    },
+    Term {
         key: "balanced accuracy",
         label: "balanced accuracy",
         meaning: "Share of people put into the right group by a classifier that had not seen them, averaged over the two groups. 0.5 is guessing.",

@@ -121,6 +121,19 @@ pub fn distance(test: &DistanceTest, alpha: f64) -> String {
     }
 }
 
+pub fn dynamics_distance(test: &DistanceTest, alpha: f64) -> String {
+    let (share, p) = (percent(test.r_squared), equals(test.p_permutation));
+    let f = number(test.pseudo_f);
+    match test.p_permutation < alpha {
+        true => format!(
+            "By their whole dynamics, subjects of different groups are further apart than chance allows: the group explains {share} of the distances (pseudo-F = {f}, p {p})."
+        ),
+        false => format!(
+            "A null result: by their whole dynamics, subjects of different groups are not further apart than chance allows (the group explains {share}, pseudo-F = {f}, p {p})."
+        ),
+    }
+}
+
 /// What a careful reader would object.
 pub fn caveats(page: &GroupPage) -> Vec<String> {
     let mut caveats = Vec::new();

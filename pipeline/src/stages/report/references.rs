@@ -35,4 +35,8 @@ pub const REFERENCES: &[(&str, &str)] = &[
     ("False discovery rate", "Benjamini, Hochberg (1995). J. R. Stat. Soc. B 57, 289–300."),
     ("Agreement over refits, ICC(1,1)", "Shrout, Fleiss (1979). Psychol. Bull. 86, 420–428."),
     ("PERMANOVA", "Anderson (2001). Austral Ecol. 26, 32–46."),
+    (
+        "Distances between dynamics",
+        "Redman et al. (2024), NeurIPS; Ostrow et al. (2023), NeurIPS; Gower (1966). Biometrika 53, 325–338.",
+    ),
 ];

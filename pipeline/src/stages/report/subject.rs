@@ -9,12 +9,12 @@ use super::colophon;
 use super::phase_axes::PhaseAxes;
 use crate::outputs::{
     DynamicsSummary, Fingerprint, FixedPointJson, JudgeSummary, OutDir, PortraitJson, RefitDynamics, RefitSummary,
-    Stamp, SubjectStatus, read_json, read_model, write_text,
+    SliceJson, Stamp, SubjectStatus, read_json, read_model, write_text,
 };
 use crate::plan::RunPlan;
 use crate::report::{
-    AttractorRow, BestModel, FixedPointRow, LossCurve, RecordingFacts, ScoreRow, SpectrumPair, SubjectPage, TracePair,
-    render_subject,
+    AttractorRow, BasinPicture, BestModel, FixedPointRow, LossCurve, RecordingFacts, ScoreRow, SpectrumPair,
+    SubjectPage, TracePair, render_subject,
 };
 use crate::seed::RunSeed;
 use crate::stages::{FreeRun, Ingested, free_run, known_rows, reopen};
@@ -152,7 +152,8 @@ fn best_model(
     let Some(run) = free_run(ingested, model, seed)? else { return Ok(None) };
     let rate = ingested.summary.sampling_rate_hz;
     let channels = shown_channels(&run.data);
-    let axes = PhaseAxes::of(&ingested_states(ingested, model)?);
+    let states = ingested_states(ingested, model)?;
+    let axes = PhaseAxes::of(&states);
     let portrait = &dynamics.portrait;
     let labels: Vec<String> = (1..=portrait.fixed_points.len()).map(|n| format!("P{n}")).collect();
     Ok(Some(BestModel {
@@ -169,10 +170,24 @@ fn best_model(
             .collect(),
         fixed_points_complete: portrait.fixed_points_complete,
         attractors: attractor_rows(portrait, rate),
+        basins: portrait.slice.as_ref().map(|slice| basin_picture(slice, portrait, &states)),
         diverged_fraction: portrait.diverged,
         undecided_fraction: portrait.undecided,
         loss,
     }))
+}
+
+/// The basins on their plane, and what else can be seen on it.
+fn basin_picture(slice: &SliceJson, portrait: &PortraitJson, states: &DMatrix<f64>) -> BasinPicture {
+    let along = |axis: &[f64], z: &[f64]| z.iter().zip(&slice.origin).zip(axis).map(|((z, o), a)| (z - o) * a).sum();
+    let place = |z: &[f64]| [along(&slice.right, z), along(&slice.up, z)];
+    let centres = portrait.attractors.iter().chain(&slice.found).map(|attractor| place(&attractor.center));
+    BasinPicture {
+        reach: slice.reach,
+        ends: slice.ends.clone(),
+        data: states.row_iter().map(|row| place(&row.iter().copied().collect::<Vec<_>>())).collect(),
+        attractors: (1..).map(|n| format!("A{n}")).zip(centres).collect(),
+    }
 }
 
 fn ingested_states(ingested: &Ingested, model: &SequenceVae) -> Result<DMatrix<f64>> {
