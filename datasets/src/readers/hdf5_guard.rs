@@ -7,6 +7,7 @@ use std::io::Read;
 use std::path::Path;
 
 use super::error::{ReadError, one_line};
+use super::hdf5_numbers::check_text_lengths;
 
 /// Deflate, the strongest filter in common use, shrinks data at most 1032 times.
 const STRONGEST_COMPRESSION: u64 = 1032;
@@ -46,6 +47,9 @@ pub(super) fn texts(dataset: &hdf5::Dataset, path: &Path) -> Result<Option<Vec<S
     const LONGEST: usize = 256;
     check_size(dataset, 16, path)?;
     let descriptor = dataset.dtype().and_then(|dtype| dtype.to_descriptor());
+    if matches!(descriptor, Ok(TypeDescriptor::VarLenUnicode | TypeDescriptor::VarLenAscii)) {
+        check_text_lengths(dataset, path)?;
+    }
     Ok(match descriptor {
         Ok(TypeDescriptor::VarLenUnicode) => {
             dataset.read_raw::<VarLenUnicode>().ok().map(|texts| texts.iter().map(|t| t.as_str().to_owned()).collect())

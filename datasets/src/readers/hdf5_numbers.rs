@@ -1,11 +1,11 @@
-//! Long vectors of numbers in HDF5, read beside the library.
+//! Long vectors of numbers in HDF5, and lengths of texts, read beside the library.
 //!
 //! The library inflates one chunk after the other, under a lock. It is asked where the bytes are; they are read and
 //! inflated here, by all threads.
 //!
 //! Source: HDF5 File Format Specification 3.0, "Data Layout", "Filter Pipeline"; filter registry: 1 deflate, 2 shuffle.
 
-use std::fs::File;
+use std::fs::{self, File};
 use std::io;
 use std::os::unix::fs::FileExt;
 use std::path::Path;
@@ -28,19 +28,38 @@ const WIDTH: usize = size_of::<f64>();
 /// everything else is read by the library. Needs memory for the numbers and three chunks for each thread.
 pub(super) fn vector(dataset: &hdf5::Dataset, path: &Path) -> Result<Vec<f64>, ReadError> {
     check_size(dataset, WIDTH as u64, path)?;
-    let Some(layout) = Layout::of(dataset) else {
+    let Some(layout) = Layout::of_doubles(dataset) else {
         return values(dataset, path);
     };
-    let mut numbers = vec![0.0; dataset.size()];
-    let file = File::open(path).map_err(|source| ReadError::unreadable(path, source))?;
-    layout.read(&file, &mut numbers).map_err(|error| match error.kind() {
-        io::ErrorKind::InvalidData | io::ErrorKind::UnexpectedEof => {
-            ReadError::field(format!("sound chunks of {}", dataset.name()), format!("\"{error}\""), path)
-        }
-        _ => ReadError::unreadable(path, error),
-    })?;
+    let mut numbers = vec![0.0f64; dataset.size()];
+    layout.fill(dataset, bytemuck::cast_slice_mut(&mut numbers), path)?;
     Ok(numbers)
 }
+
+/// Fails where texts of variable length would be longer, all together, than the file.
+///
+/// They lie uncompressed in heaps of the file, and each element says how long its own is: the library allocates, and
+/// clears, what a spoilt one says. Elements that are stored in a way unknown here are left to it.
+pub(super) fn check_text_lengths(dataset: &hdf5::Dataset, path: &Path) -> Result<(), ReadError> {
+    let Some(layout) = Layout::of_elements(dataset, TEXT_ELEMENT) else { return Ok(()) };
+    let mut elements = vec![0; dataset.size() * TEXT_ELEMENT];
+    layout.fill(dataset, &mut elements, path)?;
+    let lengths =
+        elements.chunks_exact(TEXT_ELEMENT).map(|element| u32::from_le_bytes([0, 1, 2, 3].map(|i| element[i])));
+    let promised: u64 = lengths.map(u64::from).sum();
+    let file_bytes = fs::metadata(path).map_err(|source| ReadError::unreadable(path, source))?.len();
+    match promised <= file_bytes {
+        true => Ok(()),
+        false => Err(ReadError::field(
+            format!("texts of {} that the file can hold", dataset.name()),
+            format!("{promised} bytes of them in a file of {file_bytes}"),
+            path,
+        )),
+    }
+}
+
+/// Length, address of the heap and number in it: 4, 8 and 4 bytes.
+const TEXT_ELEMENT: usize = 16;
 
 enum Layout {
     /// From this byte on.
@@ -48,7 +67,7 @@ enum Layout {
     Chunks {
         /// In order of the numbers.
         chunks: Vec<Chunk>,
-        numbers_each: usize,
+        bytes_each: usize,
         filters: Vec<Filter>,
     },
 }
@@ -62,22 +81,31 @@ struct Chunk {
 
 impl Layout {
     /// `None` where the library has to read.
-    fn of(dataset: &hdf5::Dataset) -> Option<Self> {
+    fn of_doubles(dataset: &hdf5::Dataset) -> Option<Self> {
         let dtype = dataset.dtype().ok()?;
         let is_double = dtype.to_descriptor().ok()? == TypeDescriptor::Float(FloatSize::U8);
-        // After a user block, addresses count from its end.
-        let user_block_bytes = dataset.file().ok()?.create_plist().ok()?.userblock();
         let is_native = cfg!(target_endian = "little") && dtype.byte_order() == hdf5::datatype::ByteOrder::LittleEndian;
-        if !is_double || !is_native || user_block_bytes != 0 {
+        if is_double && is_native { Self::of_elements(dataset, WIDTH) } else { None }
+    }
+
+    /// Of a one-dimensional dataset whose elements have `width` bytes in the file.
+    fn of_elements(dataset: &hdf5::Dataset, width: usize) -> Option<Self> {
+        // After a user block, addresses count from its end.
+        if dataset.file().ok()?.create_plist().ok()?.userblock() != 0 {
             return None;
         }
         let &[n_numbers] = &dataset.shape()[..] else { return None };
         if let Some(start_byte) = dataset.offset() {
-            return Some(Self::OnePiece(start_byte));
+            let is_whole = dataset.storage_size() == (n_numbers * width) as u64;
+            return is_whole.then_some(Self::OnePiece(start_byte));
         }
         let filters = dataset.filters();
         let &[numbers_each] = &dataset.chunk()?[..] else { return None };
-        let are_known = filters.iter().all(|filter| matches!(filter, Filter::Shuffle | Filter::Deflate(_)));
+        let are_known = filters.iter().all(|filter| match filter {
+            Filter::Shuffle => width == WIDTH,
+            Filter::Deflate(_) => true,
+            _ => false,
+        });
         let mut found = Vec::new();
         let visited = dataset.chunks_visit(|chunk| {
             let chunk_bytes = usize::try_from(chunk.size).unwrap_or(usize::MAX);
@@ -92,28 +120,37 @@ impl Layout {
         let are_all = found.len() == n_numbers.div_ceil(numbers_each)
             && found.iter().zip(0u64..).all(|(&(first, _), i)| first == i * numbers_each as u64);
         let chunks = found.into_iter().map(|(_, chunk)| chunk).collect();
-        (are_known && visited.is_ok() && are_all).then_some(Self::Chunks { chunks, numbers_each, filters })
+        let bytes_each = numbers_each * width;
+        (are_known && visited.is_ok() && are_all).then_some(Self::Chunks { chunks, bytes_each, filters })
     }
 
-    fn read(&self, file: &File, numbers: &mut [f64]) -> io::Result<()> {
+    /// The bytes of all elements of `dataset`, as they were before they were filtered.
+    fn fill(&self, dataset: &hdf5::Dataset, bytes: &mut [u8], path: &Path) -> Result<(), ReadError> {
+        let file = File::open(path).map_err(|source| ReadError::unreadable(path, source))?;
+        self.read(&file, bytes).map_err(|error| match error.kind() {
+            io::ErrorKind::InvalidData | io::ErrorKind::UnexpectedEof => {
+                ReadError::field(format!("sound chunks of {}", dataset.name()), format!("\"{error}\""), path)
+            }
+            _ => ReadError::unreadable(path, error),
+        })
+    }
+
+    fn read(&self, file: &File, wanted: &mut [u8]) -> io::Result<()> {
         match self {
             Self::OnePiece(start_byte) => {
-                let pieces = numbers.par_chunks_mut(PIECE_BYTES / WIDTH).enumerate();
-                pieces.try_for_each(|(i, piece)| {
-                    file.read_exact_at(bytemuck::cast_slice_mut(piece), start_byte + (i * PIECE_BYTES) as u64)
-                })
+                let pieces = wanted.par_chunks_mut(PIECE_BYTES).enumerate();
+                pieces.try_for_each(|(i, piece)| file.read_exact_at(piece, start_byte + (i * PIECE_BYTES) as u64))
             }
-            Self::Chunks { chunks, numbers_each, filters } => {
+            Self::Chunks { chunks, bytes_each, filters } => {
                 let file_bytes = file.metadata()?.len();
-                let chunks = numbers.par_chunks_mut(*numbers_each).zip(chunks);
-                chunks.try_for_each_init(Scratch::new, |scratch, (numbers, chunk)| {
+                let chunks = wanted.par_chunks_mut(*bytes_each).zip(chunks);
+                chunks.try_for_each_init(Scratch::new, |scratch, (wanted, chunk)| {
                     let end = chunk.start_byte.checked_add(chunk.n_bytes as u64);
                     if end.is_none_or(|end| end > file_bytes) {
                         return Err(io::Error::new(io::ErrorKind::UnexpectedEof, "a chunk beyond the end of the file"));
                     }
-                    let bytes = scratch.read(file, chunk, filters, numbers_each * WIDTH)?;
-                    // The last chunk may hold more than there are numbers.
-                    let wanted: &mut [u8] = bytemuck::cast_slice_mut(numbers);
+                    let bytes = scratch.read(file, chunk, filters, *bytes_each)?;
+                    // The last chunk may hold more than there are elements.
                     wanted.copy_from_slice(&bytes[..wanted.len()]);
                     Ok(())
                 })
@@ -215,7 +252,7 @@ mod tests {
         let file = hdf5::File::open(&path).unwrap();
         let check = |name: &str, is_fast: bool| {
             let dataset = file.dataset(name).unwrap();
-            assert_eq!(Layout::of(&dataset).is_some(), is_fast, "{name}");
+            assert_eq!(Layout::of_doubles(&dataset).is_some(), is_fast, "{name}");
             assert_eq!(vector(&dataset, &path).unwrap(), stored, "{name}");
         };
         for name in ["one_piece", "chunks", "deflated", "shuffled", "longer"] {

@@ -59,3 +59,11 @@ fn trials_that_never_end_are_left_out() {
     assert_eq!(trains.trials.columns["stim"], ["a"]);
     assert_eq!(trains.warnings, ["1 trials without a start or an end are left out."]);
 }
+
+/// The library would allocate, and clear, whatever a spoilt length says.
+#[test]
+fn texts_longer_than_their_file_are_refused() {
+    let spoilt = Path::new(env!("CARGO_MANIFEST_DIR")).join("fuzz/seeds/nwb/long_texts.nwb");
+    let message = inspect(&spoilt).unwrap_err().to_string();
+    assert!(message.starts_with("need texts of /") && message.contains("in a file of 12816"), "{message}");
+}
