@@ -9,7 +9,7 @@ use nullcline_datasets::{CleaningPlan, Modality};
 use nullcline_dynamics::{AttractorPlan, CycleSearchPlan, FixedPointPlan, PortraitPlan};
 use nullcline_models::judging::JudgePlan;
 use nullcline_models::latent::LatentFamily;
-use nullcline_models::training::{ForcingKind, TrainPlan};
+use nullcline_models::training::{ForcingKind, Start, TrainPlan};
 use nullcline_models::{EncoderPlan, ModelPlan, ObservationKind, SplitPlan};
 use serde::{Deserialize, Serialize};
 
@@ -73,7 +73,7 @@ pub struct ModelChoice {
     pub observation: ObservationChoice,
     /// How the latent state is read from the recording.
     pub encoder: EncoderChoice,
-    /// Samples each layer of a convolutional encoder looks back on, the present one included.
+    /// Samples that delays, or each layer of a convolutional encoder, look back on, the present one included.
     pub encoder_kernel: usize,
     pub encoder_hidden: usize,
     /// One or two.
@@ -340,6 +340,11 @@ impl RunPlan {
         }
         if self.train.forcing == ForcingKind::Sparse && self.train.forcing_interval == 0 {
             bail!("need a positive train.forcing_interval for sparse forcing, found 0");
+        }
+        let family = self.model.family;
+        if self.train.start == Start::Linear && !matches!(family, LatentFamily::Shallow | LatentFamily::ClippedShallow)
+        {
+            bail!("need shPLRNN or clippedShPLRNN for train.start = \"linear\", found {family}");
         }
         let not_negative = [
             ("train.weight_decay", self.train.weight_decay),

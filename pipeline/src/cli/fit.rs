@@ -29,13 +29,13 @@ use crate::seed::{RunSeed, Stage};
   nullcline fit regions.tsv --observation bold --tr-secs 2 --nuisance movement.tsv
   nullcline fit recording.h5:/samples
 
-SERIES is [time, channel] in .npy, .tsv, .csv, .parquet or .h5:/dataset. Without --test, the end of SERIES is
+SERIES is [time, channel] in .npy, .npz, .mat, .tsv, .csv, .parquet or .h5:/dataset. Without --test, the end of SERIES is
 held out. Signals are standardised by their training part. A value that is NaN (empty or n/a in a table) was not
 measured: it has no part in the fit.")]
 pub struct FitArguments {
     #[command(flatten)]
     arrays: ArrayArguments,
-    /// Named settings: ecg, lorenz63, lorenz63-counts, eeg, fmri
+    /// Named settings: ecg, lorenz63, lorenz63-counts, eeg (many channels, 20 steps ahead), fmri (regions, one step)
     #[arg(long, value_name = "NAME", conflicts_with = "config")]
     preset: Option<String>,
     /// shPLRNN (default), clippedShPLRNN, ALRNN or PLRNN
@@ -71,6 +71,8 @@ fn by_name<T: serde::de::DeserializeOwned>(name: &str) -> Result<T, String> {
 #[derive(Serialize)]
 struct Answer {
     model: String,
+    /// As many as the encoder can tell from the channels, where that is less than what was asked for.
+    latent_dim: usize,
     parameters: usize,
     seconds: f64,
     /// Processor time of training, over all threads; absent where the system does not tell.
@@ -135,6 +137,7 @@ pub fn fit(arguments: &FitArguments) -> Result<Outcome> {
     let verdict = serde_json::to_value(judgement.verdict)?.as_str().unwrap_or_default().to_string();
     let answer = Answer {
         model: model_plan.family.to_string(),
+        latent_dim: model_plan.latent_dim,
         parameters: trained.model.n_parameters(),
         seconds,
         processor_seconds,
@@ -184,8 +187,9 @@ const WORTH_A_THREAD: usize = 32_000;
 fn print(answer: &Answer) -> Result<()> {
     let number = |value: Option<f64>| value.map_or("–".to_string(), |value| format!("{value:.4}"));
     say!(
-        "{} with {} parameters, trained in {:.1} s, chosen at epoch {} of {}",
+        "{} of {} dimensions with {} parameters, trained in {:.1} s, chosen at epoch {} of {}",
         answer.model,
+        answer.latent_dim,
         answer.parameters,
         answer.seconds,
         answer.chosen_epoch,

@@ -137,7 +137,9 @@ fn standardise(values: &mut [f64], n_channels: usize, n_train: usize) {
         let n = training().count().max(1) as f64;
         let mean = training().sum::<f64>() / n;
         let variance = training().map(|x| (x - mean).powi(2)).sum::<f64>() / n;
-        let scale = if variance > 0.0 { variance.sqrt().recip() } else { 1.0 };
+        let largest = training().fold(0.0, |largest: f64, x| largest.max(x.abs()));
+        // Rounding leaves a constant with a deviation of a few units in the last place.
+        let scale = if variance.sqrt() > 1e-12 * largest { variance.sqrt().recip() } else { 0.0 };
         for value in values.iter_mut().skip(channel).step_by(n_channels) {
             *value = (*value - mean) * scale;
         }

@@ -13,7 +13,7 @@ use crate::run::{
 /// Run the chain on a BIDS data set, at participant or group level
 #[derive(Args)]
 #[command(after_help = "Examples:
-  nullcline run study/ out/ participant --config workflows/eeg.toml --n-cpus 4
+  nullcline run study/ out/ participant --config workflows/eeg-schizophrenia.toml --n-cpus 4
   nullcline run study/ out/ participant --participant-label 01 --participant-label 02
   nullcline run study/ out/ group --group-column diagnosis --control healthy
 

@@ -69,13 +69,18 @@ impl VectorAutoregression {
     /// Least squares on `series: [T, D]`, over the times that are there with all their past (not NaN). `None` when
     /// there are fewer equations than unknowns.
     pub fn fit(series: &DMatrix<f64>, order: usize) -> Option<Self> {
+        Self::fit_with_past(series, order, order)
+    }
+
+    /// The same, over the times that are there with `past` samples before them.
+    fn fit_with_past(series: &DMatrix<f64>, order: usize, past: usize) -> Option<Self> {
         let (n_times, dim) = series.shape();
         let n_regressors = 1 + order * dim;
         if order == 0 || n_times < order + n_regressors + 1 {
             return None;
         }
         let there: Vec<bool> = series.row_iter().map(|row| row.iter().all(|x| !x.is_nan())).collect();
-        let times: Vec<usize> = (order..n_times).filter(|&t| there[t - order..=t].iter().all(|&there| there)).collect();
+        let times: Vec<usize> = (past..n_times).filter(|&t| there[t - past..=t].iter().all(|&there| there)).collect();
         let n_equations = times.len();
         if n_equations < n_regressors + 1 {
             return None;
@@ -111,7 +116,8 @@ impl VectorAutoregression {
     pub fn fit_by_bic(series: &DMatrix<f64>, max_order: usize) -> Option<Self> {
         let mut best: Option<(f64, Self)> = None;
         for order in 1..=max_order {
-            let Some(candidate) = Self::fit(series, order) else { break };
+            // All orders are compared on the same times.
+            let Some(candidate) = Self::fit_with_past(series, order, max_order) else { break };
             let n = candidate.n_equations as f64;
             let log_det = 2.0 * candidate.noise.diagonal().iter().map(|v| v.ln()).sum::<f64>();
             let bic = n * log_det + n.ln() * candidate.coefficients.len() as f64;
@@ -119,7 +125,11 @@ impl VectorAutoregression {
                 best = Some((bic, candidate));
             }
         }
-        best.map(|(_, candidate)| candidate)
+        match best {
+            Some((_, candidate)) => Self::fit(series, candidate.order),
+            // Too short for the longest past.
+            None => Self::fit(series, 1),
+        }
     }
 
     /// `past`: the last `order` states, oldest first, `[order · D]` → the next state, without noise.

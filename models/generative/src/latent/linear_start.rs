@@ -18,7 +18,7 @@ pub struct LinearMap {
 }
 
 /// Penalties tried, as shares of the regressors' mean square.
-const PENALTIES: [f64; 11] = [1e-8, 1e-7, 1e-6, 1e-5, 1e-4, 3e-4, 1e-3, 3e-3, 1e-2, 3e-2, 1e-1];
+const PENALTIES: [f64; 14] = [1e-8, 1e-7, 1e-6, 1e-5, 1e-4, 3e-4, 1e-3, 3e-3, 1e-2, 3e-2, 0.1, 0.3, 1.0, 10.0];
 
 impl LinearMap {
     /// From `from: [n, M + K]`, states and inputs, to `to: [n, M]`; `None` for less than two steps or a `from` that never
@@ -87,20 +87,24 @@ pub(super) struct Direction {
 /// States up to this many times farther out than any seen are still inside.
 const MARGIN: f64 = 1.2;
 
+/// Of the largest state: along directions in which the states do not vary nothing is to be imitated.
+const SMALLEST_REACH: f64 = 1e-6;
+
 /// The leading directions of a matrix, at most `most` of them, by its singular values.
 pub(super) fn directions(matrix: &DMatrix<f64>, states: &DMatrix<f64>, most: usize) -> Vec<Direction> {
     let svd = matrix.clone().svd(true, true);
     let (Some(u), Some(v_t)) = (svd.u, svd.v_t) else { return Vec::new() };
     let mut order: Vec<usize> = (0..svd.singular_values.len()).collect();
     order.sort_by(|&i, &j| svd.singular_values[j].total_cmp(&svd.singular_values[i]));
-    let directions = order.into_iter().take(most).map(|k| {
-        let reach = MARGIN * (states * v_t.row(k).transpose()).amax().max(f64::MIN_POSITIVE.sqrt());
-        Direction {
+    let smallest = SMALLEST_REACH * states.amax();
+    let directions = order.into_iter().filter_map(|k| {
+        let reach = MARGIN * (states * v_t.row(k).transpose()).amax();
+        (reach > smallest).then(|| Direction {
             along: v_t.row(k).iter().map(|v| v / reach).collect(),
             gain: u.column(k).iter().map(|u| u * svd.singular_values[k] * reach).collect(),
-        }
+        })
     });
-    directions.collect()
+    directions.take(most).collect()
 }
 
 /// `A` stays inside: a clipped family is bounded only there.
@@ -177,19 +181,15 @@ mod tests {
         assert!(found.offset.iter().all(|c| (c - 0.7).abs() < 1e-3));
     }
 
-    /// Noise alone has nothing to be predicted from: the largest penalty wins, and the map is nearly zero.
+    /// Noise alone has nothing to be predicted from: the largest penalty wins, and shrinks what chance would fit.
     #[test]
-    fn what_cannot_be_predicted_is_not_learned() {
+    fn what_cannot_be_predicted_is_shrunk() {
         let mut rng = ChaCha8Rng::seed_from_u64(2);
         let (from, to) = (uniform(&mut rng, 60, 20), uniform(&mut rng, 60, 20));
-        let norm = |penalties| {
-            let found: LinearMap = penalties;
-            found.matrix.norm()
-        };
-        let found = norm(LinearMap::fit(&from, &to, &DMatrix::identity(20, 20)).unwrap());
+        let found = LinearMap::fit(&from, &to, &DMatrix::identity(20, 20)).unwrap().matrix.norm();
         let x = DMatrix::from_fn(60, 20, |t, i| from[(t, i)] - from.column(i).mean());
         let plain = (x.tr_mul(&x)).cholesky().unwrap().solve(&x.tr_mul(&to)).norm();
-        assert!(found < 0.95 * plain, "{found} of {plain}");
+        assert!(found < 0.5 * plain, "{found} of {plain}");
         assert!(
             LinearMap::fit(&DMatrix::from_element(9, 2, 1.0), &DMatrix::zeros(9, 2), &DMatrix::identity(2, 2))
                 .is_none()

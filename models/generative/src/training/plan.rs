@@ -35,7 +35,7 @@ pub struct TrainPlan {
     pub max_gradient_norm: f64,
     /// Epochs from one validation (and possible checkpoint) to the next.
     pub validate_every: usize,
-    /// Training ends after so many validations without a better score; 0 never.
+    /// Training ends after so many validations in a row of which none betters the score by .001; 0 never.
     pub patience: usize,
 }
 
