@@ -1,7 +1,8 @@
 //! One training step (loss and gradient) of a shallow PLRNN under generalised teacher forcing, beside JAX and
 //! PyTorch when a Python that has them is named in `NULLCLINE_PYTHON`, or `python3`, has them.
 //!
-//! Peers and ours run in turn, several rounds, so that a busy machine slows both; ratios are of medians.
+//! Peers and ours run in turn, several rounds, so that a busy machine slows both; every ratio is the median of those of
+//! the rounds, and the processor's peak is measured before and after the step that is held against it.
 
 use std::collections::BTreeMap;
 use std::path::PathBuf;
@@ -31,44 +32,46 @@ fn main() {
     }
     let mut peers: BTreeMap<String, Vec<f64>> = BTreeMap::new();
     let mut ours: BTreeMap<String, Vec<f64>> = BTreeMap::new();
-    let peak: Vec<f64> = (0..ROUNDS)
-        .map(|_| {
-            for (name, ms) in run_peers() {
-                peers.entry(name).or_default().push(ms);
-            }
-            for size in SIZES {
-                for threads in [1, 2] {
-                    ours.entry(key(&format!("ours{threads}"), size))
-                        .or_default()
-                        .push(Step::new(size).median_ms(threads));
-                }
-            }
-            fma_peak()
-        })
-        .collect();
-    let peak = median(peak);
-    println!("f32 FMA peak of one core, measured: {peak:.1} GFLOP/s\n");
+    let mut peaks = Vec::new();
+    for _ in 0..ROUNDS {
+        for (name, ms) in run_peers() {
+            peers.entry(name).or_default().push(ms);
+        }
+        for size in SIZES {
+            let mut keep = |name: &str, value: f64| ours.entry(key(name, size)).or_default().push(value);
+            let [m, h, batch, t] = size;
+            let before = fma_peak();
+            let one = Step::new(size).median_ms(1);
+            let peak = 0.5 * (before + fma_peak());
+            keep("one", one);
+            keep("share", (12 * m * h * batch * t) as f64 / (one * 1e6) / peak);
+            keep("two", Step::new(size).median_ms(2));
+            peaks.push(peak);
+        }
+    }
+    println!("f32 FMA peak of one core, measured: {:.1} GFLOP/s\n", median(peaks));
     println!(
         "{:<20}{:>10}{:>10}{:>9}{:>11}{:>9}{:>11}{:>9}",
         "M, H, batch, T", "1 thread", "of peak", "2 thr.", "JAX", "ratio", "PyTorch", "ratio"
     );
     for size in SIZES {
         let [m, h, batch, t] = size;
-        let at = |name: &str| ours.get(&key(name, size)).cloned().map(median);
-        let (one, two) = (at("ours1").expect("measured"), at("ours2").expect("measured"));
-        let best = one.min(two);
-        let gflops = (12 * m * h * batch * t) as f64 / (one * 1e6);
-        let peer = |name: &str| match peers.get(&key(name, size)).cloned().map(median) {
-            Some(ms) => (format!("{ms:.2} ms"), format!("{:.1}x", ms / best)),
+        let [one, two, share] = ["one", "two", "share"].map(|name| ours[&key(name, size)].clone());
+        let best: Vec<f64> = one.iter().zip(&two).map(|(one, two)| one.min(*two)).collect();
+        let peer = |name: &str| match peers.get(&key(name, size)) {
+            Some(ms) => {
+                let ratios = ms.iter().zip(&best).map(|(theirs, ours)| theirs / ours).collect();
+                (format!("{:.2} ms", median(ms.clone())), format!("{:.1}x", median(ratios)))
+            }
             None => ("–".into(), "–".into()),
         };
         let ((jax, jax_ratio), (torch, torch_ratio)) = (peer("jax"), peer("torch"));
         println!(
             "{:<20}{:>7.3} ms{:>8.0} %{:>6.3} ms{jax:>11}{jax_ratio:>9}{torch:>11}{torch_ratio:>9}",
             format!("{m}, {h}, {batch}, {t}"),
-            one,
-            100.0 * gflops / peak,
-            two
+            median(one),
+            100.0 * median(share),
+            median(two)
         );
     }
     println!("(12 M H batch T operations a step; ratios against the faster of one and two threads)\n");

@@ -1,5 +1,7 @@
 //! The linear encoder: delay coordinates.
 
+use std::ops::Range;
+
 use candle_core::{DType, Device, Result, Tensor, Var};
 use nalgebra::{DMatrix, DVector, SymmetricEigen};
 
@@ -25,12 +27,14 @@ pub struct Delays {
 const VARIANCE_FLOOR: f64 = 1e-3;
 
 impl Delays {
-    /// From `training: [T, D]`, NaN where a sample is missing; `M ≤ k · D` states.
-    pub fn init(training: &DMatrix<f64>, lags: usize, latent: usize) -> Result<Self> {
-        let (rows, d) = training.shape();
+    /// From `training: [T, D]`, NaN where a sample is missing; its `runs` are rows that follow each other in time, and no
+    /// window spans two. `M ≤ k · D` states.
+    pub fn init(training: &DMatrix<f64>, runs: &[Range<usize>], lags: usize, latent: usize) -> Result<Self> {
+        let d = training.ncols();
         let width = lags * d;
         let there: Vec<bool> = training.row_iter().map(|row| row.iter().all(|x| !x.is_nan())).collect();
-        let starts: Vec<usize> = (0..(rows + 1).saturating_sub(lags)).filter(|&t| all(&there[t..t + lags])).collect();
+        let windows_of = |run: &Range<usize>| run.start..(run.end + 1).saturating_sub(lags).max(run.start);
+        let starts: Vec<usize> = runs.iter().flat_map(windows_of).filter(|&t| all(&there[t..t + lags])).collect();
         let windows = DMatrix::from_fn(starts.len(), width, |i, column| training[(starts[i] + column / d, column % d)]);
         let mean = match starts.len() {
             0 => DVector::zeros(width),
@@ -110,7 +114,7 @@ mod tests {
 
     #[test]
     fn states_start_uncorrelated_with_unit_variance() {
-        let (states, seen) = encode(&Delays::init(&wave(2000), 3, 2).unwrap(), &wave(2000), false);
+        let (states, seen) = encode(&Delays::init(&wave(2000), &[0..2000], 3, 2).unwrap(), &wave(2000), false);
         assert_eq!((states.shape(), seen), ((1998, 2), None));
         let n = states.nrows() as f32;
         let covariance = states.tr_mul(&states) / n;
@@ -121,7 +125,7 @@ mod tests {
     /// A state depends on its own sample and the ones before it, and on no later one.
     #[test]
     fn a_state_has_seen_its_own_delays_alone() {
-        let delays = Delays::init(&wave(200), 3, 4).unwrap();
+        let delays = Delays::init(&wave(200), &[0..200], 3, 4).unwrap();
         let before = encode(&delays, &wave(20), false).0;
         let mut changed = wave(20);
         changed[(10, 1)] += 1.0;
@@ -135,7 +139,7 @@ mod tests {
     fn a_window_that_lacks_a_sample_is_not_seen() {
         let mut rows = wave(200);
         rows[(7, 0)] = f64::NAN;
-        let delays = Delays::init(&rows, 3, 4).unwrap();
+        let delays = Delays::init(&rows, &[0..200], 3, 4).unwrap();
         let (states, seen) = encode(&delays, &rows.rows(0, 20).into_owned(), true);
         let unseen: Vec<usize> =
             seen.unwrap().iter().enumerate().filter(|(_, seen)| !**seen).map(|(t, _)| t + 2).collect();
@@ -143,9 +147,23 @@ mod tests {
         assert!(states.iter().all(|z| z.is_finite()));
     }
 
+    /// Two trials at different levels: a window over both would see a jump that no trial has.
+    #[test]
+    fn no_window_spans_two_trials() {
+        let level = |t: usize| if t < 100 { 0.0 } else { 50.0 };
+        let jump = DMatrix::from_fn(200, 1, |t, _| level(t) + (0.3 * t as f64).sin());
+        let starts = |runs: &[Range<usize>]| Delays::init(&jump, runs, 2, 2).unwrap();
+        let weakest = |delays: Delays| {
+            let (states, _) = encode(&delays, &jump.rows(0, 100).into_owned(), false);
+            states.column(1).variance()
+        };
+        // The second direction is the change from sample to sample: in trials it has the variance of a sine's.
+        assert!(weakest(starts(&[0..100, 100..200])) > 1.5 * weakest(starts(&[0..200])));
+    }
+
     #[test]
     fn no_training_data_still_gives_a_shape() {
-        let delays = Delays::init(&DMatrix::zeros(2, 3), 4, 5).unwrap();
+        let delays = Delays::init(&DMatrix::zeros(2, 3), &[0..2], 4, 5).unwrap();
         assert_eq!(delays.axes.dims(), [12, 5]);
         assert!(delays.axes.flatten_all().unwrap().to_vec1::<f32>().unwrap().iter().all(|x| x.is_finite()));
     }

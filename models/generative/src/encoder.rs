@@ -1,11 +1,13 @@
 //! From observations to latent states: `q(z̄ | x)`.
 
+use std::ops::Range;
+
 use candle_core::{Result, Tensor, Var};
 use nalgebra::DMatrix;
 use rand::Rng;
 use serde::{Deserialize, Serialize};
 
-use crate::convolution::Convolution;
+use crate::convolution::{Convolution, MAX_LAYERS};
 use crate::delays::Delays;
 use crate::observation::{Observation, ObservationKind};
 use crate::pseudo_inverse::{least_squares, pseudo_inverse};
@@ -35,6 +37,9 @@ fn one() -> usize {
 }
 
 impl EncoderPlan {
+    /// Of a convolutional encoder.
+    pub const MAX_LAYERS: usize = MAX_LAYERS;
+
     /// Samples before the one that is encoded on which its state depends.
     pub fn context(&self) -> usize {
         match *self {
@@ -92,17 +97,18 @@ pub enum Encoder {
 }
 
 impl Encoder {
-    /// `training: [T, D]` are the samples to learn from, NaN where one is missing.
+    /// `training: [T, D]` are the samples to learn from, NaN where one is missing, and `runs` its uninterrupted rows.
     pub fn init(
         rng: &mut impl Rng,
         plan: EncoderPlan,
         sight: Sight,
         training: &DMatrix<f64>,
+        runs: &[Range<usize>],
         latent: usize,
     ) -> Result<Self> {
         Ok(match plan {
             EncoderPlan::PseudoInverse => Encoder::PseudoInverse,
-            EncoderPlan::Delays { lags } => Encoder::Delays(Delays::init(training, lags, latent)?),
+            EncoderPlan::Delays { lags } => Encoder::Delays(Delays::init(training, runs, lags, latent)?),
             EncoderPlan::Convolutional { kernel, hidden, layers } => {
                 Encoder::Convolutional(Convolution::init(rng, kernel, hidden, layers, sight, latent)?)
             }

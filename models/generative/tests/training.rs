@@ -8,7 +8,7 @@ use nullcline_models::latent::LatentFamily;
 use nullcline_models::training::{
     Checkpoint, ForcingKind, OptimiserKind, Schedule, Start, Task, TrainError, TrainPlan, Trained, train,
 };
-use nullcline_models::{EncoderPlan, ModelPlan, ObservationKind, Series, Split, SplitPlan};
+use nullcline_models::{EncoderPlan, ModelPlan, ObservationKind, SequenceVae, Series, Split, SplitPlan};
 use rand::{RngExt, SeedableRng};
 use rand_chacha::ChaCha8Rng;
 use rand_distr::{Poisson, StandardNormal};
@@ -285,12 +285,35 @@ fn training_without_progress_ends_early() {
 #[test]
 fn a_loss_that_is_not_finite_names_its_epoch() {
     let series = oscillation(400);
-    let plan = TrainPlan { learning_rate: [1e6, 1e6], max_gradient_norm: f64::INFINITY, ..short() };
+    // The first step goes so far that the second sees no number.
+    let plan = TrainPlan { learning_rate: [1e30, 1e30], max_gradient_norm: f64::INFINITY, ..short() };
     match fit(&series, &gaussian_plan(2), &plan, None) {
-        Err(TrainError::NotFinite { epoch, .. }) => assert!(epoch >= 1),
-        Err(TrainError::NeverValid) => {}
+        Err(TrainError::NotFinite { what: "loss", value, epoch: 1 }) => assert!(!value.is_finite()),
         other => panic!("{other:?}"),
     }
+}
+
+/// Trials that each begin far out and come to rest: who starts once sees one of them, who starts in each sees all.
+#[test]
+fn the_linear_rival_starts_in_every_trial_as_the_model_does() {
+    let mut rng = ChaCha8Rng::seed_from_u64(10);
+    let (n_trials, length) = (40, 50);
+    let mut observed = Vec::new();
+    for _ in 0..n_trials {
+        let mut x = [4.0f64, -3.0];
+        for _ in 0..length {
+            observed.extend(x.map(|x| x as f32));
+            x = x.map(|x| 0.85 * x + 0.1 * rng.sample::<f64, _>(StandardNormal));
+        }
+    }
+    let series = Series::new(observed, 2, vec![], 0).unwrap().with_trials(&vec![length; n_trials]).unwrap();
+    let split = split(&series);
+    let model = SequenceVae::init(&mut rng, &gaussian_plan(2), &series, split.training()).unwrap();
+    let judged = judge(1, &model, &series, &split, &JudgePlan::default()).unwrap();
+    let d_stsp =
+        |name: &str| judged.rivals.iter().find(|(rival, _)| rival.starts_with(name)).unwrap().1.d_stsp.unwrap();
+    assert!(d_stsp("VAR") < 0.1 * d_stsp("constant"), "{:?}", judged.rivals);
+    assert!(d_stsp("VAR") < 2.0 * d_stsp("same recording"), "{:?}", judged.rivals);
 }
 
 #[test]

@@ -8,13 +8,13 @@ use clap::Args;
 use nullcline_models::ModelPlan;
 use nullcline_models::judging::{Scores, judge};
 use nullcline_models::latent::LatentFamily;
-use nullcline_models::training::{Task, train};
+use nullcline_models::training::{Start, Task, train};
 use serde::Serialize;
 
 use super::fit_series::{ArrayArguments, Loaded};
 use super::say;
 use crate::outputs::{WeightsFile, write_model};
-use crate::plan::RunPlan;
+use crate::plan::{EncoderChoice, RunPlan};
 use crate::presets::preset;
 use crate::run::Outcome;
 use crate::seed::{RunSeed, Stage};
@@ -25,6 +25,7 @@ use crate::seed::{RunSeed, Stage};
   nullcline fit series.npy --json
   nullcline fit train.npy --test test.npy --latent-dim 3 --hidden-dim 50 --save model.safetensors
   nullcline fit train.npy --test test.npy --preset ecg --json
+  nullcline fit eeg.npy --encoder delays --encoder-kernel 8 --start linear
   nullcline fit counts.tsv --observation negative-binomial --trials lengths.tsv
   nullcline fit regions.tsv --observation bold --tr-secs 2 --nuisance movement.tsv
   nullcline fit recording.h5:/samples
@@ -45,6 +46,15 @@ pub struct FitArguments {
     latent_dim: Option<usize>,
     #[arg(long, value_name = "H")]
     hidden_dim: Option<usize>,
+    /// How the latent state is read from SERIES
+    #[arg(long, value_enum)]
+    encoder: Option<EncoderChoice>,
+    /// Samples that delays, or each layer of a convolutional encoder, look back on
+    #[arg(long, value_name = "N")]
+    encoder_kernel: Option<usize>,
+    /// Where training begins: random (default), or linear, at the best linear map
+    #[arg(long, value_name = "START", value_parser = by_name::<Start>)]
+    start: Option<Start>,
     #[arg(long, value_name = "N")]
     epochs: Option<usize>,
     #[arg(long, value_name = "N")]
@@ -109,11 +119,20 @@ pub fn fit(arguments: &FitArguments) -> Result<Outcome> {
     plan.train.epochs = arguments.epochs.unwrap_or(plan.train.epochs);
     plan.model.hidden_dim = arguments.hidden_dim.unwrap_or(plan.model.hidden_dim);
     plan.model.family = arguments.model.unwrap_or(plan.model.family);
+    plan.model.encoder = arguments.encoder.unwrap_or(plan.model.encoder);
+    plan.model.encoder_kernel = arguments.encoder_kernel.unwrap_or(plan.model.encoder_kernel);
+    plan.train.start = arguments.start.unwrap_or(plan.train.start);
     plan.model.latent_dim = arguments.latent_dim.unwrap_or(plan.model.latent_dim);
     plan.model.components = plan.model.components.max(arguments.latent_dim.unwrap_or(0));
     let plan = plan.checked()?;
     let Loaded { series, split, observation, channel_names, input_names } = arguments.arrays.load(&plan)?;
     let model_plan = plan.model.with_observation(observation, series.n_channels);
+    if model_plan.latent_dim < plan.model.latent_dim {
+        let (asked, told) = (plan.model.latent_dim, model_plan.latent_dim);
+        tracing::warn!(
+            "the encoder can tell {told} latent dimensions from these channels, not {asked}: {told} are used"
+        );
+    }
     let seed = RunSeed(plan.seed);
     let (started, used) = (Instant::now(), processor_seconds());
     let mut quiet = |_: &_, _: Option<&_>| ControlFlow::Continue(());

@@ -55,6 +55,7 @@ struct CheckpointHeader {
     optimiser_step: usize,
     adaptive_alpha: f64,
     stale: usize,
+    score_to_beat: Option<f64>,
 }
 
 pub fn write_checkpoint(path: &Path, key: &str, checkpoint: &Checkpoint) -> Result<()> {
@@ -66,6 +67,7 @@ pub fn write_checkpoint(path: &Path, key: &str, checkpoint: &Checkpoint) -> Resu
         optimiser_step: checkpoint.optimiser_step,
         adaptive_alpha: checkpoint.adaptive_alpha,
         stale: checkpoint.stale,
+        score_to_beat: Some(checkpoint.score_to_beat).filter(|score| score.is_finite()),
     };
     let mut tensors = BTreeMap::new();
     for (part, source) in [("current", &checkpoint.current), ("best", &checkpoint.best)] {
@@ -96,6 +98,7 @@ pub fn read_checkpoint(path: &Path, key: &str) -> Option<Checkpoint> {
         optimiser_step: header.optimiser_step,
         adaptive_alpha: header.adaptive_alpha,
         stale: header.stale,
+        score_to_beat: header.score_to_beat.unwrap_or(f64::INFINITY),
     })
 }
 

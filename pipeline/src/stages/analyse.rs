@@ -150,7 +150,7 @@ pub fn free_run(ingested: &Ingested, model: &SequenceVae, seed: RunSeed) -> Resu
     let mut rng = seed.rng_for(Stage::Simulate, &subject.to_string(), 0);
     let held_out = split.held_out.clone();
     let encoded = model.encode(series, held_out.clone())?;
-    let Some(Simulation { latent, observed }) = judging::free_run(&mut rng, model, series, held_out.clone())? else {
+    let Ok(Simulation { latent, observed }) = judging::free_run(&mut rng, model, series, held_out.clone())? else {
         return Ok(None);
     };
     let known = |run: &Range<usize>| run.clone().find(|t| !latent[(t - held_out.start, 0)].is_nan());

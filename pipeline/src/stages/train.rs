@@ -95,7 +95,7 @@ pub fn train(
             };
             (Some(trained.model), summary)
         }
-        Err(error @ (TrainError::NotFinite { .. } | TrainError::NeverValid | TrainError::NoState { .. })) => {
+        Err(error @ (TrainError::NotFinite { .. } | TrainError::NeverValid(_) | TrainError::NoState { .. })) => {
             tracing::warn!("{subject} refit {refit} is excluded: {error}");
             // Of an earlier run with other settings.
             for stale in [model_path.clone(), path("training.tsv"), path("training.parquet")] {

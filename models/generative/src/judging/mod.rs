@@ -3,6 +3,7 @@
 //! No number stands alone: a shuffle has the right states, a phase surrogate the right spectrum, a
 //! constant often a small prediction error.
 
+mod free_run;
 mod prediction;
 mod rivals;
 mod score;
@@ -13,10 +14,11 @@ mod state_space;
 
 use serde::{Deserialize, Serialize};
 
+pub use free_run::{NoRun, free_run};
 pub use prediction::prediction_error;
 pub use rivals::{VectorAutoregression, phase_surrogate};
 pub use score::{Judgement, Scores, Verdict, judge};
-pub use space::{JudgingSpace, free_run};
+pub use space::JudgingSpace;
 pub use spectrum::{power_spectrum, spectral_distance, through_the_same_gaps};
 pub use spikes::bits_per_spike;
 pub use state_space::{binned_divergence, mixture_divergence, state_space_divergence};

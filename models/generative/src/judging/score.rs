@@ -7,19 +7,23 @@ use serde::{Deserialize, Serialize};
 
 use super::prediction::{mean_squared, predict};
 use super::{
-    JudgePlan, JudgingSpace, VectorAutoregression, bits_per_spike, phase_surrogate, prediction_error,
+    JudgePlan, JudgingSpace, NoRun, VectorAutoregression, bits_per_spike, phase_surrogate, prediction_error,
     spectral_distance, state_space_divergence,
 };
 use crate::vae::{ModelError, SequenceVae};
 use crate::{Series, Split};
 
-/// The numbers of one model or rival on the held-out end; an absent one could not be computed.
+/// The numbers of one model or rival on the held-out end, in the [`JudgingSpace`]; an absent one could not be computed.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Serialize, Deserialize)]
 pub struct Scores {
+    /// Nats; 0 where the same states are visited equally often.
     pub d_stsp: Option<f64>,
+    /// From 0, the same spectra, to 1.
     pub d_h: Option<f64>,
-    /// At [`JudgePlan::prediction_steps`].
+    /// Mean squared error at [`JudgePlan::prediction_steps`], in squared units of the space: a standardised signal that
+    /// is predicted by its mean has 1.
     pub pe: Option<f64>,
+    /// One step ahead, above what each unit's mean rate gives (Pei et al. 2021).
     pub bits_per_spike: Option<f64>,
 }
 
@@ -80,9 +84,9 @@ pub fn judge(
     let mut simulated = Vec::new();
     for _ in 0..if is_random { plan.simulations } else { 1 } {
         let run = space.simulate(&mut rng, model, series, split.held_out.clone())?;
-        simulated.push(run.map(|run| arena.free_run(&mut rng, &run)));
+        simulated.push(run.map(|run| arena.compare(&mut rng, &run)));
     }
-    let simulated: Option<Vec<Scores>> = simulated.into_iter().collect();
+    let simulated: Result<Vec<Scores>, NoRun> = simulated.into_iter().collect();
     let mut scores = Scores {
         pe: prediction_error(&space, model, series, split.held_out.clone(), plan.prediction_steps)?,
         ..Scores::mean(simulated.as_deref().unwrap_or_default())
@@ -93,8 +97,9 @@ pub fn judge(
     }
     let rivals = arena.rivals(&mut rng);
     let (verdict, reason) = match simulated {
-        None => (Verdict::Diverged, "the free simulation diverged".to_string()),
-        Some(_) => {
+        Err(reason @ NoRun::Diverged) => (Verdict::Diverged, reason.to_string()),
+        Err(reason @ NoRun::NoState) => (Verdict::NotFaithful, reason.to_string()),
+        Ok(_) => {
             // The first is the floor of the scale, the last its ceiling.
             let (floor, constant) = (&rivals[0].1, &rivals[rivals.len() - 1].1);
             verdict(model.noise.used, &scores, floor, constant, plan.faithful_share)
@@ -154,7 +159,8 @@ impl Arena<'_> {
         rivals
     }
 
-    fn free_run(&self, rng: &mut ChaCha8Rng, states: &DMatrix<f64>) -> Scores {
+    /// `states: [held out, D]` beside the held-out part.
+    fn compare(&self, rng: &mut ChaCha8Rng, states: &DMatrix<f64>) -> Scores {
         Scores {
             d_stsp: state_space_divergence(rng, &self.held_out, states, self.plan),
             d_h: spectral_distance(&self.held_out, states),
@@ -164,14 +170,15 @@ impl Arena<'_> {
 
     /// The floor: no model can be expected to be closer than the recording is to itself.
     fn same_recording(&self, rng: &mut ChaCha8Rng) -> Scores {
-        self.free_run(rng, &self.stretch_before())
+        self.compare(rng, &self.stretch_before())
     }
 
+    /// Trials are taken as one series, jumps between them and all, as they are in the spectra that are compared.
     fn surrogate(&self, rng: &mut ChaCha8Rng) -> Scores {
         let before = self.stretch_before();
         let draws = (0..self.plan.simulations).map(|_| {
             let states = phase_surrogate(rng, &before);
-            self.free_run(rng, &states)
+            self.compare(rng, &states)
         });
         Scores::mean(&draws.collect::<Vec<_>>())
     }
@@ -186,8 +193,8 @@ impl Arena<'_> {
         let training = self.apart(&self.training, &self.training_runs);
         let held_out = self.apart(&self.held_out, &self.held_out_runs);
         let draws = (0..self.plan.simulations).map(|_| {
-            let states = fitted.simulate(rng, &training, self.held_out.nrows());
-            self.free_run(rng, &states)
+            let states = self.simulated(rng, fitted);
+            self.compare(rng, &states)
         });
         let draws: Vec<Scores> = draws.collect();
         let error = fitted
@@ -200,6 +207,23 @@ impl Arena<'_> {
             bits_per_spike(&found, &expected, &counts.mean)
         });
         Scores { pe: error, bits_per_spike: bits, ..Scores::mean(&draws) }
+    }
+
+    /// Through every held-out run, from the first samples there that tell a state, as a model is; NaN before them.
+    fn simulated(&self, rng: &mut ChaCha8Rng, fitted: &VectorAutoregression) -> DMatrix<f64> {
+        let mut states = DMatrix::from_element(self.held_out.nrows(), self.held_out.ncols(), f64::NAN);
+        let first = self.held_out_runs.first().map_or(0, |run| run.start);
+        for run in &self.held_out_runs {
+            let rows = self.held_out.rows(run.start - first, run.len());
+            let whole = |end: &usize| rows.rows(end - fitted.order, fitted.order).iter().all(|x| !x.is_nan());
+            let Some(end) = (fitted.order..=run.len()).find(whole) else { continue };
+            let past = rows.rows(end - fitted.order, fitted.order).into_owned();
+            let from = run.start - first + end - 1;
+            states.row_mut(from).copy_from(&past.row(fitted.order - 1));
+            let n_times = run.len() - end;
+            states.rows_mut(from + 1, n_times).copy_from(&fitted.simulate(rng, &past, n_times));
+        }
+        states
     }
 
     /// `rows` with gaps between the runs, so wide that no past and no prediction spans one.
@@ -217,7 +241,7 @@ impl Arena<'_> {
         let mean = column_means(&self.training);
         let states = DMatrix::from_fn(self.held_out.nrows(), mean.len(), |_, i| mean[i]);
         let bits = self.counts.as_ref().map(|_| 0.0);
-        Scores { pe: mean_squared(&self.held_out, &states), bits_per_spike: bits, ..self.free_run(rng, &states) }
+        Scores { pe: mean_squared(&self.held_out, &states), bits_per_spike: bits, ..self.compare(rng, &states) }
     }
 }
 

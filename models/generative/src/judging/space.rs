@@ -1,19 +1,22 @@
+//! Where recordings, models and rivals are compared.
+
 use std::ops::Range;
 
 use nalgebra::DMatrix;
 use rand::Rng;
 
 use super::JudgePlan;
-use super::prediction::Encoded;
+use super::free_run::{NoRun, free_run};
 use crate::observation::FrozenObservation;
 use crate::vae::{ModelError, SequenceVae};
-use crate::{Projection, Series, Simulation, Split, Surroundings};
+use crate::{Projection, Series, Split};
 
 /// The real-valued space `[T, D]` in which data, models and rivals are compared.
 ///
 /// Gaussian recordings are judged in the components the model was given. Counts are made comparable
-/// first: `2 √(x + 3/8)` has about unit variance whatever the rate (Anscombe 1948), and the leading
-/// principal components of the training part hold what the units share.
+/// first: `2 √(x + 3/8)` has about unit variance at every rate above some four counts a bin, and less below, where units
+/// thus weigh less (Anscombe 1948, Biometrika 35, 246); the leading principal components of the training part hold what
+/// the units share.
 #[derive(Clone, Debug)]
 pub struct JudgingSpace {
     counts: bool,
@@ -63,47 +66,24 @@ impl JudgingSpace {
     /// A free run of `model` through every run of `range`, from the first state there that is known to its end,
     /// under the inputs recorded there: `[range.len(), D]`, NaN before a first state. Process noise is drawn where
     /// the model uses it, and counts from their distribution; no observation noise is added to other signals.
-    /// `None` when the run diverges, or when no state is known.
     pub fn simulate(
         &self,
         rng: &mut impl Rng,
         model: &SequenceVae,
         series: &Series,
         range: Range<usize>,
-    ) -> Result<Option<DMatrix<f64>>, ModelError> {
-        let Some(run) = free_run(rng, model, series, range)? else { return Ok(None) };
+    ) -> Result<Result<DMatrix<f64>, NoRun>, ModelError> {
+        let run = match free_run(rng, model, series, range)? {
+            Ok(run) => run,
+            Err(reason) => return Ok(Err(reason)),
+        };
         if !self.counts {
-            return Ok(Some(run.observed));
+            return Ok(Ok(run.observed));
         }
         let counts = model.freeze()?.observation.draw(rng, &run.observed);
         let rows: Vec<f32> = counts.transpose().iter().map(|&x| stabilised(x) as f32).collect();
-        Ok(Some(self.projection.apply(&rows)))
+        Ok(Ok(self.projection.apply(&rows)))
     }
-}
-
-/// `model` on its own through every run of `range`, from the first state there that is known; rows before it are NaN.
-/// `None` when it diverges, or when no state is known.
-pub fn free_run(
-    rng: &mut impl Rng,
-    model: &SequenceVae,
-    series: &Series,
-    range: Range<usize>,
-) -> Result<Option<Simulation>, ModelError> {
-    let frozen = model.freeze()?;
-    let encoded = Encoded::of(model, series, range.clone())?;
-    let blank = |width: usize| DMatrix::from_element(range.len(), width, f64::NAN);
-    let mut whole = Simulation { latent: blank(frozen.latent_dim()), observed: blank(frozen.observation.n_channels()) };
-    let mut known = false;
-    for run in series.runs(range.clone()) {
-        let Some((first, past)) = run.clone().find_map(|t| Some((t, encoded.past(t)?))) else { continue };
-        let around = Surroundings::Recorded { series, first };
-        let n_times = run.end - first;
-        let Some(part) = frozen.simulate(rng, &past, n_times, around) else { return Ok(None) };
-        whole.latent.rows_mut(first - range.start, n_times).copy_from(&part.latent);
-        whole.observed.rows_mut(first - range.start, n_times).copy_from(&part.observed);
-        known = true;
-    }
-    Ok(known.then_some(whole))
 }
 
 fn stabilised(count: f64) -> f64 {

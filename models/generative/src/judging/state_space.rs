@@ -17,8 +17,9 @@ const MIN_BINNED_TIMES: usize = 5_000;
 /// `truth`, `generated`: `[T, D]`. Up to five dimensions by bins; above, and for short recordings, by
 /// Gaussian mixtures: of unit width above five dimensions as published, below as wide as Scott's rule
 /// says, `T^(−1/(D + 4))` standard deviations.
-/// It knows nothing of time: a shuffle of the truth scores 0. States of which a part is missing (NaN) are left out.
-/// `None` when there are no finite states to compare.
+/// It knows nothing of time: a shuffle of the truth scores 0. States of which a part is missing (NaN) are left out, and
+/// so is a dimension in which the truth does not move, which has no scale. `None` when there are no finite states to
+/// compare.
 ///
 /// Source: Koppe et al. (2019), PLoS Comput. Biol. 15, e1007263; Brenner et al. (2022), ICML.
 pub fn state_space_divergence(
@@ -27,10 +28,14 @@ pub fn state_space_divergence(
     generated: &DMatrix<f64>,
     plan: &JudgePlan,
 ) -> Option<f64> {
-    let (truth, generated) = (&complete_rows(truth), &complete_rows(generated));
+    let (truth, generated) = (complete_rows(truth), complete_rows(generated));
+    let moving: Vec<usize> = (0..truth.ncols().min(generated.ncols())).filter(|&d| moves(&truth, d)).collect();
+    let same_width = truth.ncols() == generated.ncols();
+    let (truth, generated) = (&truth.select_columns(&moving), &generated.select_columns(&moving));
     let comparable = truth.nrows() > 1
         && generated.nrows() > 0
-        && truth.ncols() == generated.ncols()
+        && same_width
+        && !moving.is_empty()
         && truth.iter().chain(generated.iter()).all(|value| value.is_finite());
     if !comparable {
         return None;
@@ -41,10 +46,14 @@ pub fn state_space_divergence(
     } else if n_times < MIN_BINNED_TIMES {
         let spread = truth.row_variance().mean().sqrt();
         let width = spread * (n_times as f64).powf(-1.0 / (dim as f64 + 4.0));
-        mixture_divergence(rng, truth, generated, width.max(f64::MIN_POSITIVE), plan.mixture_samples)
+        mixture_divergence(rng, truth, generated, width, plan.mixture_samples)
     } else {
         binned_divergence(truth, generated, plan.bins)
     })
+}
+
+fn moves(states: &DMatrix<f64>, dimension: usize) -> bool {
+    states.column(dimension).iter().any(|&value| value != states[(0, dimension)])
 }
 
 fn complete_rows(states: &DMatrix<f64>) -> DMatrix<f64> {
@@ -225,6 +234,23 @@ mod tests {
         let found = mixture_divergence(&mut rng, &truth, &shifted, 1.0, 4000);
         let expected = 2.0 * 1.5f64.powi(2) / 4.0;
         assert!((found - expected).abs() < 0.1, "{found} against {expected}");
+    }
+
+    /// A channel that was flat in the held-out part says nothing, and hides nothing of the others.
+    #[test]
+    fn a_dimension_without_movement_has_no_say() {
+        let plan = JudgePlan::default();
+        for n in [400, 6000] {
+            let with = |flat: f64, states: &DMatrix<f64>| states.clone().insert_column(1, flat);
+            let (truth, other) = (gaussian(1, n, 2, 0.0), gaussian(2, n, 2, 1.5));
+            let divergence = |truth: &DMatrix<f64>, generated: &DMatrix<f64>| {
+                state_space_divergence(&mut ChaCha8Rng::seed_from_u64(3), truth, generated, &plan)
+            };
+            let expected = divergence(&truth, &other).unwrap();
+            assert!(expected > 0.3);
+            assert_eq!(divergence(&with(0.7, &truth), &with(0.9, &other)), Some(expected));
+            assert_eq!(divergence(&DMatrix::from_element(n, 2, 1.0), &other), None);
+        }
     }
 
     #[test]

@@ -1,3 +1,5 @@
+//! What training keeps, to choose from and to go on from.
+
 use std::collections::BTreeMap;
 
 use candle_core::{Device, Tensor, Var};
@@ -12,12 +14,14 @@ use crate::vae::{ModelError, ModelPlan, SequenceVae};
 pub struct EpochRecord {
     /// Counted from 1: how many epochs are done.
     pub epoch: usize,
-    /// Mean loss over the epoch's batches, nats per step.
+    /// Mean loss over the epoch's batches, nats per step: the terms below, as in [`ElboTerms`](crate::ElboTerms), and
+    /// penalties.
     pub loss: f64,
     pub prediction: f64,
     pub reconstruction: Option<f64>,
     pub consistency: Option<f64>,
     pub entropy: Option<f64>,
+    /// Strength of forcing, from 0 (free) to 1.
     pub alpha: f64,
     pub learning_rate: f64,
     /// Lower is better; present where the model was validated.
@@ -37,8 +41,9 @@ pub struct Checkpoint {
     pub optimiser_step: usize,
     /// Strength of adaptive forcing.
     pub adaptive_alpha: f64,
-    /// Validations since the best one.
+    /// Validations since one was better than `score_to_beat` by enough to be noticed, which then became it.
     pub stale: usize,
+    pub score_to_beat: f64,
 }
 
 impl Checkpoint {

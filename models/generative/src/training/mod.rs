@@ -15,4 +15,4 @@ pub(crate) use optimiser::Optimiser;
 pub use optimiser::OptimiserKind;
 pub use plan::{ForcingKind, Schedule, Start, TrainPlan};
 pub use run::{Task, TrainError, Trained, train};
-pub use validation::validate;
+pub use validation::{NotValidated, validate};

@@ -1,3 +1,5 @@
+//! Training itself: epochs, checkpoints, and when to stop.
+
 use std::ops::ControlFlow;
 
 use candle_core::Tensor;
@@ -10,7 +12,7 @@ use super::forcing::ForcingState;
 use super::optimiser::Optimiser;
 use super::penalty::penalty;
 use super::windows::Windows;
-use super::{Checkpoint, EpochRecord, Start, TrainPlan, validate};
+use super::{Checkpoint, EpochRecord, NotValidated, Start, TrainPlan, validate};
 use crate::judging::JudgePlan;
 use crate::latent::Workspace;
 use crate::vae::{ModelError, ModelPlan, SequenceVae};
@@ -22,8 +24,8 @@ pub enum TrainError {
     NotFinite { what: &'static str, value: f64, epoch: usize },
     #[error("stopped after epoch {epoch}")]
     Stopped { epoch: usize },
-    #[error("no checkpoint could be validated: every free simulation diverged")]
-    NeverValid,
+    #[error("no checkpoint could be validated; of the last, {0}")]
+    NeverValid(NotValidated),
     #[error("need {needed} time steps for one sequence, found {found} to fit on")]
     TooShort { needed: usize, found: usize },
     #[error("need more than {needed} time steps to {what}, found {found}")]
@@ -83,11 +85,13 @@ pub fn train(
         None => {
             let mut rng = ChaCha8Rng::seed_from_u64(seed);
             let mut model = SequenceVae::init(&mut rng, model_plan, series, split.training())?;
+            check_lengths(&model, task)?;
             let best_score = match plan.start {
-                Start::Random => None,
+                Start::Random => f64::INFINITY,
                 Start::Linear => {
                     model.start_linear(series, split.fit.clone())?;
-                    validate(&mut draws_of_validation(seed), &mut model, series, split, judge_plan)?
+                    let score = validate(&mut draws_of_validation(seed), &mut model, series, split, judge_plan)?;
+                    score.unwrap_or(f64::INFINITY)
                 }
             };
             let optimiser = Optimiser::new(plan.optimiser, plan.weight_decay, &model.variables());
@@ -96,7 +100,8 @@ pub fn train(
                 current: model.to_tensors()?,
                 best: model.to_tensors()?,
                 best_epoch: 0,
-                best_score: best_score.unwrap_or(f64::INFINITY),
+                best_score,
+                score_to_beat: best_score,
                 optimiser_step: 0,
                 adaptive_alpha: ForcingState::new(plan).adaptive,
                 stale: 0,
@@ -104,27 +109,11 @@ pub fn train(
             (model, optimiser, start)
         }
     };
-    let context = model.needed_context();
-    let n_steps = plan.sequence_length.min((split.fit.len() / 2).saturating_sub(context + 1));
-    if n_steps < 2 {
-        return Err(TrainError::TooShort { needed: 2 * (context + 4), found: split.fit.len() });
-    }
-    // Before hours are spent: a prediction starts after the encoder's context and needs a sample to meet.
-    let needed = context + judge_plan.prediction_steps;
-    for (what, part) in [("validate the model", &split.validation), ("judge the model", &split.held_out)] {
-        let longest = series.runs(part.clone()).into_iter().map(|run| run.len()).max().unwrap_or(0);
-        if longest <= needed {
-            return Err(TrainError::TooShortToJudge { what, needed, found: longest });
-        }
-        let states = model.encode(series, part.clone())?;
-        if !states.row_iter().any(|state| state.iter().all(|z| !z.is_nan())) {
-            return Err(TrainError::NoState { what });
-        }
-    }
     let variables = model.variables();
     let workspace = Workspace::with_threads(threads);
     let mut forcing = ForcingState { adaptive: progress.adaptive_alpha };
-    let windows = Windows::new(&model, series, split, n_steps)?;
+    let windows = Windows::new(&model, series, split, sequence_length(&model, task))?;
+    let mut not_validated = NotValidated::Incomparable;
     for epoch in progress.history.len()..plan.epochs {
         if plan.patience > 0 && progress.stale >= plan.patience {
             break;
@@ -153,13 +142,20 @@ pub fn train(
         }
         let done = epoch + 1;
         let validated = done.is_multiple_of(plan.validate_every.max(1)) || done == plan.epochs;
-        let score = match validated {
-            true => validate(&mut draws_of_validation(seed), &mut model, series, split, judge_plan)?,
-            false => None,
-        };
+        let mut score = None;
         if validated {
-            let gain = score.map_or(f64::NAN, |score| progress.best_score - score);
-            progress.stale = if gain > NOTICEABLE_GAIN { 0 } else { progress.stale + 1 };
+            match validate(&mut draws_of_validation(seed), &mut model, series, split, judge_plan)? {
+                Ok(found) => score = Some(found),
+                Err(reason) => not_validated = reason,
+            }
+            match score {
+                // Not than the best: many small gains are one that can be noticed.
+                Some(score) if progress.score_to_beat - score > NOTICEABLE_GAIN => {
+                    progress.score_to_beat = score;
+                    progress.stale = 0;
+                }
+                _ => progress.stale += 1,
+            }
         }
         if let Some(score) = score.filter(|&score| score < progress.best_score) {
             progress.best_score = score;
@@ -179,7 +175,7 @@ pub fn train(
         }
     }
     if progress.best_score.is_infinite() {
-        return Err(TrainError::NeverValid);
+        return Err(TrainError::NeverValid(not_validated));
     }
     Ok(Trained {
         model: SequenceVae::from_tensors(model_plan, &progress.best)?,
@@ -187,6 +183,33 @@ pub fn train(
         chosen_epoch: progress.best_epoch,
         validation: progress.best_score,
     })
+}
+
+/// Steps of a training sequence: as many as asked for, at most half of what there is to fit on.
+fn sequence_length(model: &SequenceVae, task: &Task<'_>) -> usize {
+    task.train.sequence_length.min((task.split.fit.len() / 2).saturating_sub(model.needed_context() + 1))
+}
+
+/// Before hours are spent: sequences need steps, a prediction starts after the encoder's context and needs a sample to
+/// meet.
+fn check_lengths(model: &SequenceVae, task: &Task<'_>) -> Result<(), TrainError> {
+    let Task { series, split, judge, .. } = *task;
+    let context = model.needed_context();
+    if sequence_length(model, task) < 2 {
+        return Err(TrainError::TooShort { needed: 2 * (context + 4), found: split.fit.len() });
+    }
+    let needed = context + judge.prediction_steps;
+    for (what, part) in [("validate the model", &split.validation), ("judge the model", &split.held_out)] {
+        let longest = series.runs(part.clone()).into_iter().map(|run| run.len()).max().unwrap_or(0);
+        if longest <= needed {
+            return Err(TrainError::TooShortToJudge { what, needed, found: longest });
+        }
+        let states = model.encode(series, part.clone())?;
+        if !states.row_iter().any(|state| state.iter().all(|z| !z.is_nan())) {
+            return Err(TrainError::NoState { what });
+        }
+    }
+    Ok(())
 }
 
 /// Of a validation score, which lies between 0 and 3; less than this does not keep a training alive.

@@ -29,10 +29,10 @@ enum Starts {
     /// Nothing is missing: every stretch is whole.
     Every { first: usize, n: usize },
     /// Each with the run it lies in.
-    Listed(Vec<Start>),
+    Listed(Vec<Place>),
 }
 
-struct Start {
+struct Place {
     row: usize,
     run_start: usize,
     run_end: usize,
@@ -72,7 +72,7 @@ impl Windows {
                 let memory = model.plan.observation.memory();
                 let is_known = |row: usize| known.row(row).iter().all(|z| !z.is_nan());
                 let rows = rows.filter(|&row| (row - memory..=row).all(is_known));
-                starts.extend(rows.map(|row| Start { row, run_start: run.start, run_end: run.end }));
+                starts.extend(rows.map(|row| Place { row, run_start: run.start, run_end: run.end }));
             }
             if starts.is_empty() {
                 return Err(TrainError::TooShort { needed: needed + 2, found: longest });
@@ -140,7 +140,7 @@ impl Windows {
     }
 
     /// The rows of a stretch, `blank` outside its run.
-    fn extend(&self, to: &mut Vec<f32>, values: &[f32], width: usize, start: &Start, blank: f32) {
+    fn extend(&self, to: &mut Vec<f32>, values: &[f32], width: usize, start: &Place, blank: f32) {
         let before = self.context.min(start.row - start.run_start);
         let end = (start.row + self.n_steps + 1).min(start.run_end);
         to.extend(std::iter::repeat_n(blank, (self.context - before) * width));

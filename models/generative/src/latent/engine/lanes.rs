@@ -8,7 +8,8 @@ use std::fmt::Debug;
 use std::iter::Sum;
 use std::ops::{Add, AddAssign, Mul, Sub};
 
-use super::products::{self, Epilogue, History, Packed, Panel};
+use super::outer_products::{self, History, Packed};
+use super::products::{self, Epilogue, Panel};
 
 /// Sequences in one vector.
 pub const LANES: usize = 8;
@@ -89,7 +90,7 @@ pub unsafe trait Lanes: Copy {
     unsafe fn transpose(rows: [Self; LANES]) -> [Self; LANES];
     /// [`products::product`], compiled once for these instructions.
     unsafe fn product<const V: usize, E: Epilogue<Self>>(panel: &Panel<Self::Real>, x: *const Self::Real, then: E);
-    /// [`products::accumulate`], compiled once for these instructions.
+    /// [`outer_products::accumulate`], compiled once for these instructions.
     unsafe fn accumulate(gradient: &mut [Self::Real], many: History<Self::Real>, few: Packed<Self::Real>);
 }
 
@@ -158,7 +159,7 @@ unsafe impl<R: Real> Lanes for Portable<R> {
         unsafe { products::product::<Self, V, E>(panel, x, then) }
     }
     unsafe fn accumulate(gradient: &mut [R], many: History<R>, few: Packed<R>) {
-        unsafe { products::accumulate::<Self>(gradient, many, few) }
+        unsafe { outer_products::accumulate::<Self>(gradient, many, few) }
     }
 }
 
@@ -169,7 +170,8 @@ pub use avx2::Avx2;
 mod avx2 {
     use std::arch::x86_64::*;
 
-    use super::super::products::{self, Epilogue, History, Packed, Panel};
+    use super::super::outer_products::{self, History, Packed};
+    use super::super::products::{self, Epilogue, Panel};
     use super::{LANES, Lanes};
 
     #[derive(Clone, Copy)]
@@ -288,7 +290,7 @@ mod avx2 {
         unsafe fn accumulate(gradient: &mut [f32], many: History<f32>, few: Packed<f32>) {
             #[target_feature(enable = "avx2,fma")]
             unsafe fn compiled(gradient: &mut [f32], many: History<f32>, few: Packed<f32>) {
-                unsafe { products::accumulate::<Avx2>(gradient, many, few) }
+                unsafe { outer_products::accumulate::<Avx2>(gradient, many, few) }
             }
             unsafe { compiled(gradient, many, few) }
         }

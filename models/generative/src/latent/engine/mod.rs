@@ -7,8 +7,10 @@
 //! them.
 
 mod buffers;
+mod interleaving;
 mod lanes;
 mod level;
+mod outer_products;
 mod products;
 mod tile;
 
@@ -19,7 +21,8 @@ pub use buffers::{Buffers, Workspace};
 pub(super) use lanes::LANES;
 pub use lanes::{Lanes, Real};
 pub(super) use level::{Kernel, Pooled};
-pub(super) use products::{Epilogue, History, Packed, Panel, Store, StoreGated, StoreRelu, load, store};
+pub(super) use outer_products::{History, Packed};
+pub(super) use products::{Epilogue, Panel, Store, StoreGated, StoreRelu, load, store};
 use tile::{Backward, Forward, Growth};
 
 /// What a latent family is to the engine: the nonlinear part `N` of `F(z, s) = A z + N(z) + h + C s`.

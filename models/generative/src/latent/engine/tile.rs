@@ -3,8 +3,9 @@
 use std::marker::PhantomData;
 
 use super::buffers::{Layout, TileBuffers};
+use super::interleaving::{deinterleave, interleave};
 use super::lanes::{LANES, Lanes, Real};
-use super::products::{deinterleave, interleave, pack_steps};
+use super::outer_products::pack_steps;
 use super::{History, Kernel, Nonlinearity, Panel, Steps, Task};
 use crate::latent::LatentShape;
 

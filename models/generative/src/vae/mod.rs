@@ -1,107 +1,21 @@
 //! The model of one recording: encoder, latent RNN, observation.
 
-use std::collections::BTreeMap;
 use std::ops::Range;
 
 use candle_core::{Device, Tensor, Var};
 use nalgebra::DMatrix;
-use nullcline_dynamics::MapError;
-use rand::{Rng, SeedableRng};
-use rand_chacha::ChaCha8Rng;
-use serde::{Deserialize, Serialize};
-use thiserror::Error;
+use rand::Rng;
 
-use crate::convolution::MAX_LAYERS;
-use crate::encoder::{Encoder, EncoderPlan, Sight};
-use crate::latent::{LatentFamily, LatentParameters, LatentShape, LinearMap};
-use crate::observation::{Observation, ObservationKind};
+mod plan;
+mod saved;
+
+pub use plan::{ModelError, ModelPlan};
+
+use crate::encoder::{Encoder, Sight};
+use crate::latent::{LatentParameters, LatentShape, LinearMap};
+use crate::observation::Observation;
 use crate::simulation::{FrozenModel, ProcessNoise};
 use crate::{Projection, Series};
-
-#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
-#[serde(deny_unknown_fields)]
-pub struct ModelPlan {
-    pub family: LatentFamily,
-    pub latent_dim: usize,
-    pub hidden_dim: usize,
-    pub observation: ObservationKind,
-    pub encoder: EncoderPlan,
-    /// Gaussian recordings with more channels are seen through this many principal components.
-    pub max_observed_dim: usize,
-}
-
-impl ModelPlan {
-    fn check(&self, observed: usize) -> Result<(), ModelError> {
-        let ModelPlan { latent_dim: latent, hidden_dim: hidden, .. } = *self;
-        let encoder_is_empty = match self.encoder {
-            EncoderPlan::PseudoInverse => false,
-            EncoderPlan::Delays { lags } => lags == 0,
-            EncoderPlan::Convolutional { kernel, hidden, .. } => kernel == 0 || hidden == 0,
-        };
-        if latent == 0 || hidden == 0 || observed == 0 || encoder_is_empty {
-            return Err(ModelError::EmptyModel { latent, hidden, observed });
-        }
-        match self.encoder {
-            EncoderPlan::Convolutional { layers, .. } if layers == 0 || layers > MAX_LAYERS => {
-                return Err(ModelError::EncoderLayers { found: layers });
-            }
-            EncoderPlan::Convolutional { .. } => {}
-            _ if self.observation != ObservationKind::Gaussian => {
-                return Err(ModelError::NeedsConvolution(self.observation));
-            }
-            EncoderPlan::PseudoInverse if latent > observed => {
-                return Err(ModelError::MoreLatentThanObserved { latent, observed });
-            }
-            EncoderPlan::PseudoInverse => {}
-            EncoderPlan::Delays { lags } if latent > lags * observed => {
-                return Err(ModelError::MoreLatentThanDelays { latent, lags, observed });
-            }
-            EncoderPlan::Delays { .. } => {}
-        }
-        match self.observation {
-            ObservationKind::Bold { tr_secs } if !(MIN_TR_SECS..=MAX_TR_SECS).contains(&tr_secs) => {
-                Err(ModelError::RepetitionTime { found: tr_secs })
-            }
-            _ => Ok(()),
-        }
-    }
-}
-
-/// Outside, the haemodynamic response is not sampled as such: it lasts 32 s.
-const MIN_TR_SECS: f64 = 0.05;
-const MAX_TR_SECS: f64 = 8.0;
-
-#[derive(Debug, Error)]
-pub enum ModelError {
-    #[error("need positive latent, hidden, observed and encoder dimensions, found {latent}, {hidden} and {observed}")]
-    EmptyModel { latent: usize, hidden: usize, observed: usize },
-    #[error("need a convolutional encoder for {0} observations, found a linear one")]
-    NeedsConvolution(ObservationKind),
-    #[error("need shPLRNN or clippedShPLRNN to start from a linear model, found {0}")]
-    NoLinearStart(LatentFamily),
-    #[error("need an encoder of 1 to {MAX_LAYERS} layers, found {found}")]
-    EncoderLayers { found: usize },
-    #[error(
-        "need a time from volume to volume of {MIN_TR_SECS} to {MAX_TR_SECS} s for BOLD observations, found {found}"
-    )]
-    RepetitionTime { found: f64 },
-    #[error("need samples of every channel in the training part, found none of channel {channel}")]
-    NothingSeen { channel: usize },
-    #[error(
-        "need at most as many latent dimensions as observed ones for the pseudo-inverse, found {latent} of {observed}"
-    )]
-    MoreLatentThanObserved { latent: usize, observed: usize },
-    #[error(
-        "need at most {lags} · {observed} latent dimensions for {lags} delays of {observed} channels, found {latent}"
-    )]
-    MoreLatentThanDelays { latent: usize, lags: usize, observed: usize },
-    #[error("need a tensor {name:?} of shape {needed:?}, found {found}")]
-    Weights { name: String, needed: Vec<usize>, found: String },
-    #[error("the learned map cannot be frozen: {0}")]
-    Frozen(#[from] MapError),
-    #[error(transparent)]
-    Tensor(#[from] candle_core::Error),
-}
 
 /// A generative model of one recording: `z_{t+1} = F(z_t, s_t)`, `x_t ~ p(x | z_t)`, `z̄_t ~ q(z | x_{≤t})`.
 #[derive(Clone, Debug)]
@@ -147,9 +61,12 @@ impl SequenceVae {
             false => Some(Var::from_tensor(&Tensor::full(-1.0f32, latent, &Device::Cpu)?)?),
         };
         let seen = projection.apply(rows);
+        let from = training.start;
+        let runs: Vec<Range<usize>> =
+            series.runs(training.clone()).into_iter().map(|run| run.start - from..run.end - from).collect();
         let model = Self {
             latent: LatentParameters::init(rng, plan.family, shape)?,
-            encoder: Encoder::init(rng, plan.encoder, sight, &seen, latent)?,
+            encoder: Encoder::init(rng, plan.encoder, sight, &seen, &runs, latent)?,
             observation: Observation::init(rng, plan.observation, &seen, latent, series.n_nuisance)?,
             process_log_std,
             projection,
@@ -303,86 +220,6 @@ impl SequenceVae {
         named.extend(self.process_log_std.as_ref().map(|var| ("prior.log_std".to_string(), var)));
         named
     }
-
-    /// Copies of the weights by name, with the projection (f64), for the disk.
-    pub fn to_tensors(&self) -> Result<BTreeMap<String, Tensor>, ModelError> {
-        let mut tensors = BTreeMap::new();
-        for (name, var) in self.named() {
-            tensors.insert(name, var.as_tensor().copy()?);
-        }
-        let Projection { mean, axes, scale, explained } = &self.projection;
-        let axes_rows: Vec<f64> = axes.transpose().iter().copied().collect();
-        tensors.insert("projection.axes".into(), Tensor::from_vec(axes_rows, axes.shape(), &Device::Cpu)?);
-        tensors.insert("projection.mean".into(), Tensor::from_vec(mean.clone(), mean.len(), &Device::Cpu)?);
-        let noise_rows: Vec<f64> = self.noise.cholesky.transpose().iter().copied().collect();
-        tensors
-            .insert("noise.cholesky".into(), Tensor::from_vec(noise_rows, self.noise.cholesky.shape(), &Device::Cpu)?);
-        tensors.insert("noise.used".into(), Tensor::new(&[f64::from(u8::from(self.noise.used))], &Device::Cpu)?);
-        tensors.insert("projection.scale".into(), Tensor::new(&[*scale, *explained], &Device::Cpu)?);
-        Ok(tensors)
-    }
-
-    /// The model that [`to_tensors`](Self::to_tensors) wrote down.
-    pub fn from_tensors(plan: &ModelPlan, tensors: &BTreeMap<String, Tensor>) -> Result<Self, ModelError> {
-        let get = |name: &str| {
-            tensors.get(name).ok_or_else(|| ModelError::Weights {
-                name: name.to_string(),
-                needed: Vec::new(),
-                found: "nothing".to_string(),
-            })
-        };
-        let axes = get("projection.axes")?;
-        let (n, d) = axes.dims2()?;
-        plan.check(d)?;
-        let scale = exactly(get("projection.scale")?, "projection.scale", 2)?;
-        let projection = Projection {
-            mean: exactly(get("projection.mean")?, "projection.mean", n)?,
-            axes: DMatrix::from_row_slice(n, d, &exactly(axes, "projection.axes", n * d)?),
-            scale: scale[0],
-            explained: scale[1],
-        };
-        let noise = ProcessNoise {
-            cholesky: DMatrix::from_row_slice(
-                plan.latent_dim,
-                plan.latent_dim,
-                &exactly(get("noise.cholesky")?, "noise.cholesky", plan.latent_dim.pow(2))?,
-            ),
-            used: exactly(get("noise.used")?, "noise.used", 1)?[0] > 0.0,
-        };
-        let input_dim = tensors.get("latent.C").map_or(Ok(0), |c| c.dim(1))?;
-        let n_nuisance = tensors.get("observation.J").map_or(Ok(0), |j| j.dim(1))?;
-        // An encoder that knows of gaps has twice the weights: a sample, and whether it is missing.
-        let has_gaps = match plan.encoder {
-            EncoderPlan::PseudoInverse | EncoderPlan::Delays { .. } => false,
-            EncoderPlan::Convolutional { kernel, .. } => get("encoder.kernel")?.dim(0)? == 2 * kernel * d,
-        };
-        let sight = Sight { observation: plan.observation, n_channels: d, has_gaps };
-        let shape = LatentShape { latent_dim: plan.latent_dim, hidden_dim: plan.hidden_dim, input_dim };
-        // The values drawn here are all replaced below; what stays is which variables there are.
-        let mut rng = ChaCha8Rng::seed_from_u64(0);
-        let blank = DMatrix::zeros(2, d);
-        let model = Self {
-            plan: plan.clone(),
-            latent: LatentParameters::init(&mut rng, plan.family, shape)?,
-            encoder: Encoder::init(&mut rng, plan.encoder, sight, &blank, plan.latent_dim)?,
-            observation: Observation::init(&mut rng, plan.observation, &blank, plan.latent_dim, n_nuisance)?,
-            process_log_std: match plan.encoder.is_deterministic() {
-                true => None,
-                false => Some(Var::zeros(plan.latent_dim, candle_core::DType::F32, &Device::Cpu)?),
-            },
-            projection,
-            noise,
-        };
-        for (name, var) in model.named() {
-            let saved = get(&name)?;
-            if saved.dims() != var.dims() {
-                let (needed, found) = (var.dims().to_vec(), format!("{:?}", saved.dims()));
-                return Err(ModelError::Weights { name, needed, found });
-            }
-            var.set(&saved.copy()?)?;
-        }
-        Ok(model)
-    }
 }
 
 /// `z̄_t`, `z̄_{t+1}` and `s_t`.
@@ -390,14 +227,4 @@ pub(crate) struct EncodedStep<'a> {
     pub from: Vec<f64>,
     pub to: Vec<f64>,
     pub input: &'a [f32],
-}
-
-/// The values of an f64 tensor of `n` elements.
-fn exactly(tensor: &Tensor, name: &str, n: usize) -> Result<Vec<f64>, ModelError> {
-    let values = tensor.flatten_all()?.to_vec1::<f64>()?;
-    if values.len() != n {
-        let (needed, found) = (vec![n], format!("{:?}", tensor.dims()));
-        return Err(ModelError::Weights { name: name.to_string(), needed, found });
-    }
-    Ok(values)
 }
