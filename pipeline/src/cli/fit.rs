@@ -1,3 +1,5 @@
+//! `nullcline fit`: one array, one model, one judgement.
+
 use std::collections::BTreeMap;
 use std::ops::ControlFlow;
 use std::path::PathBuf;

@@ -1,3 +1,5 @@
+//! `nullcline inspect`: what a file holds.
+
 use std::path::PathBuf;
 
 use anyhow::Result;

@@ -1,3 +1,5 @@
+//! `nullcline portrait`: the dynamics of saved weights.
+
 use std::path::PathBuf;
 
 use anyhow::{Context, Result, bail};

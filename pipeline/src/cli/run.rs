@@ -1,3 +1,5 @@
+//! `nullcline run`: the chain on a data set.
+
 use std::path::PathBuf;
 
 use anyhow::Result;

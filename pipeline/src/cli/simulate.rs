@@ -1,3 +1,5 @@
+//! `nullcline simulate`: a saved model left to itself.
+
 use std::path::PathBuf;
 
 use anyhow::{Result, bail};

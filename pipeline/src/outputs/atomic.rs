@@ -1,3 +1,5 @@
+//! Files that are whole or not there.
+
 use std::fs;
 use std::hash::{BuildHasher, Hasher, RandomState};
 use std::path::Path;

@@ -1,3 +1,5 @@
+//! Where a run writes what.
+
 use std::fs;
 use std::path::{Path, PathBuf};
 

@@ -1,3 +1,5 @@
+//! Dynamics of each trained refit.
+
 use std::ops::Range;
 
 use anyhow::Result;

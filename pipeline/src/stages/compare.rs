@@ -1,3 +1,5 @@
+//! The groups beside each other, from what the participant level left.
+
 use std::collections::BTreeMap;
 use std::path::Path;
 

@@ -1,3 +1,5 @@
+//! From a subject's files to a series a model can be trained on.
+
 use std::path::PathBuf;
 
 use anyhow::{Result, anyhow, bail};

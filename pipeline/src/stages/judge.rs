@@ -1,3 +1,5 @@
+//! Scores and verdicts of a subject's refits.
+
 use anyhow::Result;
 use nullcline_models::judging::{self, Scores};
 

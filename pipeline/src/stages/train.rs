@@ -1,3 +1,5 @@
+//! Training of one refit, continued where it was interrupted.
+
 use std::ops::ControlFlow;
 
 use anyhow::Result;

@@ -1,3 +1,5 @@
+//! Scores of a model and its rivals, and the verdict on the model.
+
 use std::ops::Range;
 
 use nalgebra::{DMatrix, DVectorView};

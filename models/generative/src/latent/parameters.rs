@@ -1,3 +1,5 @@
+//! The learned tensors of a latent map, whatever its family.
+
 use candle_core::{DType, Device, Result, Tensor, Var};
 use nullcline_dynamics::{MapError, PiecewiseLinearMap};
 use rand::Rng;

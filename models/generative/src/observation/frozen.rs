@@ -1,3 +1,5 @@
+//! Observation models in f64, for simulations and scores.
+
 use nalgebra::DMatrix;
 use rand::Rng;
 

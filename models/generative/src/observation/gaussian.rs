@@ -1,3 +1,5 @@
+//! Gaussian observations.
+
 use std::f64::consts::TAU;
 
 use rand::{Rng, RngExt};

@@ -1,3 +1,5 @@
+//! Negative binomial counts.
+
 use rand::{Rng, RngExt};
 use rand_distr::Gamma;
 

@@ -1,3 +1,5 @@
+//! Poisson counts.
+
 use rand::{Rng, RngExt};
 use rand_distr::Poisson as Counts;
 

@@ -1,3 +1,5 @@
+//! Zero-inflated Poisson counts.
+
 use rand::{Rng, RngExt};
 
 use super::elementary::{exp, ln_1p};

@@ -1,3 +1,5 @@
+//! Every choice of a training.
+
 use serde::{Deserialize, Serialize};
 
 use super::optimiser::OptimiserKind;

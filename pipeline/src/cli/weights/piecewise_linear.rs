@@ -1,3 +1,5 @@
+//! Weights of piecewise-linear maps made elsewhere.
+
 use anyhow::{Context, Result, bail};
 use nalgebra::{DMatrix, DVector};
 use nullcline_dynamics::PiecewiseLinearMap;

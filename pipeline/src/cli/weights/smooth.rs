@@ -1,3 +1,5 @@
+//! Weights of smooth maps and parameters of flows made elsewhere.
+
 use anyhow::{Context, Result, bail};
 use nalgebra::DMatrix;
 use nullcline_dynamics::{

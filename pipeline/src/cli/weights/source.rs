@@ -1,3 +1,5 @@
+//! Named arrays and words, from JSON or safetensors.
+
 use std::collections::BTreeMap;
 use std::path::Path;
 

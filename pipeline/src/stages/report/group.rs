@@ -1,3 +1,5 @@
+//! The group's page.
+
 use std::path::PathBuf;
 
 use anyhow::Result;

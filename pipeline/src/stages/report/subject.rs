@@ -1,3 +1,5 @@
+//! A subject's page.
+
 use anyhow::Result;
 use nalgebra::{DMatrix, DVector};
 use nullcline_datasets::{Modality, Participants, SubjectId};

@@ -205,3 +205,52 @@ pub unsafe fn store<L: Lanes, const V: usize>(values: [L; V], rows: *mut L::Real
         unsafe { value.store(rows.add((row * V + v) * LANES)) };
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use rand::{RngExt, SeedableRng};
+    use rand_chacha::ChaCha8Rng;
+
+    use super::super::level::{Kernel, Pooled};
+    use super::*;
+
+    struct Times<'a, R, const V: usize> {
+        panel: &'a Panel<R>,
+        x: &'a [R],
+        to: &'a mut [R],
+    }
+
+    impl<R: Real, const V: usize> Kernel<R> for Times<'_, R, V> {
+        type Output = ();
+        fn run<L: Lanes<Real = R>>(self) {
+            // SAFETY: the test makes the panel and the rows as they must be.
+            unsafe { L::product::<V, _>(self.panel, self.x.as_ptr(), Store(self.to.as_mut_ptr())) }
+        }
+    }
+
+    /// The largest difference from sums in f64, for whole numbers, which no order of summation rounds.
+    fn difference<R: Pooled, const V: usize>([rows, columns]: [usize; 2]) -> f64 {
+        let mut rng = ChaCha8Rng::seed_from_u64(1);
+        let mut whole = |n: usize| (0..n).map(|_| f64::from(rng.random_range(-9i8..10))).collect::<Vec<f64>>();
+        let (matrix, x) = (whole(rows * columns), whole(columns * V * LANES));
+        let mut panel = Panel::default();
+        panel.pack([rows, columns], (R::sums() / V).max(1), |i, j| R::of(matrix[i * columns + j]));
+        let mut found = vec![R::of(f64::NAN); rows * V * LANES];
+        let of: Vec<R> = x.iter().map(|&x| R::of(x)).collect();
+        R::dispatch(Times::<R, V> { panel: &panel, x: &of, to: &mut found });
+        let expected = |row: usize, lane: usize| -> f64 {
+            (0..columns).map(|k| matrix[row * columns + k] * x[k * V * LANES + lane]).sum()
+        };
+        let all = (0..rows).flat_map(|row| (0..V * LANES).map(move |lane| (row, lane)));
+        all.map(|(row, lane)| (found[row * V * LANES + lane].to_f64() - expected(row, lane)).abs()).fold(0.0, f64::max)
+    }
+
+    #[test]
+    fn products_are_those_of_the_definition() {
+        for shape in [[1, 1], [7, 3], [13, 256], [32, 513], [64, 600], [65, 1025], [130, 600], [3, 0]] {
+            assert_eq!(difference::<f32, 1>(shape), 0.0, "{shape:?}");
+            assert_eq!(difference::<f32, 2>(shape), 0.0, "{shape:?}");
+            assert_eq!(difference::<f64, 2>(shape), 0.0, "{shape:?}");
+        }
+    }
+}
