@@ -48,7 +48,8 @@ pub struct RefitSummary {
     /// What happened on the way, for example a retry with a smaller learning rate.
     pub notes: Vec<String>,
     pub model: String,
-    pub n_parameters: usize,
+    /// Absent when the refit is excluded.
+    pub n_parameters: Option<usize>,
 }
 
 /// `desc-judge_metrics.json`: every refit beside its rivals, on the held-out end.

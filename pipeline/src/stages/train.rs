@@ -92,8 +92,8 @@ pub fn train(
                 validation: Some(trained.validation),
                 excluded: None,
                 notes,
-                model: describe(&model_plan, trained.model.n_parameters()),
-                n_parameters: trained.model.n_parameters(),
+                model: describe(&model_plan, Some(trained.model.n_parameters())),
+                n_parameters: Some(trained.model.n_parameters()),
             };
             (Some(trained.model), summary)
         }
@@ -110,8 +110,8 @@ pub fn train(
                 validation: None,
                 excluded: Some(error.to_string()),
                 notes,
-                model: describe(&model_plan, 0),
-                n_parameters: 0,
+                model: describe(&model_plan, None),
+                n_parameters: None,
             };
             (None, summary)
         }
@@ -163,8 +163,9 @@ impl Run<'_> {
     }
 }
 
-fn describe(plan: &ModelPlan, n_parameters: usize) -> String {
-    format!("{}, {} latent, {} hidden, {n_parameters} parameters", plan.family, plan.latent_dim, plan.hidden_dim)
+fn describe(plan: &ModelPlan, n_parameters: Option<usize>) -> String {
+    let learned = n_parameters.map_or(String::new(), |n| format!(", {n} parameters"));
+    format!("{}, {} latent, {} hidden{learned}", plan.family, plan.latent_dim, plan.hidden_dim)
 }
 
 fn curve(history: &[EpochRecord]) -> Table {
