@@ -1,0 +1,97 @@
+//! What only a long orbit tells: chaos, quasiperiodicity, and cycles too long for the first look.
+
+use super::Catalogue;
+use super::look::Approach;
+use crate::attractors::AttractorKind;
+use crate::closed_curve::turn_period;
+use crate::geometry::norm;
+use crate::known_attractor::KnownAttractor;
+use crate::lyapunov::{LyapunovPlan, LyapunovSpectrum, lyapunov_spectrum};
+use crate::orbit::Orbit;
+
+/// How often an orbit whose exponent decides nothing is measured again, four times as long.
+const LONGER_MEASUREMENTS: usize = 2;
+
+/// Exponents are measured over no more than this many times `exponent_steps` in one search: a map with a family of
+/// neutral orbits has a new one for each start.
+const MOST_MEASUREMENTS: usize = 64;
+
+impl Catalogue<'_> {
+    pub(super) fn has_measured_enough(&self) -> bool {
+        self.measured / MOST_MEASUREMENTS > self.plan.exponent_steps
+    }
+
+    /// Chaos or quasiperiodicity where the exponents of a long orbit from `start` say so in both of its halves, and a stable
+    /// cycle too long for the first look where they say that.
+    pub(super) fn look_for_long(&mut self, start: &[f64]) -> Option<usize> {
+        let mut z = start.to_vec();
+        for attempt in 0..=LONGER_MEASUREMENTS {
+            let steps = self.plan.exponent_steps.max(2).saturating_mul(4_usize.pow(attempt as u32));
+            self.measured = self.measured.saturating_add(steps);
+            if self.has_measured_enough() {
+                return None;
+            }
+            // A second exponent tells a limit cycle from a torus.
+            let n_exponents = self.plan.n_exponents.max(2);
+            let plan = LyapunovPlan { transient: 0, steps, n_exponents, renormalise_every: 1 };
+            let spectrum = lyapunov_spectrum(self.map, &z, &plan).ok()?;
+            let orbit = self.record(&z, self.plan.exponent_steps.max(2))?;
+            let neutral = self.plan.neutral_growth / steps as f64;
+            let largest = spectrum.exponents[0];
+            let kind = if is_positive(&spectrum, neutral) {
+                Some(AttractorKind::Chaotic)
+            } else if largest.abs() <= neutral && spectrum.halves.iter().all(|half| half[0].abs() <= 2.0 * neutral) {
+                Some(self.neutral_kind(&spectrum, neutral))
+            } else {
+                None
+            };
+            if !orbit.is_stationary(self.plan.merge_distance) {
+                return None;
+            }
+            match kind {
+                Some(kind) => {
+                    let period = if kind == AttractorKind::Chaotic { None } else { turn_period(&orbit) };
+                    let n_exponents = self.plan.n_exponents;
+                    return Some(self.add(KnownAttractor::aperiodic(
+                        self.map,
+                        kind,
+                        spectrum,
+                        &orbit,
+                        period,
+                        n_exponents,
+                    )));
+                }
+                None if largest < -neutral => return self.long_cycle(&orbit),
+                None => z = orbit.last().to_vec(),
+            }
+        }
+        None
+    }
+
+    /// Of a flow, one neutral exponent belongs to the motion along a limit cycle; a second one makes a torus.
+    pub(super) fn neutral_kind(&self, spectrum: &LyapunovSpectrum, neutral: f64) -> AttractorKind {
+        let is_torus = spectrum.exponents.get(1).is_some_and(|second| second.abs() <= neutral);
+        if self.map.flow_time_per_step().is_some() && !is_torus {
+            AttractorKind::LimitCycle
+        } else {
+            AttractorKind::Quasiperiodic
+        }
+    }
+
+    pub(super) fn long_cycle(&mut self, orbit: &Orbit) -> Option<usize> {
+        let extent = orbit.extent(0..orbit.len());
+        let negligible = 1e-3 * self.arrival_radius(norm(orbit.last()));
+        for period in orbit.recurrences(orbit.len() / 2, extent, negligible) {
+            if let Approach::Arrived(cycle) = self.approach(orbit, period) {
+                return Some(self.add_cycle(cycle));
+            }
+        }
+        None
+    }
+}
+
+/// Whether the largest exponent is beyond what is neutral, in both halves and by three standard errors.
+fn is_positive(spectrum: &LyapunovSpectrum, neutral: f64) -> bool {
+    let beyond = neutral.max(3.0 * spectrum.standard_errors[0]);
+    spectrum.exponents[0] > beyond && spectrum.halves.iter().all(|half| half[0] > neutral)
+}
