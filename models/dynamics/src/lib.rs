@@ -53,6 +53,7 @@ mod homotopy;
 mod itineraries;
 mod known_attractor;
 mod linear_system;
+mod lu;
 mod lyapunov;
 mod map;
 mod matching;

@@ -66,7 +66,7 @@ pub fn lyapunov_exponents(map: &dyn Map, start: &[f64], plan: &LyapunovPlan) -> 
 }
 
 /// As [`lyapunov_exponents`], with standard errors by batch means and both halves of the orbit: where the halves disagree by
-/// more than the errors say, the exponents are not settled.
+/// more than the errors say, the exponents are not settled. Costs the same.
 ///
 /// Source of the errors: Flegal & Jones (2010), Ann. Stat. 38, 1034–1070 (batch means).
 pub fn lyapunov_spectrum(map: &dyn Map, start: &[f64], plan: &LyapunovPlan) -> Result<LyapunovSpectrum, LyapunovError> {
@@ -193,8 +193,9 @@ fn standard_error(values: impl Iterator<Item = f64> + Clone) -> f64 {
 /// Kaplan–Yorke dimension of an attractor: `j + Σ_{i ≤ j} λᵢ / |λ_{j+1}|`, with `j` the last index at which the sum of the
 /// exponents is not negative.
 ///
-/// An estimate of the information dimension. `None` where the exponents given never sum to less than zero:
-/// then more of them are needed.
+/// An estimate of the information dimension, which it bounds from above where the two are not equal. `exponents` in descending
+/// order, in any unit of inverse time; errors of the last one that counts matter most. `None` where the exponents given never
+/// sum to less than zero: then more of them are needed. Costs one sum.
 ///
 /// Source: Kaplan & Yorke (1979), Lect. Notes Math. 730, 204–227.
 pub fn kaplan_yorke_dimension(exponents: &[f64]) -> Option<f64> {
@@ -210,29 +211,32 @@ pub fn kaplan_yorke_dimension(exponents: &[f64]) -> Option<f64> {
 
 /// Gram–Schmidt on the columns in place; adds `ln` of each remaining length to `growth`.
 fn orthonormalise(frame: &mut DMatrix<f64>, growth: &mut [f64]) {
-    vectorised(|| {
-        let dim = frame.nrows();
-        for (k, growth) in growth.iter_mut().enumerate() {
-            let (earlier, rest) = frame.as_mut_slice().split_at_mut(k * dim);
-            let column = &mut rest[..dim];
-            let before = norm(column);
-            project_out(column, earlier);
-            let mut length = norm(column);
-            // Where much cancelled, rounding left something of the others; a second pass is always enough.
-            if length < 0.5 * before {
+    vectorised(
+        #[inline(always)]
+        || {
+            let dim = frame.nrows();
+            for (k, growth) in growth.iter_mut().enumerate() {
+                let (earlier, rest) = frame.as_mut_slice().split_at_mut(k * dim);
+                let column = &mut rest[..dim];
+                let before = norm(column);
                 project_out(column, earlier);
-                length = norm(column);
+                let mut length = norm(column);
+                // Where much cancelled, rounding left something of the others; a second pass is always enough.
+                if length < 0.5 * before {
+                    project_out(column, earlier);
+                    length = norm(column);
+                }
+                // What is left after subtracting parallel vectors is rounding, not growth.
+                if length > 1e-14 * before && length > 0.0 {
+                    *growth += length.ln();
+                    column.iter_mut().for_each(|x| *x /= length);
+                } else {
+                    *growth = f64::NEG_INFINITY;
+                    fresh_direction(column, earlier);
+                }
             }
-            // What is left after subtracting parallel vectors is rounding, not growth.
-            if length > 1e-14 * before && length > 0.0 {
-                *growth += length.ln();
-                column.iter_mut().for_each(|x| *x /= length);
-            } else {
-                *growth = f64::NEG_INFINITY;
-                fresh_direction(column, earlier);
-            }
-        }
-    });
+        },
+    );
 }
 
 #[inline(always)]

@@ -1,7 +1,9 @@
 use nalgebra::{DMatrix, DVector};
+use rayon::prelude::*;
 
 use crate::fixed_points::FixedPoint;
 use crate::geometry::{coincide, is_finite, norm};
+use crate::lu::Factors;
 use crate::map::Map;
 use crate::multipliers::multipliers;
 use crate::singular_values::SingularValues;
@@ -52,19 +54,14 @@ pub struct NewtonPlan {
 /// of the Newton step leads down, the step bends towards steepest descent (Levenberg–Marquardt). What has reached
 /// `speed_tolerance` is refined until rounding stops it, and the residual reported is that of the final point. Quadratic near a regular fixed
 /// point, linear near a degenerate one. Finds what lies downhill of the starts and never claims to have found all: for that,
-/// see [`crate::certified_fixed_points`]. Costs `O(M³)` per step.
+/// see [`crate::certified_fixed_points`]. Costs `O(M³)` per step; the starts are shared by all threads of rayon's pool, with the same
+/// answer for any number of them.
 ///
 /// Sources: Sussillo & Barak (2013), Neural Comput. 25, 626–649 (the speed); Newton with Armijo's rule; Marquardt (1963),
 /// J. SIAM 11, 431–441.
 pub fn find_fixed_points_smooth(map: &dyn Map, starts: &[Vec<f64>], plan: &NewtonPlan) -> Search<FixedPoint> {
     let problem = Problem { dim: map.dim(), residual: &|z, g| map.rest_residual(z, g), slope: &|z| map.rest_slope(z) };
-    search_roots(
-        &problem,
-        starts,
-        plan,
-        |z| describe_fixed_point(map, z, plan.marginal_tolerance),
-        |found| &found.location,
-    )
+    search_roots(&problem, starts, plan, |z| describe_fixed_point(map, z, plan.marginal_tolerance))
 }
 
 /// An equation `g(z) = 0` with `z, g: [M]`.
@@ -75,35 +72,40 @@ pub(crate) struct Problem<'a> {
 }
 
 /// Distinct roots of `problem` in the order of the starts that led there, each described.
-pub(crate) fn search_roots<T>(
+pub(crate) fn search_roots<T: Send>(
     problem: &Problem<'_>,
     starts: &[Vec<f64>],
     plan: &NewtonPlan,
-    describe: impl Fn(Vec<f64>) -> T,
-    location: impl Fn(&T) -> &[f64],
+    describe: impl Fn(Vec<f64>) -> T + Sync + Send,
 ) -> Search<T> {
-    let mut found: Vec<T> = Vec::new();
-    let attempts = starts
-        .iter()
-        .map(|start| match problem.descend(start, plan) {
+    // Each start on its own, and then one after the other: the answer does not depend on the number of threads.
+    let ends: Vec<_> = starts.par_iter().map(|start| problem.descend(start, plan)).collect();
+    let mut roots: Vec<Vec<f64>> = Vec::new();
+    let attempts = ends
+        .into_iter()
+        .map(|end| match end {
             Ok(root) => {
-                if !found.iter().any(|known| coincide(location(known), &root, plan.merge_distance, 1.0)) {
-                    found.push(describe(root));
+                if !roots.iter().any(|known| coincide(known, &root, plan.merge_distance, 1.0)) {
+                    roots.push(root);
                 }
                 StopReason::Converged
             }
             Err(reason) => reason,
         })
         .collect();
-    Search { found, attempts }
+    Search { found: roots.into_par_iter().map(describe).collect(), attempts }
 }
 
-/// Newton steps below this fraction make no difference.
-const SHORTEST_STEP: f64 = 1e-9;
+/// A Newton step that must be shortened below this leads nowhere: one that is bent leads further.
+const SHORTEST_STEP: f64 = 1e-4;
+/// Bent steps begin with this much of the mean diagonal.
+const LEAST_DAMPING: f64 = 1e-8;
 /// Steps beyond the limit for a state that has reached the tolerance.
 const POLISHING_STEPS: usize = 60;
 /// A Newton step this short, relative to the state, is the distance to a regular root that rounding hides.
 const NEGLIGIBLE_STEP: f64 = 1e-11;
+/// A step with the factors of an earlier slope is taken where it leaves no more than this of the speed.
+const CHORD_MUST_LEAVE: f64 = 1e-2;
 
 impl Problem<'_> {
     fn descend(&self, start: &[f64], plan: &NewtonPlan) -> Result<Vec<f64>, StopReason> {
@@ -111,6 +113,8 @@ impl Problem<'_> {
             return Err(StopReason::InvalidStart);
         }
         let mut at = self.at(start.to_vec());
+        let mut factors: Option<Factors> = None;
+        let mut damping = LEAST_DAMPING;
         for step in 0..plan.max_steps.saturating_add(POLISHING_STEPS) {
             if step >= plan.max_steps && at.speed > plan.speed_tolerance {
                 return Err(StopReason::StepLimit);
@@ -118,9 +122,19 @@ impl Problem<'_> {
             if !at.speed.is_finite() {
                 return Err(StopReason::Diverged);
             }
-            let slope = (self.slope)(&at.z);
-            let newton = slope.clone().lu().solve(&-&at.residual).filter(|step| step.iter().all(|x| x.is_finite()));
             let arrived = at.speed <= plan.speed_tolerance;
+            if arrived && let Some(chord) = factors.as_ref().and_then(|factors| factors.solve(&-&at.residual)) {
+                // So close, the slope of the last step is as good as that of this one, except at a degenerate root.
+                if let Some(next) = self.whole(&at, &chord, CHORD_MUST_LEAVE) {
+                    at = next;
+                    continue;
+                }
+                if chord.norm() <= NEGLIGIBLE_STEP * norm(&at.z).max(1.0) {
+                    return Ok(at.z);
+                }
+            }
+            let slope = (self.slope)(&at.z);
+            let newton = factors.insert(Factors::of(slope.clone())).solve(&-&at.residual);
             if let Some(step) = &newton {
                 if let Some(next) = self.shorten(&at, step, arrived) {
                     at = next;
@@ -140,7 +154,7 @@ impl Problem<'_> {
                 // At a root with a neutral direction there is nothing left to solve for.
                 return Ok(at.z);
             }
-            match self.bend(&at, &slope) {
+            match self.bend(&at, &slope, &mut damping) {
                 Some(next) => at = next,
                 // No direction leads down: the speed has a minimum that is not zero.
                 None if newton.is_none() => return Err(StopReason::SingularJacobian),
@@ -148,6 +162,12 @@ impl Problem<'_> {
             }
         }
         Err(StopReason::StepLimit)
+    }
+
+    /// The whole step, where it leaves no more than this share of the speed.
+    fn whole(&self, at: &Iterate, step: &DVector<f64>, share: f64) -> Option<Iterate> {
+        let next = self.at(at.z.iter().zip(step.iter()).map(|(z, d)| z + d).collect());
+        (next.speed <= share * at.speed && next.speed < at.speed).then_some(next)
     }
 
     /// The longest of the steps 1, ½, ¼, … that makes the speed fall; where it has arrived, only whole steps count.
@@ -165,7 +185,9 @@ impl Problem<'_> {
     }
 
     /// A step between Newton's and that of steepest descent: `(GᵀG + μ I) δ = −Gᵀ g`, with the smallest `μ` tried that leads down.
-    fn bend(&self, at: &Iterate, slope: &DMatrix<f64>) -> Option<Iterate> {
+    ///
+    /// `damping`, relative to the mean diagonal of `GᵀG`, starts a little below what the last such step needed.
+    fn bend(&self, at: &Iterate, slope: &DMatrix<f64>, damping: &mut f64) -> Option<Iterate> {
         let normal = slope.tr_mul(slope);
         let downhill = slope.tr_mul(&at.residual);
         let scale = normal.trace() / self.dim as f64;
@@ -174,9 +196,10 @@ impl Problem<'_> {
         if bottom || !scale.is_finite() {
             return None;
         }
-        let mut damping = 1e-8 * scale;
-        while damping <= 1e6 * scale {
-            let damped = &normal + DMatrix::identity(self.dim, self.dim) * damping;
+        *damping = (*damping / 100.0).max(LEAST_DAMPING);
+        while *damping <= 1e6 {
+            let mut damped = normal.clone();
+            (0..self.dim).for_each(|i| damped[(i, i)] += *damping * scale);
             if let Some(factor) = damped.cholesky() {
                 let step = -factor.solve(&downhill);
                 let next = self.at(at.z.iter().zip(step.iter()).map(|(z, d)| z + d).collect());
@@ -184,8 +207,9 @@ impl Problem<'_> {
                     return Some(next);
                 }
             }
-            damping *= 10.0;
+            *damping *= 10.0;
         }
+        *damping = LEAST_DAMPING;
         None
     }
 

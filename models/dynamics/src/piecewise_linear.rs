@@ -215,16 +215,22 @@ impl Map for PiecewiseLinearMap {
     }
 
     fn step(&self, z: &[f64], next: &mut [f64]) {
-        vectorised(|| {
-            next.copy_from_slice(&self.offset);
-            add_columns(next, z, self.linear.as_slice());
-            self.units.add_values(z, next);
-        });
+        vectorised(
+            #[inline(always)]
+            || {
+                next.copy_from_slice(&self.offset);
+                add_columns(next, z, self.linear.as_slice());
+                self.units.add_values(z, next);
+            },
+        );
     }
 
     fn jacobian(&self, z: &[f64]) -> DMatrix<f64> {
         let mut jacobian = self.linear.clone();
-        vectorised(|| self.units.add_slopes(z, &mut jacobian));
+        vectorised(
+            #[inline(always)]
+            || self.units.add_slopes(z, &mut jacobian),
+        );
         jacobian
     }
 
@@ -244,12 +250,18 @@ impl Map for PiecewiseLinearMap {
         // One product with the Jacobian is faster than a pass for each hinge, unless there is little to carry.
         if frame.len() > 3 * dim && 2 * frame.len() > dim * dim {
             let jacobian = self.jacobian(z);
-            vectorised(|| add_products(&jacobian, image));
+            vectorised(
+                #[inline(always)]
+                || add_products(&jacobian, image),
+            );
         } else {
-            vectorised(|| {
-                add_products(&self.linear, image);
-                self.units.add_images(z, frame, image);
-            });
+            vectorised(
+                #[inline(always)]
+                || {
+                    add_products(&self.linear, image);
+                    self.units.add_images(z, frame, image);
+                },
+            );
         }
     }
 }

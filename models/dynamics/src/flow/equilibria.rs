@@ -32,20 +32,17 @@ impl Equilibrium {
 /// Equilibria of a flow, by Newton's method from each start.
 ///
 /// Solves `v(z) = 0` as [`crate::find_fixed_points_smooth`] solves `F(z) = z`, with the same limits: finds what lies
-/// downhill of the starts and never claims to have found all.
+/// downhill of the starts and never claims to have found all; for that, see [`crate::certified_equilibria`]. Costs `O(M³)` per
+/// step, starts shared by all threads.
+///
+/// Source: Sussillo & Barak (2013), Neural Comput. 25, 626–649.
 pub fn find_equilibria(
     field: &(impl VectorField + ?Sized),
     starts: &[Vec<f64>],
     plan: &NewtonPlan,
 ) -> Search<Equilibrium> {
     let problem = Problem { dim: field.dim(), residual: &|z, g| field.velocity(z, g), slope: &|z| field.jacobian(z) };
-    search_roots(
-        &problem,
-        starts,
-        plan,
-        |location| describe_equilibrium(field, location, plan.marginal_tolerance),
-        |found| &found.location,
-    )
+    search_roots(&problem, starts, plan, |location| describe_equilibrium(field, location, plan.marginal_tolerance))
 }
 
 pub(crate) fn describe_equilibrium(

@@ -214,10 +214,6 @@ pub(crate) fn square(columns: Vec<f64>, dim: usize) -> DMatrix<f64> {
 /// `W z + b`, `[rows]`.
 pub(super) fn affine<N: Number>(weights: &DMatrix<f64>, z: &[N], bias: &[f64]) -> Vec<N> {
     let mut sum: Vec<N> = bias.iter().map(|&b| N::from_f64(b)).collect();
-    for (column, &z) in weights.column_iter().zip(z) {
-        for (sum, &weight) in sum.iter_mut().zip(column.iter()) {
-            *sum = *sum + z * weight;
-        }
-    }
+    N::add_columns(&mut sum, z, weights.as_slice());
     sum
 }

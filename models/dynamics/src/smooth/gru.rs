@@ -90,8 +90,8 @@ impl Gru {
             .collect();
         let mut slope = Vec::with_capacity(dim * dim);
         for j in 0..dim {
-            let (direct, gated) = (self.candidate.weights.column(j), self.reset.weights.column(j));
-            slope.extend((0..dim).map(|i| gains[i].0 * direct[i] + gains[i].1 * gated[i]));
+            let weights = self.candidate.column(j).iter().zip(self.reset.column(j));
+            slope.extend(gains.iter().zip(weights).map(|(gain, (&direct, &gated))| gain.0 * direct + gain.1 * gated));
         }
         slope
     }
@@ -100,6 +100,12 @@ impl Gru {
 impl Gate {
     fn drive<N: Number>(&self, h: &[N]) -> Vec<N> {
         affine(&self.weights, h, &self.bias)
+    }
+
+    /// What unit `j` gives to all.
+    fn column(&self, j: usize) -> &[f64] {
+        let rows = self.weights.nrows();
+        &self.weights.as_slice()[j * rows..(j + 1) * rows]
     }
 }
 
@@ -124,9 +130,8 @@ impl Formula for Gru {
             .map(|i| (N::from_f64(1.0) - update[i], (h[i] - candidate[i]) * sigmoid_slope(update[i])))
             .collect();
         for (j, column) in slope.chunks_exact_mut(dim).enumerate() {
-            let weights = self.update.weights.column(j);
-            for (i, entry) in column.iter_mut().enumerate() {
-                *entry = gains[i].0 * *entry + gains[i].1 * weights[i];
+            for ((entry, &gain), &weight) in column.iter_mut().zip(&gains).zip(self.update.column(j)) {
+                *entry = gain.0 * *entry + gain.1 * weight;
             }
             column[j] = column[j] + update[j];
         }

@@ -3,6 +3,7 @@
 use std::ops::{Add, Mul, Neg, Sub};
 
 use super::interval::Interval;
+use crate::vectorised::{add_columns, vectorised};
 
 /// A number, an interval, or either of them with a derivative.
 ///
@@ -37,6 +38,14 @@ pub trait Number:
     }
     /// The derivative of [`Number::over_one_minus_exp`].
     fn over_one_minus_exp_slope(self) -> Self;
+    /// `sum += Σ factorₖ · columnₖ`, with the columns side by side in `columns: [sum.len() × factors.len()]`.
+    fn add_columns(sum: &mut [Self], factors: &[Self], columns: &[f64]) {
+        for (column, &factor) in columns.chunks_exact(sum.len().max(1)).zip(factors) {
+            for (sum, &weight) in sum.iter_mut().zip(column) {
+                *sum = *sum + factor * weight;
+            }
+        }
+    }
 }
 
 impl Number for f64 {
@@ -81,6 +90,12 @@ impl Number for f64 {
         let g = self.over_one_minus_exp();
         // e⁻ˣ g overflows where x is very negative and g vanishes: there e⁻ˣ g = g − x.
         g / self * (1.0 - (g - self))
+    }
+    fn add_columns(sum: &mut [Self], factors: &[Self], columns: &[f64]) {
+        vectorised(
+            #[inline(always)]
+            || add_columns(sum, factors, columns),
+        );
     }
 }
 

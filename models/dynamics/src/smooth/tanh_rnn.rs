@@ -68,8 +68,8 @@ impl TanhRnn {
             .map(|drive| (N::from_f64(1.0) - drive.tanh().square()) * gain)
             .collect();
         let mut slope = Vec::with_capacity(z.len() * z.len());
-        for (j, column) in self.weights.column_iter().enumerate() {
-            slope.extend(gains.iter().zip(column.iter()).map(|(&gain, &weight)| gain * weight));
+        for (j, column) in self.weights.as_slice().chunks_exact(z.len()).enumerate() {
+            slope.extend(gains.iter().zip(column).map(|(&gain, &weight)| gain * weight));
             let on_diagonal = j * z.len() + j;
             slope[on_diagonal] = slope[on_diagonal] + N::from_f64(diagonal);
         }
@@ -102,6 +102,18 @@ impl CurrentRnn {
         let rates: Vec<N> = x.iter().map(|x| x.tanh()).collect();
         affine(&self.weights, &rates, &self.bias)
     }
+
+    /// `gain · W diag(1 − tanh² x) + diagonal · I`.
+    fn scaled_slope<N: Number>(&self, x: &[N], gain: f64, diagonal: f64) -> Vec<N> {
+        let dim = x.len();
+        let mut slope = Vec::with_capacity(dim * dim);
+        for (j, (column, x)) in self.weights.as_slice().chunks_exact(dim).zip(x).enumerate() {
+            let factor = (N::from_f64(1.0) - x.tanh().square()) * gain;
+            slope.extend(column.iter().map(|&weight| factor * weight));
+            slope[j * dim + j] = slope[j * dim + j] + N::from_f64(diagonal);
+        }
+        slope
+    }
 }
 
 impl Formula for CurrentRnn {
@@ -115,10 +127,18 @@ impl Formula for CurrentRnn {
         }
     }
 
+    fn derivative<N: Number>(&self, x: &[N]) -> Vec<N> {
+        self.scaled_slope(x, self.leak, 1.0 - self.leak)
+    }
+
     fn rest_residual<N: Number>(&self, x: &[N], residual: &mut [N]) {
         for ((residual, &x), drive) in residual.iter_mut().zip(x).zip(self.drive(x)) {
             *residual = drive - x;
         }
+    }
+
+    fn rest_slope<N: Number>(&self, x: &[N]) -> Vec<N> {
+        self.scaled_slope(x, 1.0, -1.0)
     }
 
     fn rest_bounds(&self) -> Option<Vec<Interval>> {
