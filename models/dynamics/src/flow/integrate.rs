@@ -55,22 +55,28 @@ pub fn advance(
     plan: &IntegrationPlan,
 ) -> Result<Vec<f64>, FlowError> {
     check_start(field.dim(), start)?;
-    solve(&State(&Autonomous(field)), start.to_vec(), (0.0, time), plan, None)
+    solve(&State(&Autonomous(field)), start.to_vec(), (0.0, time), plan, FirstStep::Estimated, None)
 }
 
 /// `φ_t(start)` and its derivative `Φ = ∂φ_t/∂start: [M × M]`, from the variational equation `Φ̇ = J Φ`, `Φ₀ = I`.
 ///
-/// State and derivative are under the same error control. Costs `O(M³)` a step beside the velocities.
+/// State and derivative are under the same error control, and both as sensitive to `start` as [`advance`] says. Costs `O(M³)`
+/// a step beside the velocities.
+///
+/// Source: Hairer, Nørsett & Wanner (1993), I.14 (variational equation).
 pub fn advance_with_derivative(
     field: &(impl VectorField + ?Sized),
     start: &[f64],
     time: f64,
     plan: &IntegrationPlan,
 ) -> Result<(Vec<f64>, DMatrix<f64>), FlowError> {
-    advance_frame(&Autonomous(field), start, &DMatrix::identity(field.dim(), field.dim()), (0.0, time), plan)
+    let frame = DMatrix::identity(field.dim(), field.dim());
+    advance_frame(&Autonomous(field), start, &frame, (0.0, time), plan, FirstStep::Estimated)
 }
 
-/// `n + 1` states at equal distances in time, from `start` to `φ_t(start)`.
+/// `n + 1` states at equal distances in time, from `start` to `φ_t(start)`, each `[M]`.
+///
+/// Each state is followed from the one before it, at the full accuracy of the plan: as [`advance`], `n` times.
 pub fn trajectory(
     field: &(impl VectorField + ?Sized),
     start: &[f64],
@@ -95,11 +101,22 @@ pub(super) fn sketch(
 ) -> Result<Vec<Vec<f64>>, FlowError> {
     check_start(field.dim(), start)?;
     let mut samples = Samples { every: time / n as f64, points: Vec::with_capacity(n + 1) };
-    let end = solve(&State(&Autonomous(field)), start.to_vec(), (0.0, time), plan, Some(&mut samples))?;
+    let end =
+        solve(&State(&Autonomous(field)), start.to_vec(), (0.0, time), plan, FirstStep::Estimated, Some(&mut samples))?;
     // The last sample falls on the end up to rounding of the time: it may or may not have been taken.
     samples.points.truncate(n);
     samples.points.push(end);
     Ok(samples.points)
+}
+
+/// What is tried first on the way through a span of time.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum FirstStep {
+    /// A cautious step, from two velocities.
+    Estimated,
+    /// All of it: right where the span is what the flow does in a few steps, and many such spans follow each other. What
+    /// is too long is refused by the error control, also where it leads out of the numbers.
+    Whole,
 }
 
 /// `φ(start)` from time `from` to `to`, under a drive.
@@ -108,9 +125,10 @@ pub(super) fn advance_forced(
     start: &[f64],
     span: (f64, f64),
     plan: &IntegrationPlan,
+    first: FirstStep,
 ) -> Result<Vec<f64>, FlowError> {
     check_start(field.dim(), start)?;
-    solve(&State(field), start.to_vec(), span, plan, None)
+    solve(&State(field), start.to_vec(), span, plan, first, None)
 }
 
 /// The end of the orbit and the images `Φ vᵢ` of the columns of `frame: [M × k]`.
@@ -120,11 +138,12 @@ pub(super) fn advance_frame(
     frame: &DMatrix<f64>,
     span: (f64, f64),
     plan: &IntegrationPlan,
+    first: FirstStep,
 ) -> Result<(Vec<f64>, DMatrix<f64>), FlowError> {
     check_start(field.dim(), start)?;
     let mut packed = start.to_vec();
     packed.extend_from_slice(frame.as_slice());
-    let end = solve(&StateAndFrame { field, columns: frame.ncols() }, packed, span, plan, None)?;
+    let end = solve(&StateAndFrame { field, columns: frame.ncols() }, packed, span, plan, first, None)?;
     let (state, columns) = end.split_at(start.len());
     Ok((state.to_vec(), DMatrix::from_column_slice(start.len(), frame.ncols(), columns)))
 }
@@ -139,6 +158,7 @@ fn solve(
     start: Vec<f64>,
     (from, to): (f64, f64),
     plan: &IntegrationPlan,
+    first: FirstStep,
     samples: Option<&mut Samples>,
 ) -> Result<Vec<f64>, FlowError> {
     if from == to {
@@ -150,6 +170,9 @@ fn solve(
         .atol(plan.absolute_tolerance)
         .max_steps(plan.max_steps)
         .h_max((to - from).abs());
+    if first == FirstStep::Whole {
+        method = method.h0(to - from);
+    }
     let mut watch = Watch { bound, last: start.clone(), samples };
     let ended = solve_ode(&mut method, equation, from, to, &start, &mut watch);
     let escaped = |y: &[f64]| !y.iter().all(|x| x.abs() <= bound);

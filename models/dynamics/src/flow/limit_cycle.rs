@@ -81,7 +81,10 @@ pub enum LimitCycleError {
 /// Follows the flow for `transient`, takes the hyperplane through the state across the velocity as a Poincaré section, and
 /// closes the orbit from its nearest returns with [`refine_limit_cycle`]. Unstable cycles are found from a start close
 /// to them (`transient` zero), those that repel in all directions also by following [`super::Reversed`] time. Costs the integration
-/// over `transient + 2 · longest_period` and a few refinements.
+/// over `transient + 2 · longest_period` and a few refinements. Misleads where several cycles are close: which of them is found depends on
+/// the start; and a slow passage is no return, so that a start near a saddle may need a longer `transient`.
+///
+/// Source: Parker & Chua (1989), Practical Numerical Algorithms for Chaotic Systems, Springer, chapters 2 and 5 (sections, closed orbits).
 pub fn find_limit_cycle(
     field: &(impl VectorField + ?Sized),
     start: &[f64],

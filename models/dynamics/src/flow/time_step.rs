@@ -1,6 +1,6 @@
 use nalgebra::{DMatrix, DMatrixView};
 
-use super::integrate::{FlowError, IntegrationPlan, advance_forced, advance_frame};
+use super::integrate::{FirstStep, FlowError, IntegrationPlan, advance_forced, advance_frame};
 use super::vector_field::{Autonomous, ForcedField, VectorField};
 use crate::map::Map;
 use crate::smooth::{Enclosed, Interval};
@@ -19,22 +19,30 @@ pub struct TimeStepMap<F> {
     pub plan: IntegrationPlan,
 }
 
+impl<F: VectorField> TimeStepMap<F> {
+    fn span(&self) -> (f64, f64) {
+        (0.0, self.time_step)
+    }
+
+    fn image_of(&self, z: &[f64], frame: &DMatrix<f64>) -> DMatrix<f64> {
+        let end = advance_frame(&Autonomous(&self.field), z, frame, self.span(), &self.plan, FirstStep::Whole);
+        derivative_or_nan(end, frame)
+    }
+}
+
 impl<F: VectorField> Map for TimeStepMap<F> {
     fn dim(&self) -> usize {
         self.field.dim()
     }
     fn step(&self, z: &[f64], next: &mut [f64]) {
-        let end = advance_forced(&Autonomous(&self.field), z, (0.0, self.time_step), &self.plan);
-        write_or_nan(end, next);
+        write_or_nan(advance_forced(&Autonomous(&self.field), z, self.span(), &self.plan, FirstStep::Whole), next);
     }
     fn jacobian(&self, z: &[f64]) -> DMatrix<f64> {
         let frame = DMatrix::identity(z.len(), z.len());
-        derivative_or_nan(advance_frame(&Autonomous(&self.field), z, &frame, (0.0, self.time_step), &self.plan), &frame)
+        self.image_of(z, &frame)
     }
     fn push_forward(&self, z: &[f64], frame: DMatrixView<'_, f64>, image: &mut DMatrix<f64>) {
-        let frame = frame.into_owned();
-        let end = advance_frame(&Autonomous(&self.field), z, &frame, (0.0, self.time_step), &self.plan);
-        image.copy_from(&derivative_or_nan(end, &frame));
+        image.copy_from(&self.image_of(z, &frame.into_owned()));
     }
     fn flow_time_per_step(&self) -> Option<f64> {
         Some(self.time_step)
@@ -86,6 +94,11 @@ impl<F: ForcedField> StroboscopicMap<F> {
     fn span(&self) -> (f64, f64) {
         (self.start_time, self.start_time + self.period)
     }
+
+    fn image_of(&self, z: &[f64], frame: &DMatrix<f64>) -> DMatrix<f64> {
+        let end = advance_frame(&self.field, z, frame, self.span(), &self.plan, FirstStep::Estimated);
+        derivative_or_nan(end, frame)
+    }
 }
 
 impl<F: ForcedField> Map for StroboscopicMap<F> {
@@ -93,15 +106,14 @@ impl<F: ForcedField> Map for StroboscopicMap<F> {
         self.field.dim()
     }
     fn step(&self, z: &[f64], next: &mut [f64]) {
-        write_or_nan(advance_forced(&self.field, z, self.span(), &self.plan), next);
+        write_or_nan(advance_forced(&self.field, z, self.span(), &self.plan, FirstStep::Estimated), next);
     }
     fn jacobian(&self, z: &[f64]) -> DMatrix<f64> {
         let frame = DMatrix::identity(z.len(), z.len());
-        derivative_or_nan(advance_frame(&self.field, z, &frame, self.span(), &self.plan), &frame)
+        self.image_of(z, &frame)
     }
     fn push_forward(&self, z: &[f64], frame: DMatrixView<'_, f64>, image: &mut DMatrix<f64>) {
-        let frame = frame.into_owned();
-        image.copy_from(&derivative_or_nan(advance_frame(&self.field, z, &frame, self.span(), &self.plan), &frame));
+        image.copy_from(&self.image_of(z, &frame.into_owned()));
     }
 }
 

@@ -230,3 +230,23 @@ fn lorenz_rests_where_algebra_says() {
         assert_eq!(found.stability, expected);
     }
 }
+
+/// A map of a flow tries its whole step at once, a flow begins cautiously: both end in the same place, on the attractor and
+/// where the whole step is much too long.
+#[test]
+fn a_bold_first_step_is_as_accurate_as_a_cautious_one() {
+    let field = SmoothField(Lorenz { sigma: 10.0, rho: 28.0, beta: 8.0 / 3.0 });
+    let plan = IntegrationPlan { relative_tolerance: 1e-10, ..Default::default() };
+    for (reach, time_step) in [(10.0, 0.02), (10.0, 0.5), (1e3, 0.1), (1e5, 0.01)] {
+        let map = TimeStepMap { field: &field, time_step, plan: plan.clone() };
+        for z in uniform_starts(&mut rng(4), 10, 3, reach) {
+            let mut bold = vec![0.0; 3];
+            map.step(&z, &mut bold);
+            let (cautious, derivative) = advance_with_derivative(&field, &z, time_step, &plan).unwrap();
+            let scale = cautious.iter().fold(1.0, |largest: f64, x| largest.max(x.abs()));
+            assert!(distance(&bold, &cautious) <= 1e-6 * scale, "{z:?} by {time_step}: {bold:?}, {cautious:?}");
+            let jacobian = map.jacobian(&z);
+            assert!((&jacobian - &derivative).norm() <= 1e-5 * derivative.norm().max(1.0), "{z:?} by {time_step}");
+        }
+    }
+}
