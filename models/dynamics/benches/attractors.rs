@@ -7,8 +7,8 @@ use std::time::Instant;
 
 use nalgebra::DMatrix;
 use nullcline_dynamics::{
-    AttractorPlan, AttractorSearch, DelayPlan, LyapunovPlan, Map, PiecewiseLinearMap, delay_operator, find_attractors,
-    lyapunov_spectrum, procrustes_distance, spectral_distance,
+    AttractorPlan, AttractorSearch, DelayPlan, LyapunovPlan, Map, PiecewiseLinearMap, delay_operator,
+    eigenvalue_distance, find_attractors, lyapunov_spectrum, procrustes_distance,
 };
 use rand::{RngExt, SeedableRng};
 use rand_chacha::ChaCha8Rng;
@@ -94,7 +94,7 @@ fn distances() {
         })
     });
     let [a, b] = &operators;
-    report("spectral distance, rank 10", "", 5, || spectral_distance(a, b).unwrap());
+    report("eigenvalue distance, rank 10", "", 5, || eigenvalue_distance(a, b).unwrap());
     for restarts in [4, 32] {
         let name = format!("Procrustes distance, rank 10, {restarts} restarts");
         let aligned =

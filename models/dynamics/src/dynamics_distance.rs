@@ -14,13 +14,13 @@ use crate::multipliers::multipliers;
 /// [`procrustes_distance`] divided by `√r` (Hoffman & Wielandt 1953, Duke Math. J. 20, 37–39). Costs `O(r³)`.
 ///
 /// Source: Redman et al. (2024), NeurIPS (spectra of Koopman operators compared by Wasserstein distance).
-pub fn spectral_distance(a: &DMatrix<f64>, b: &DMatrix<f64>) -> Result<f64, OperatorError> {
+pub fn eigenvalue_distance(a: &DMatrix<f64>, b: &DMatrix<f64>) -> Result<f64, OperatorError> {
     check_sizes(a, b)?;
     let values = |matrix| multipliers(matrix).map_err(|_| OperatorError::NoEigenvalues);
     Ok(distance_between_spectra(&values(a)?, &values(b)?))
 }
 
-/// As [`spectral_distance`], between multipliers that are known already, in any order.
+/// As [`eigenvalue_distance`], between multipliers that are known already, in any order.
 ///
 /// The shorter list is filled up with zeros: a direction that an operator lacks is one that is lost in one step.
 /// Not a number where a multiplier is not. Costs `O(r³)`.

@@ -89,7 +89,7 @@ pub use certified::{
 pub use cycle_search::{CycleSearch, CycleSearchPlan, find_cycles};
 pub use cycles::{Cycle, CyclePlan, refine_cycle};
 pub use delay_operator::{DelayPlan, OperatorError, delay_operator};
-pub use dynamics_distance::{Alignment, distance_between_spectra, procrustes_distance, spectral_distance};
+pub use dynamics_distance::{Alignment, distance_between_spectra, eigenvalue_distance, procrustes_distance};
 pub use fixed_points::{Continuum, FixedPoint, FixedPointPlan, FixedPointSearch, SearchMethod, find_fixed_points};
 pub use flow::{
     Equilibrium, FlowError, ForcedField, IntegrationPlan, LimitCycle, LimitCycleError, LimitCyclePlan, Reversed,

@@ -1,7 +1,7 @@
 use nalgebra::DMatrix;
 use nullcline_dynamics::{
-    Complex, DelayPlan, Map, delay_operator, distance_between_spectra, match_attractors, procrustes_distance,
-    spectral_distance, wasserstein_distance,
+    Complex, DelayPlan, Map, delay_operator, distance_between_spectra, eigenvalue_distance, match_attractors,
+    procrustes_distance, wasserstein_distance,
 };
 use proptest::prelude::*;
 
@@ -72,7 +72,7 @@ fn the_operator_of_a_linear_map_has_its_multipliers() {
     let plan = DelayPlan { delays: 1, rank: 2 };
     let found = delay_operator(&trajectories(&Linear(jacobian.clone()), 30, 20, None), &plan).unwrap();
     // The mean over the orbits is taken off, which no linear map without offset survives exactly.
-    assert!(spectral_distance(&found, &jacobian).unwrap() < 0.05);
+    assert!(eigenvalue_distance(&found, &jacobian).unwrap() < 0.05);
 }
 
 /// Distances to a rotation by 0.3 grow with the angle, and a decay is further than a rotation.
@@ -84,7 +84,7 @@ fn distances_are_ordered_as_the_systems_are() {
         let size = other.nrows().min(reference.nrows());
         assert_eq!(other.nrows(), reference.nrows());
         let aligned = procrustes_distance(&mut rng(1), &reference, &other, 4).unwrap();
-        (spectral_distance(&reference, &other).unwrap(), aligned.distance / (size as f64).sqrt())
+        (eigenvalue_distance(&reference, &other).unwrap(), aligned.distance / (size as f64).sqrt())
     };
     let found = [0.3, 0.4, 0.6, 1.2].map(|angle| to(&rotation(angle, 0.99)));
     assert!(found[0].0 < 1e-9 && found[0].1 < 1e-9, "{found:?}");
@@ -101,7 +101,7 @@ fn distances_are_those_of_an_independent_search() {
     let b = DMatrix::from_row_slice(3, 3, &[0.5, -0.2, 0.7, 0.1, 0.9, 0.0, -0.6, 0.3, 0.2]);
     let aligned = procrustes_distance(&mut rng(1), &a, &b, 8).unwrap();
     assert_close(aligned.distance, 0.558_482_150_68, 1e-9);
-    assert_close(spectral_distance(&a, &b).unwrap(), 0.365_513_824_031_085_8, 1e-9);
+    assert_close(eigenvalue_distance(&a, &b).unwrap(), 0.365_513_824_031_085_8, 1e-9);
 }
 
 /// Pairs whose least minimum was once missed from one side: by a descent that stopped early, and by too few starts.
@@ -131,7 +131,7 @@ proptest! {
             delay_operator(&trajectories(&map, 10, 40, lens), &DelayPlan { delays: 2, rank: 4 })
         });
         let [Ok(here), Ok(there)] = operators else { return Ok(()) };
-        prop_assert!(spectral_distance(&here, &there).unwrap() < 1e-4);
+        prop_assert!(eigenvalue_distance(&here, &there).unwrap() < 1e-4);
         prop_assert!(procrustes_distance(&mut rng(1), &here, &there, 2).unwrap().distance < 1e-4);
     }
 
