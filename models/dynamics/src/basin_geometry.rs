@@ -11,6 +11,8 @@ pub enum GridError {
     Shape { columns: usize, rows: usize, found: usize },
     #[error("need boxes of 1 to {largest} cells, found {found}")]
     Box { largest: usize, found: usize },
+    #[error("need distances of 1 to {largest} cells, found {found}")]
+    Distance { largest: usize, found: usize },
 }
 
 /// Mean entropy of the labels in the boxes of a grid.
@@ -25,7 +27,8 @@ pub struct BasinEntropy {
 /// Unpredictability of where a state ends, known to within a box of `size × size` cells.
 ///
 /// `S = mean over boxes of −Σ p ln p`, with `p` the shares of the labels within a box; `labels: [row × column]`. Cells left
-/// over at the edges are not counted. Depends on the size of the boxes: compare only pictures of equal resolution.
+/// over at the edges are not counted. Depends on the size of the boxes: compare only pictures of equal resolution. Costs `O(n log L)`
+/// for `n` cells of `L` labels.
 ///
 /// Source: Daza et al. (2016), Sci. Rep. 6, 31416.
 pub fn basin_entropy<L: Ord + Copy>(
@@ -57,6 +60,8 @@ pub fn basin_entropy<L: Ord + Copy>(
 /// Share of cells with another label at this distance, in cells, to the left or right, for each of `distances`.
 ///
 /// It falls as `εᵅ` with the distance `ε`: `α = 1` for a smooth boundary, less for a fractal one, whose dimension is `2 − α`.
+/// Only along rows: it misleads where boundaries run along them. Cells within `ε` of the left or right edge are not asked, and a
+/// distance at which none is left is refused. Costs one comparison for each cell and distance.
 ///
 /// Source: McDonald, Grebogi, Ott & Yorke (1985), Physica D 17, 125–153.
 pub fn uncertain_shares<L: Ord + Copy>(
@@ -65,9 +70,11 @@ pub fn uncertain_shares<L: Ord + Copy>(
     distances: &[usize],
 ) -> Result<Vec<f64>, GridError> {
     check_grid(labels.len(), columns, rows)?;
+    // Beyond this, no cell has neighbours on both sides.
+    let largest = (columns - 1) / 2;
     let share = |distance: usize| {
-        if distance == 0 || distance >= columns.min(rows) {
-            return Err(GridError::Box { largest: columns.min(rows) - 1, found: distance });
+        if distance == 0 || distance > largest {
+            return Err(GridError::Distance { largest, found: distance });
         }
         let (mut uncertain, mut asked) = (0_usize, 0_usize);
         for row in 0..rows {
@@ -78,14 +85,21 @@ pub fn uncertain_shares<L: Ord + Copy>(
                 asked += 1;
             }
         }
-        Ok(if asked == 0 { 0.0 } else { uncertain as f64 / asked as f64 })
+        Ok(uncertain as f64 / asked as f64)
     };
     distances.iter().map(|&distance| share(distance)).collect()
 }
 
 /// The slope `α` of `ln share` against `ln distance` by least squares, see [`uncertain_shares`]; `None` with fewer than two
-/// distances at which anything is uncertain.
+/// distances at which anything is uncertain, and for lists of different lengths or shares that are not finite.
+///
+/// Misleads where the distances reach the size of the basins themselves: there the shares level off.
+///
+/// Source: McDonald, Grebogi, Ott & Yorke (1985), Physica D 17, 125–153.
 pub fn uncertainty_exponent(distances: &[usize], shares: &[f64]) -> Option<f64> {
+    if distances.len() != shares.len() || shares.iter().any(|share| !share.is_finite()) {
+        return None;
+    }
     let points: Vec<(f64, f64)> = distances
         .iter()
         .zip(shares)
@@ -101,7 +115,8 @@ pub fn uncertainty_exponent(distances: &[usize], shares: &[f64]) -> Option<f64> 
 
 /// `P(j | i)`: of the states that ended at `i` before, the share that ends at `j` after the map has changed.
 ///
-/// Both label the same states. Keys are sorted; each `before` label sums to one.
+/// Both label the same states, one label each. Keys are sorted; each `before` label sums to one. Shares of few states are
+/// uncertain: the intervals are those of a [`crate::Fraction`]. Costs `O(n log L)`.
 ///
 /// Source: Kaszás, Feudel & Tél (2019), Sci. Rep. 9, 8654.
 pub fn tipping_probabilities<L: Ord + Copy>(before: &[L], after: &[L]) -> Result<BTreeMap<(L, L), f64>, GridError> {

@@ -1,6 +1,7 @@
 //! What the dynamics crate promises, checked by a second route: algebra, brute force, or a published number.
 
 mod attractors;
+mod bad_input;
 mod basins;
 mod certified;
 mod cycles;
