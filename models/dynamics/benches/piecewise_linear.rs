@@ -3,6 +3,7 @@
 //! Run by `cargo bench -p nullcline-dynamics --bench piecewise_linear`. Each line is the median and the spread of several
 //! repetitions; what is compared is measured in the same run.
 
+use std::collections::BTreeMap;
 use std::f64::consts::TAU;
 use std::time::Instant;
 
@@ -12,46 +13,61 @@ use nullcline_dynamics::{
 };
 use rand::{RngExt, SeedableRng};
 use rand_chacha::ChaCha8Rng;
+use serde_json::Value;
 
 const REPETITIONS: usize = 7;
 
 fn main() {
     println!("fixed points, by the quickest complete way and by listing every linear region");
     println!(
-        "{:<44} {:>20} {:>7} {:>7} {:>20} {:>8} {:>7}",
-        "network", "ms (min–max)", "boxes", "found", "listed, ms", "regions", "ratio"
+        "{:<44} {:>20} {:>8} {:>7} {:>7} {:>20} {:>8} {:>7}",
+        "network", "ms (min–max)", "promise", "boxes", "found", "listed, ms", "regions", "ratio"
     );
     let networks = [
-        ("low rank 2, 60 units, 17 points", octagon(36)),
+        ("low rank 2, 60 units, 17 points", "50", octagon(36)),
         // Sixty lines divide a plane into 1 + 60 + 60 · 59 / 2 = 1,831 regions at most.
-        ("low rank 2, 60 units, general position", shallow(1, 2, 60)),
+        ("low rank 2, 60 units, general position", "50", shallow(1, 2, 60)),
         // The first number of units with more than the 3,601 regions that are published for sixty.
-        ("low rank 2, 85 units, general position", shallow(1, 2, 85)),
-        ("low rank 2, 512 units", shallow(1, 2, 512)),
-        ("shPLRNN M 3, H 50", shallow(1, 3, 50)),
-        ("clippedShPLRNN M 3, H 50", clipped(1, 3, 50)),
-        ("shPLRNN M 5, H 20", shallow(1, 5, 20)),
-        ("shPLRNN M 5, H 50", shallow(1, 5, 50)),
-        ("ALRNN M 30, P 10", almost_linear(1, 30, 10)),
-        ("ALRNN M 30, P 16", almost_linear(1, 30, 16)),
-        ("ALRNN M 30, P 20", almost_linear(1, 30, 20)),
+        ("low rank 2, 85 units, general position", "50", shallow(1, 2, 85)),
+        ("low rank 2, 512 units", "", shallow(1, 2, 512)),
+        ("shPLRNN M 3, H 50", "", shallow(1, 3, 50)),
+        ("clippedShPLRNN M 3, H 50", "", clipped(1, 3, 50)),
+        ("shPLRNN M 5, H 20", "", shallow(1, 5, 20)),
+        ("shPLRNN M 5, H 50", "", shallow(1, 5, 50)),
+        ("ALRNN M 30, P 10", "50", almost_linear(1, 30, 10)),
+        ("ALRNN M 30, P 16", "5000", almost_linear(1, 30, 16)),
+        ("ALRNN M 30, P 20", "", almost_linear(1, 30, 20)),
     ];
-    for (name, map) in &networks {
-        compare_fixed_points(name, map);
+    for (name, promise, map) in &networks {
+        compare_fixed_points(name, promise, map);
+    }
+    println!("\nfixed points within a budget, where a proof is out of reach");
+    println!("{:<44} {:>20} {:>9} {:>9} {:>7}  may be missing", "network", "ms", "boxes", "solves", "found");
+    for (name, map) in [
+        ("shPLRNN M 8, H 50", shallow(1, 8, 50)),
+        ("clippedShPLRNN M 8, H 50", clipped(1, 8, 50)),
+        ("shPLRNN M 20, H 50", shallow(1, 20, 50)),
+    ] {
+        search_within_budget(name, &map);
     }
     println!("\ncycles of periods 2 to 100, all of them, by following every itinerary");
-    println!("{:<44} {:>20} {:>9} {:>9}  periods", "network", "ms (min–max)", "polygons", "proven to");
+    println!("{:<44} {:>20} {:>8} {:>9} {:>9}  periods", "network", "ms (min–max)", "promise", "polygons", "proven to");
     for (name, decay, bias) in [
         ("published pair of period 80", 0.977_768_9, -0.779_314_91),
         ("its neighbour of period 23", 0.960_9, -0.755_9),
         ("of period 30", 0.986_9, -1.047_9),
         ("of period 53", 0.977_6, -0.591_8),
+        ("of period 61", 0.988, -1.020_7),
         ("of period 70", 0.962_8, -0.891_8),
+        ("of period 83", 0.981_4, -0.691_3),
         ("of period 85", 0.983_5, -0.562_8),
         ("of period 99", 0.970_2, -0.642_5),
         ("without a cycle: a spiral to a point", 0.9, -0.7),
     ] {
-        time_cycles(name, &oscillator(decay, bias));
+        time_cycles(name, "2000", 100, &oscillator(decay, bias));
+    }
+    for (name, map, longest) in published() {
+        time_cycles(&name, "2000", longest, &map);
     }
 }
 
@@ -67,7 +83,7 @@ fn plan() -> FixedPointPlan {
     }
 }
 
-fn compare_fixed_points(name: &str, map: &PiecewiseLinearMap) {
+fn compare_fixed_points(name: &str, promise: &str, map: &PiecewiseLinearMap) {
     let search = |plan: &FixedPointPlan| find_fixed_points(&mut ChaCha8Rng::seed_from_u64(1), map, &[], plan);
     let (quick, found) = timed(REPETITIONS, || search(&plan()));
     assert!(found.complete, "{name} is not complete");
@@ -80,25 +96,51 @@ fn compare_fixed_points(name: &str, map: &PiecewiseLinearMap) {
         ("too many".into(), "–".into(), "–".into())
     };
     println!(
-        "{name:<44} {:>20} {:>7} {:>7} {listed:>20} {regions:>8} {ratio:>7}",
+        "{name:<44} {:>20} {promise:>8} {:>7} {:>7} {listed:>20} {regions:>8} {ratio:>7}",
         written(&quick),
         found.boxes,
         kinds(&found)
     );
 }
 
-fn time_cycles(name: &str, map: &PiecewiseLinearMap) {
+/// What an analysis spends by default: boxes first, then the search from region to region.
+fn search_within_budget(name: &str, map: &PiecewiseLinearMap) {
+    let plan = FixedPointPlan { max_boxes: 50_000, max_regions: 4096, max_solves: 20_000, ..plan() };
+    let (times, found) = timed(1, || find_fixed_points(&mut ChaCha8Rng::seed_from_u64(1), map, &[], &plan));
+    let missing = match found.unseen {
+        Some(unseen) => format!("{:.1}, at most {:.1}", unseen.estimate, unseen.upper),
+        None if found.complete => "nothing: proven".into(),
+        None => "not known".into(),
+    };
+    println!(
+        "{name:<44} {:>20} {:>9} {:>9} {:>7}  {missing}",
+        written(&times),
+        found.boxes,
+        found.solves,
+        kinds(&found)
+    );
+}
+
+fn time_cycles(name: &str, promise: &str, longest: usize, map: &PiecewiseLinearMap) {
     let plan = CycleSearchPlan {
-        max_period: 100,
-        max_polygons: 2_000_000,
-        max_steps: 0,
+        max_period: longest,
+        max_polygons: 1_000_000,
+        max_steps: 100_000,
         residual_tolerance: 1e-10,
         merge_distance: 1e-6,
         marginal_tolerance: 1e-9,
     };
     let (times, search) = timed(REPETITIONS, || find_cycles(&mut ChaCha8Rng::seed_from_u64(1), map, &[], &plan));
-    let periods: Vec<usize> = search.found.iter().map(|cycle| cycle.period).collect();
-    println!("{name:<44} {:>20} {:>9} {:>9}  {periods:?}", written(&times), search.polygons, search.complete_up_to);
+    let mut periods = BTreeMap::new();
+    search.found.iter().for_each(|cycle| *periods.entry(cycle.period).or_insert(0) += 1);
+    let periods: Vec<String> = periods.iter().map(|(period, count)| format!("{count} of {period}")).collect();
+    println!(
+        "{name:<44} {:>20} {promise:>8} {:>9} {:>9}  {}",
+        written(&times),
+        search.polygons,
+        search.complete_up_to,
+        periods.join(", ")
+    );
 }
 
 /// Milliseconds of every repetition, ascending, and the last answer.
@@ -192,6 +234,42 @@ fn octagon(seed: u64) -> PiecewiseLinearMap {
         }
     }
     PiecewiseLinearMap::low_rank(&[0.5, 0.5], &v, &u, &b).expect("weights of matching shapes")
+}
+
+/// The published systems of the known answers, where these are: with the longest period that is looked for, 100 or, in chaos,
+/// the longest that is published.
+fn published() -> Vec<(String, PiecewiseLinearMap, usize)> {
+    let folder = std::env::var("NULLCLINE_DATA").unwrap_or_else(|_| "../../../shared/data".into());
+    let text = std::fs::read_to_string(format!("{folder}/known-answers/known_attractors.json"));
+    let Ok(text) = text else {
+        println!("published systems: NULLCLINE_DATA has no known-answers/known_attractors.json");
+        return Vec::new();
+    };
+    let file: Value = serde_json::from_str(&text).expect("known answers are JSON");
+    let numbers = |list: &Value| -> Vec<f64> { list.as_array().unwrap().iter().map(|x| x.as_f64().unwrap()).collect() };
+    let matrix = |rows: &Value| {
+        let rows: Vec<Vec<f64>> = rows.as_array().unwrap().iter().map(numbers).collect();
+        DMatrix::from_fn(rows.len(), rows[0].len(), |i, j| rows[i][j])
+    };
+    let cases = file["cases"].as_array().expect("known answers have cases");
+    let of_scyfi = cases.iter().filter(|case| case["id"].as_str().is_some_and(|id| id.starts_with("scyfi")));
+    of_scyfi
+        .map(|case| {
+            let system = &case["system"];
+            let weights = |name: &str| numbers(&system[name]);
+            let is_shallow = system.get("W1").is_some();
+            let map = if is_shallow {
+                let (w1, w2) = (matrix(&system["W1"]), matrix(&system["W2"]));
+                PiecewiseLinearMap::shallow(&weights("A"), &w1, &w2, &weights("h1"), &weights("h2"))
+            } else {
+                PiecewiseLinearMap::piecewise_linear(&weights("A_diag"), &matrix(&system["W"]), &weights("h"))
+            };
+            let periods = case["expected"]["prime_cycles"].as_object().expect("cases have cycles");
+            let published = periods.keys().filter_map(|period| period.parse::<usize>().ok()).max().unwrap_or(1);
+            let longest = if is_shallow { published } else { 100 };
+            (case["id"].as_str().unwrap().to_string(), map.expect("published weights are a map"), longest)
+        })
+        .collect()
 }
 
 /// Two rectified units that turn (SCYFI's test system, and its neighbours).

@@ -159,8 +159,8 @@ pub fn find_attractors(
 
 /// Where each of `starts` ends, among attractors that are known already; those that are not follow behind them.
 ///
-/// The indices of [`End::Attractor`] count the `known` ones first and then those returned beside the ends. Misleads, and
-/// costs, as [`find_attractors`] does.
+/// The indices of [`End::Attractor`] count the `known` ones first and then those returned beside the ends. `starts: [start][M]`.
+/// Misleads, and costs, as [`find_attractors`] does; an attractor that changed since it was found is found anew.
 pub fn label_starts(
     rng: &mut impl Rng,
     map: &dyn Map,

@@ -74,7 +74,10 @@ pub trait Map: Send + Sync {
 
 /// `∂F/∂z` by central differences: for maps without an analytic derivative, and to test those that have one.
 ///
-/// Good to about `1e-10` relative where `F` is smooth; on a border between linear regions it averages the two sides.
+/// `[M × M]`, for `step` from `[M]` to `[M]`. Good to about `1e-10` relative where `F` is smooth; on a border between linear regions it
+/// averages the two sides. Costs `2 M` steps.
+///
+/// Source: Press et al. (2007), Numerical Recipes, 5.7, for the width.
 pub fn central_difference_jacobian(dim: usize, step: impl Fn(&[f64], &mut [f64]), z: &[f64]) -> DMatrix<f64> {
     let (mut ahead, mut behind) = (vec![0.0; dim], vec![0.0; dim]);
     let mut shifted = z.to_vec();

@@ -40,7 +40,9 @@ pub fn multipliers(jacobian: &DMatrix<f64>) -> Result<Vec<Complex<f64>>, Multipl
 
 /// Steps until a deviation along this multiplier has shrunk by `1/e`: `τ = −1 / ln |λ|`.
 ///
-/// `None` where nothing decays (`|λ| ≥ 1`); zero for `λ = 0`. Times the sampling interval, a time constant in seconds.
+/// `None` where nothing decays (`|λ| ≥ 1`, or not a number); zero for `λ = 0`. Times the sampling interval, a time constant in
+/// seconds. Misleads as a measure of how long deviations last where the Jacobian is far from normal: see
+/// [`crate::non_normality`]. From `|λ|ᵏ = e^{−k/τ}`.
 pub fn time_constant_steps(multiplier: Complex<f64>) -> Option<f64> {
     let modulus = multiplier.norm();
     match modulus {
@@ -52,7 +54,8 @@ pub fn time_constant_steps(multiplier: Complex<f64>) -> Option<f64> {
 
 /// Cycles per step of the rotation in this multiplier: `|arg λ| / 2π`, between 0 and ½.
 ///
-/// Times the sampling rate, a frequency in hertz; anything faster than half the sampling rate is folded back.
+/// Times the sampling rate, a frequency in hertz; anything faster than half the sampling rate is folded back (Shannon 1949,
+/// Proc. IRE 37, 10–21). ½ for a negative real multiplier, whether it comes from an oscillation or from an overshoot.
 pub fn frequency_per_step(multiplier: Complex<f64>) -> f64 {
     multiplier.arg().abs() / std::f64::consts::TAU
 }

@@ -48,7 +48,8 @@ pub fn non_normality(jacobian: &DMatrix<f64>) -> Result<NonNormality, Multiplier
 }
 
 /// The largest eigenvalue of `(A + Aᵀ)/2`, the reactivity of the flow `ẋ = A x`: the largest growth rate of `|x|` at any
-/// moment, per unit of time. Negative where every deviation shrinks from the start.
+/// moment, per unit of time. Negative where every deviation shrinks from the start. `generator: [M × M]`; depends on the coordinates, as
+/// all of [`NonNormality`] does. Costs `O(M³)`.
 ///
 /// Source: Neubert & Caswell (1997), Ecology 78, 653–665.
 pub fn numerical_abscissa(generator: &DMatrix<f64>) -> Result<f64, MultiplierError> {

@@ -30,7 +30,9 @@ pub struct Portrait {
 
 /// Fixed points, cycles, attractors and basins of a piecewise-linear map: the same for the same state of `rng`.
 ///
-/// What is complete and what was only searched is said by each part; basins are shares of `starts`.
+/// What is complete and what was only searched is said by each part; basins are shares of `starts: [start][M]`, whose dispersion is
+/// therefore part of the answer. Misleads and costs as its parts do: [`find_fixed_points`], [`find_cycles`], [`find_attractors`],
+/// where the sources stand too.
 pub fn portrait(rng: &mut impl Rng, map: &PiecewiseLinearMap, starts: &[Vec<f64>], plan: &PortraitPlan) -> Portrait {
     let fixed_points = find_fixed_points(rng, map, starts, &plan.fixed_points);
     let attractors = find_attractors(rng, map, &fixed_points.found, starts, &plan.attractors);

@@ -3,7 +3,7 @@
 /// Runs `work` compiled for AVX2 where that is there, which is asked at run time.
 ///
 /// Multiplications and additions stay apart, as without it: the same bits on every processor. Only what is inlined into
-/// `work` is compiled anew, so its helpers ask for `#[inline(always)]`.
+/// `work` is compiled anew, so the closure itself and its helpers ask for `#[inline(always)]`.
 #[inline(always)]
 pub(crate) fn vectorised<R>(work: impl FnOnce() -> R) -> R {
     #[cfg(target_arch = "x86_64")]

@@ -65,7 +65,8 @@ pub fn certified_fixed_points(
     search.described(|location| describe_fixed_point(map, location, plan.marginal_tolerance))
 }
 
-/// Every equilibrium of a flow in `region: [M]`, with proof: as [`certified_fixed_points`], for `v(z) = 0`.
+/// Every equilibrium of a flow in `region: [M]`, with proof: as [`certified_fixed_points`], for `v(z) = 0`, at
+/// the same cost and from the same sources.
 pub fn certified_equilibria(
     field: &(impl VectorField + Enclosed + ?Sized),
     region: &[Interval],
