@@ -108,6 +108,7 @@ fn search_within_budget(name: &str, map: &PiecewiseLinearMap) {
     let plan = FixedPointPlan { max_boxes: 50_000, max_regions: 4096, max_solves: 20_000, ..plan() };
     let (times, found) = timed(1, || find_fixed_points(&mut ChaCha8Rng::seed_from_u64(1), map, &[], &plan));
     let missing = match found.unseen {
+        Some(_) if found.found.is_empty() => "not known: nothing was met".into(),
         Some(unseen) => format!("{:.1}, at most {:.1}", unseen.estimate, unseen.upper),
         None if found.complete => "nothing: proven".into(),
         None => "not known".into(),
