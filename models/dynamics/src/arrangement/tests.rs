@@ -1,3 +1,5 @@
+//! Cells of arrangements against textbook counts and against points thrown at random.
+
 use std::collections::HashSet;
 
 use proptest::prelude::*;
