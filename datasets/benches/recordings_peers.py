@@ -1,10 +1,41 @@
-"""Reads the units of an NWB file with pynwb: TASK FILE. Prints seconds, CPU seconds, MiB taken at most, and spikes."""
+"""Reads the units of an NWB file with pynwb: TASK FILE. Prints seconds, CPU seconds, MiB taken at most, and spikes.
+
+`write FILE SPIKES UNITS` makes one instead, deflated as pynwb does it when nothing but gzip is asked for.
+"""
 
 import resource
 import sys
 import time
 
 from pynwb import NWBHDF5IO
+
+
+def write(path, n_spikes, n_units):
+    from datetime import datetime, timezone
+
+    import numpy as np
+    from hdmf.common import VectorData, VectorIndex
+    from pynwb import H5DataIO, NWBFile
+    from pynwb.misc import Units
+
+    random = np.random.default_rng(1)
+    n_each = n_spikes // n_units
+    # Spikes lie where a sample was taken, in an hour at 30 kHz.
+    units = [np.sort(random.integers(0, 3600 * 30_000, n_each)) / 30_000 for _ in range(n_units)]
+    spikes = H5DataIO(np.concatenate(units), compression="gzip")
+    column = VectorData(name="spike_times", description="in seconds", data=spikes)
+    ends = np.arange(1, n_units + 1, dtype=np.uint64) * n_each
+    index = VectorIndex(name="spike_times_index", target=column, data=ends)
+    nwb = NWBFile("made by a benchmark", "bench", datetime(1985, 1, 1, tzinfo=timezone.utc))
+    ids = list(range(n_units))
+    nwb.units = Units(name="units", description="", columns=[column, index], colnames=["spike_times"], id=ids)
+    with NWBHDF5IO(path, "w") as io:
+        io.write(nwb)
+
+
+if sys.argv[1] == "write":
+    write(sys.argv[2], *map(int, sys.argv[3:]))
+    sys.exit()
 
 
 def held_mib():

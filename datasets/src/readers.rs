@@ -25,6 +25,7 @@ mod fif_tags;
 pub mod gdf;
 mod hdf5_guard;
 mod hdf5_numbers;
+mod large_buffer;
 pub mod mat5;
 pub mod nifti;
 mod nifti_datatype;

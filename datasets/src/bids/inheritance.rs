@@ -4,7 +4,7 @@ use std::collections::BTreeMap;
 use std::fs;
 use std::path::{Path, PathBuf};
 use std::sync::{Arc, Mutex, PoisonError};
-use std::time::{Duration, SystemTime};
+use std::time::{Duration, Instant, SystemTime};
 
 use super::entities::BidsName;
 
@@ -63,27 +63,41 @@ pub(super) fn files_beside(path: &Path) -> impl Iterator<Item = PathBuf> {
 /// Names of the JSON and TSV files in a folder.
 ///
 /// A root has an entry for each of thousands of subjects, and every recording of each asks for it: its names are
-/// remembered for as long as the folder is as it was. One that changed within the last seconds is not remembered, as
-/// it could change again at what its clock calls the same time.
+/// remembered for as long as the folder is as it was. One that had changed within the last seconds could change again
+/// at what its clock calls the same time: that is believed for a moment only, and not at all where it changed just now.
 fn descriptions_in(folder: &Path) -> Arc<[String]> {
     const SETTLED: Duration = Duration::from_secs(2);
-    type Remembered = BTreeMap<PathBuf, (SystemTime, Arc<[String]>)>;
-    static REMEMBERED: Mutex<Remembered> = Mutex::new(BTreeMap::new());
+    /// Longer than the steps of the clock that most systems stamp files by.
+    const JUST_NOW: Duration = Duration::from_millis(20);
+    static REMEMBERED: Mutex<BTreeMap<PathBuf, Remembered>> = Mutex::new(BTreeMap::new());
     let changed = fs::metadata(folder).and_then(|folder| folder.modified()).ok();
     // Nothing but whole entries is ever in the map, also after a panic elsewhere.
     let remembered = || REMEMBERED.lock().unwrap_or_else(PoisonError::into_inner);
-    if let Some((as_of, names)) = remembered().get(folder)
-        && Some(*as_of) == changed
+    if let Some(listing) = remembered().get(folder)
+        && Some(listing.changed) == changed
+        && (listing.was_settled || listing.listed.elapsed() < A_MOMENT)
     {
-        return Arc::clone(names);
+        return Arc::clone(&listing.descriptions);
     }
-    let names = list(folder);
-    if let Some(changed) =
-        changed.filter(|changed| names.has_subjects && changed.elapsed().is_ok_and(|age| age > SETTLED))
-    {
-        remembered().insert(folder.to_owned(), (changed, Arc::clone(&names.descriptions)));
+    let listed = Instant::now();
+    let age = changed.and_then(|changed| changed.elapsed().ok());
+    let Listing { descriptions, has_subjects } = list(folder);
+    if let Some((changed, age)) = changed.zip(age).filter(|&(_, age)| has_subjects && age > JUST_NOW) {
+        let was_settled = age > SETTLED;
+        let listing = Remembered { changed, listed, was_settled, descriptions: Arc::clone(&descriptions) };
+        remembered().insert(folder.to_owned(), listing);
     }
-    names.descriptions
+    descriptions
+}
+
+/// Long beside a listing, short beside what a person does.
+const A_MOMENT: Duration = Duration::from_millis(100);
+
+struct Remembered {
+    changed: SystemTime,
+    listed: Instant,
+    was_settled: bool,
+    descriptions: Arc<[String]>,
 }
 
 struct Listing {
@@ -103,4 +117,44 @@ fn list(folder: &Path) -> Listing {
         }
     }
     Listing { descriptions: descriptions.into(), has_subjects }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// Also where the clock of the file system did not move in between.
+    #[test]
+    fn what_comes_into_a_remembered_folder_is_seen() {
+        let root = tempfile::tempdir().unwrap();
+        let folder = root.path().join("sub-01/eeg");
+        fs::create_dir_all(&folder).unwrap();
+        let recording = folder.join("sub-01_task-rest_eeg.edf");
+        let names = || {
+            let found = companions(&recording, &["eeg"], ".json");
+            found.iter().map(|path| path.file_name().unwrap().to_string_lossy().into_owned()).collect::<Vec<_>>()
+        };
+        let stamp = |ago: Duration| {
+            let changed = SystemTime::now() - ago;
+            fs::File::open(root.path()).unwrap().set_modified(changed).unwrap();
+            changed
+        };
+        // Remembered for good, until the stamp changes.
+        stamp(Duration::from_secs(60));
+        assert!(names().is_empty());
+        fs::write(root.path().join("eeg.json"), "{}").unwrap();
+        assert_eq!(names(), ["eeg.json"]);
+        // Remembered for a moment, under a stamp that stays.
+        let changed = stamp(Duration::from_secs(1));
+        assert_eq!(names(), ["eeg.json"]);
+        fs::write(root.path().join("task-rest_eeg.json"), "{}").unwrap();
+        fs::File::open(root.path()).unwrap().set_modified(changed).unwrap();
+        std::thread::sleep(A_MOMENT);
+        assert_eq!(names(), ["eeg.json", "task-rest_eeg.json"]);
+        // Not remembered.
+        stamp(Duration::ZERO);
+        assert_eq!(names().len(), 2);
+        fs::remove_file(root.path().join("eeg.json")).unwrap();
+        assert_eq!(names(), ["task-rest_eeg.json"]);
+    }
 }

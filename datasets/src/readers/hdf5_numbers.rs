@@ -17,9 +17,10 @@ use rayon::prelude::*;
 
 use super::error::ReadError;
 use super::hdf5_guard::{check_size, values};
+use super::large_buffer;
 
 /// What a thread reads at a time of a vector that lies in one piece.
-const PIECE_BYTES: usize = 1 << 20;
+const PIECE_BYTES: usize = 1 << 18;
 const WIDTH: usize = size_of::<f64>();
 
 /// All numbers of a one-dimensional dataset.
@@ -31,7 +32,7 @@ pub(super) fn vector(dataset: &hdf5::Dataset, path: &Path) -> Result<Vec<f64>, R
     let Some(layout) = Layout::of_doubles(dataset) else {
         return values(dataset, path);
     };
-    let mut numbers = vec![0.0f64; dataset.size()];
+    let mut numbers = large_buffer::zeroed::<f64>(dataset.size());
     layout.fill(dataset, bytemuck::cast_slice_mut(&mut numbers), path)?;
     Ok(numbers)
 }
@@ -149,10 +150,7 @@ impl Layout {
                     if end.is_none_or(|end| end > file_bytes) {
                         return Err(io::Error::new(io::ErrorKind::UnexpectedEof, "a chunk beyond the end of the file"));
                     }
-                    let bytes = scratch.read(file, chunk, filters, *bytes_each)?;
-                    // The last chunk may hold more than there are elements.
-                    wanted.copy_from_slice(&bytes[..wanted.len()]);
-                    Ok(())
+                    scratch.read(file, chunk, filters, *bytes_each, wanted)
                 })
             }
         }
@@ -171,35 +169,62 @@ impl Scratch {
         Self { bytes: Vec::new(), other: Vec::new(), decompressor: Decompressor::new() }
     }
 
-    /// The `n_bytes` of a whole chunk, as they were before they were filtered.
-    fn read(&mut self, file: &File, chunk: &Chunk, filters: &[Filter], n_bytes: usize) -> io::Result<&[u8]> {
+    /// The first bytes of a chunk of `n_bytes`, as they were before they were filtered.
+    ///
+    /// What is undone last writes where the bytes are wanted; only a last chunk, which may hold more than there are
+    /// elements, is undone beside them.
+    fn read(
+        &mut self,
+        file: &File,
+        chunk: &Chunk,
+        filters: &[Filter],
+        n_bytes: usize,
+        wanted: &mut [u8],
+    ) -> io::Result<()> {
+        // Undone from the last to the first.
+        let was_used = |&(i, _): &(usize, &Filter)| chunk.filters_left_out & (1 << i) == 0;
+        let mut undo = filters.iter().enumerate().rev().filter(was_used).map(|(_, filter)| filter).peekable();
+        if undo.peek().is_none() {
+            return match chunk.n_bytes == n_bytes {
+                true => file.read_exact_at(wanted, chunk.start_byte),
+                false => Err(wrong_length(chunk.n_bytes, n_bytes)),
+            };
+        }
         self.bytes.resize(chunk.n_bytes, 0);
         file.read_exact_at(&mut self.bytes, chunk.start_byte)?;
-        // Undone from the last to the first.
-        for (i, filter) in filters.iter().enumerate().rev() {
-            if chunk.filters_left_out & (1 << i) != 0 {
-                continue;
+        while let Some(filter) = undo.next() {
+            if undo.peek().is_none() && wanted.len() == n_bytes {
+                return self.undo(filter, Some(wanted), n_bytes);
             }
-            self.other.resize(n_bytes, 0);
-            match filter {
-                Filter::Deflate(_) => self.inflate()?,
-                _ if self.bytes.len() == n_bytes => unshuffle(&self.bytes, &mut self.other),
-                _ => return Err(wrong_length(self.bytes.len(), n_bytes)),
-            }
+            self.undo(filter, None, n_bytes)?;
             std::mem::swap(&mut self.bytes, &mut self.other);
         }
-        if self.bytes.len() == n_bytes { Ok(&self.bytes) } else { Err(wrong_length(self.bytes.len(), n_bytes)) }
+        wanted.copy_from_slice(&self.bytes[..wanted.len()]);
+        Ok(())
     }
 
-    /// From `bytes` into `other`, which they have to fill.
-    fn inflate(&mut self) -> io::Result<()> {
-        let n_bytes = self.other.len();
-        match self.decompressor.zlib_decompress(&self.bytes, &mut self.other) {
-            Ok(n) if n == n_bytes => Ok(()),
-            Ok(n) => Err(wrong_length(n, n_bytes)),
-            Err(error) => {
-                Err(io::Error::new(io::ErrorKind::InvalidData, format!("a chunk that does not inflate ({error})")))
+    /// From `bytes` into `wanted`, else into `other`; either is filled with `n_bytes`.
+    fn undo(&mut self, filter: &Filter, wanted: Option<&mut [u8]>, n_bytes: usize) -> io::Result<()> {
+        let to = match wanted {
+            Some(wanted) => wanted,
+            None => {
+                self.other.resize(n_bytes, 0);
+                &mut self.other
             }
+        };
+        match filter {
+            Filter::Deflate(_) => match self.decompressor.zlib_decompress(&self.bytes, to) {
+                Ok(n) if n == n_bytes => Ok(()),
+                Ok(n) => Err(wrong_length(n, n_bytes)),
+                Err(error) => {
+                    Err(io::Error::new(io::ErrorKind::InvalidData, format!("a chunk that does not inflate ({error})")))
+                }
+            },
+            _ if self.bytes.len() == n_bytes => {
+                unshuffle(&self.bytes, to);
+                Ok(())
+            }
+            _ => Err(wrong_length(self.bytes.len(), n_bytes)),
         }
     }
 }

@@ -5,9 +5,7 @@
 
 use std::path::Path;
 
-use rayon::prelude::*;
-
-use super::error::ReadError;
+use super::error::{ReadError, one_line};
 use super::hdf5_guard::{broken, dataset, open, values};
 use super::hdf5_numbers::vector;
 use super::nwb_table::{column_texts, ragged, row_names};
@@ -30,6 +28,10 @@ pub fn read(path: &Path) -> Result<SpikeTrains, ReadError> {
     } else {
         of_unit_times(&file, path)?.ok_or_else(|| no_units(&file, path))?
     };
+    if let Some((unit, time)) = trains.not_finite() {
+        let found = format!("{time} as a spike of unit {}", one_line(&unit.name));
+        return Err(ReadError::field("finite spike times", found, path));
+    }
     if let Some(invalid) = interval_table(&file, "invalid_times", path)? {
         let invalid = Support::new(invalid.intervals_secs);
         trains.warnings.push(format!("{:.3} s are marked invalid and left out.", invalid.total_secs()));
@@ -56,7 +58,6 @@ fn of_units(file: &hdf5::File, units: &hdf5::Group, path: &Path) -> Result<Spike
         false => vec![spike_secs.len() as u64],
     };
     let ranges = ragged(&ends, spike_secs.len(), "spike_times_index", path)?;
-    check_finite(&spike_secs, path)?;
     let n_units = ranges.len();
     let observed = observed(units, n_units, path)?;
     let names = row_names(units, n_units, &["unit_name", "name", "label"], path)?;
@@ -105,22 +106,9 @@ fn of_unit_times(file: &hdf5::File, path: &Path) -> Result<Option<SpikeTrains>, 
             units.push((Unit::named(name), times.len()));
             spike_secs.extend(times);
         }
-        check_finite(&spike_secs, path)?;
         return Ok(Some(SpikeTrains::new(units, spike_secs, None)));
     }
     Ok(None)
-}
-
-fn check_finite(spike_secs: &[f64], path: &Path) -> Result<(), ReadError> {
-    // Without an early end the compiler looks at several at once.
-    let has_other = |times: &[f64]| times.iter().fold(false, |found, time| found | !time.is_finite());
-    if !spike_secs.par_chunks(1 << 16).any(has_other) {
-        return Ok(());
-    }
-    match spike_secs.iter().position(|time| !time.is_finite()) {
-        None => Ok(()),
-        Some(at) => Err(ReadError::field("finite spike times", format!("{} as spike {at}", spike_secs[at]), path)),
-    }
 }
 
 /// `[start, stop]` pairs of each unit; `None` where the table has no such column.

@@ -3,6 +3,7 @@
 use std::path::PathBuf;
 
 use super::error::ReadError;
+use super::large_buffer;
 use super::sample_store::{SampleSink, SampleStore, Scaling};
 use crate::recording::{Annotation, Modality, SampleRate, SignalChannel, Signals, Support};
 
@@ -53,7 +54,7 @@ impl SignalFile {
     /// All samples in double precision, `[channel][time]`.
     pub fn values(&self) -> Result<Vec<Vec<f64>>, ReadError> {
         let mut values: Vec<Vec<f64>> =
-            self.channels.iter().map(|channel| Vec::with_capacity(channel.n_samples)).collect();
+            self.channels.iter().map(|channel| large_buffer::with_capacity(channel.n_samples)).collect();
         self.stream(&mut values)?;
         Ok(values)
     }
@@ -64,7 +65,7 @@ impl SignalFile {
     /// is known to 8 nV.
     pub fn into_signals(self) -> Result<Signals, ReadError> {
         let mut samples: Vec<Vec<f32>> =
-            self.channels.iter().map(|channel| Vec::with_capacity(channel.n_samples)).collect();
+            self.channels.iter().map(|channel| large_buffer::with_capacity(channel.n_samples)).collect();
         self.stream(&mut samples)?;
         let channels = self.channels.into_iter().zip(samples).map(|(channel, samples)| SignalChannel {
             name: channel.name,

@@ -3,6 +3,8 @@
 use std::collections::BTreeMap;
 use std::ops::Range;
 
+use rayon::prelude::*;
+
 use super::Support;
 
 /// Sorted units of one session. All times are in seconds on the clock of the session.
@@ -45,22 +47,20 @@ impl SpikeTrains {
     /// Spikes are put in order within each unit, with a warning. `observed` of `None` means from 0 s (or the first
     /// spike, where that is earlier) to the last spike. Panics where the numbers do not add up.
     pub fn new(units: Vec<(Unit, usize)>, mut spike_secs: Vec<f64>, observed: Option<Support>) -> Self {
+        let mut rest = &mut spike_secs[..];
         let mut start = 0;
-        let mut warnings = Vec::new();
-        let units: Vec<Unit> = units
-            .into_iter()
-            .map(|(mut unit, n)| {
-                unit.spikes = start..start + n;
-                start += n;
-                let spikes = &mut spike_secs[unit.spikes.clone()];
-                if !spikes.is_sorted() {
-                    spikes.sort_unstable_by(f64::total_cmp);
-                    warnings.push(format!("Spikes of unit {} were out of order and have been sorted.", unit.name));
-                }
-                unit
-            })
-            .collect();
-        assert_eq!(start, spike_secs.len(), "every spike belongs to one unit");
+        let mut of_units = Vec::with_capacity(units.len());
+        for (mut unit, n) in units {
+            let (spikes, others) = rest.split_at_mut(n);
+            rest = others;
+            unit.spikes = start..start + n;
+            start += n;
+            of_units.push((unit, spikes));
+        }
+        assert!(rest.is_empty(), "every spike belongs to one unit");
+        let (units, warnings): (Vec<Unit>, Vec<Option<String>>) =
+            of_units.into_par_iter().map(|(unit, spikes)| put_in_order(unit, spikes)).unzip();
+        let warnings = warnings.into_iter().flatten().collect();
         let observed = observed.unwrap_or_else(|| span_of(&units, &spike_secs));
         Self { units, spike_secs, observed, trials: Trials::default(), warnings }
     }
@@ -78,6 +78,13 @@ impl SpikeTrains {
 
     pub fn units(&self) -> &[Unit] {
         &self.units
+    }
+
+    /// A unit with a time that is not a number or not finite, and that time.
+    pub(crate) fn not_finite(&self) -> Option<(&Unit, f64)> {
+        // In a total order such times come before or after all others.
+        let ends = |unit| [self.spikes_of(unit).first(), self.spikes_of(unit).last()].into_iter().flatten();
+        self.units.iter().find_map(|unit| Some((unit, *ends(unit).find(|time| !time.is_finite())?)))
     }
 
     /// The spikes of a unit of this session, ascending.
@@ -142,6 +149,23 @@ impl Trials {
         self.intervals_secs.retain(is_whole);
         kept.iter().filter(|&&kept| !kept).count()
     }
+}
+
+/// Says so where the spikes of a unit had to be sorted.
+fn put_in_order(unit: Unit, spikes: &mut [f64]) -> (Unit, Option<String>) {
+    // Without an early end in a block, the compiler compares several pairs at once.
+    const BLOCK: usize = 1 << 12;
+    let is_block_sorted = |block: &[f64]| block.iter().zip(&block[1..]).fold(true, |sorted, (a, b)| sorted & (a <= b));
+    let is_sorted = (0..spikes.len()).step_by(BLOCK).all(|first| {
+        // With the first of the next block.
+        is_block_sorted(&spikes[first..spikes.len().min(first + BLOCK + 1)])
+    });
+    if is_sorted {
+        return (unit, None);
+    }
+    spikes.sort_unstable_by(f64::total_cmp);
+    let warning = format!("Spikes of unit {} were out of order and have been sorted.", unit.name);
+    (unit, Some(warning))
 }
 
 /// A unit's last spike is part of what was observed, so the stretch ends just after it.
