@@ -1,8 +1,8 @@
 //! One training step (loss and gradient) of a shallow PLRNN under generalised teacher forcing, beside JAX and
 //! PyTorch when a Python that has them is named in `NULLCLINE_PYTHON`, or `python3`, has them.
 //!
-//! Peers and ours run in turn, several rounds, so that a busy machine slows both; every ratio is the median of those of
-//! the rounds, and the processor's peak is measured before and after the step that is held against it.
+//! Peers and ours run in turn, several rounds, so that a busy machine slows both. Two tables come out of one run: of
+//! medians, and of the least times, which a busy machine disturbs less.
 
 use std::collections::BTreeMap;
 use std::path::PathBuf;
@@ -22,6 +22,8 @@ static ALLOCATOR: mimalloc::MiMalloc = mimalloc::MiMalloc;
 type Size = [usize; 4];
 const SIZES: [Size; 4] = [[3, 50, 16, 200], [16, 256, 16, 200], [32, 512, 16, 100], [5, 250, 16, 200]];
 const ROUNDS: usize = 3;
+/// Steps of one measurement, of ours as of the peers'.
+const REPEATS: usize = 40;
 const ALPHA: f64 = 0.1;
 /// Models that JAX trains at once through `vmap`, its own way of training many.
 const MODELS: usize = 32;
@@ -30,52 +32,60 @@ fn main() {
     if let Some((size, threads)) = profiled() {
         return Step::new(size).repeat(threads);
     }
-    let mut peers: BTreeMap<String, Vec<f64>> = BTreeMap::new();
-    let mut ours: BTreeMap<String, Vec<f64>> = BTreeMap::new();
+    let mut measured: BTreeMap<String, Vec<Times>> = BTreeMap::new();
     let mut peaks = Vec::new();
     for _ in 0..ROUNDS {
-        for (name, ms) in run_peers() {
-            peers.entry(name).or_default().push(ms);
+        for (name, times) in run_peers() {
+            measured.entry(name).or_default().push(times);
         }
         for size in SIZES {
-            let mut keep = |name: &str, value: f64| ours.entry(key(name, size)).or_default().push(value);
-            let [m, h, batch, t] = size;
-            let before = fma_peak();
-            let one = Step::new(size).median_ms(1);
-            let peak = 0.5 * (before + fma_peak());
-            keep("one", one);
-            keep("share", (12 * m * h * batch * t) as f64 / (one * 1e6) / peak);
-            keep("two", Step::new(size).median_ms(2));
-            peaks.push(peak);
+            for (name, threads) in [("one", 1), ("two", 2)] {
+                peaks.push(fma_peak());
+                measured.entry(key(name, size)).or_default().push(Step::new(size).times(threads));
+            }
         }
     }
-    println!("f32 FMA peak of one core, measured: {:.1} GFLOP/s\n", median(peaks));
+    println!("f32 FMA peak of one core, measured between the steps: {:.1} GFLOP/s", median(peaks.clone()));
+    table("Medians of 40 steps, and of the rounds", &measured, median(peaks.clone()), |rounds| {
+        median(rounds.iter().map(|times| times.median).collect())
+    });
+    let highest = peaks.into_iter().fold(0.0, f64::max);
+    table("The least of all steps: what a machine does that nothing else disturbs", &measured, highest, |rounds| {
+        rounds.iter().map(|times| times.least).fold(f64::INFINITY, f64::min)
+    });
+    println!("(12 M H batch T operations a step; ratios against the faster of one and two threads)\n");
+    many_models(measured.get("vmap"));
+}
+
+/// Milliseconds of a step, of [`REPEATS`] in a row.
+#[derive(Clone, Copy)]
+struct Times {
+    median: f64,
+    least: f64,
+}
+
+fn table(title: &str, measured: &BTreeMap<String, Vec<Times>>, peak: f64, of: impl Fn(&[Times]) -> f64) {
+    println!("\n{title}");
     println!(
         "{:<20}{:>10}{:>10}{:>9}{:>11}{:>9}{:>11}{:>9}",
         "M, H, batch, T", "1 thread", "of peak", "2 thr.", "JAX", "ratio", "PyTorch", "ratio"
     );
     for size in SIZES {
         let [m, h, batch, t] = size;
-        let [one, two, share] = ["one", "two", "share"].map(|name| ours[&key(name, size)].clone());
-        let best: Vec<f64> = one.iter().zip(&two).map(|(one, two)| one.min(*two)).collect();
-        let peer = |name: &str| match peers.get(&key(name, size)) {
-            Some(ms) => {
-                let ratios = ms.iter().zip(&best).map(|(theirs, ours)| theirs / ours).collect();
-                (format!("{:.2} ms", median(ms.clone())), format!("{:.1}x", median(ratios)))
-            }
+        let at = |name: &str| measured.get(&key(name, size)).map(|rounds| of(rounds));
+        let (one, two) = (at("one").expect("measured"), at("two").expect("measured"));
+        let peer = |name: &str| match at(name) {
+            Some(ms) => (format!("{ms:.2} ms"), format!("{:.1}x", ms / one.min(two))),
             None => ("–".into(), "–".into()),
         };
         let ((jax, jax_ratio), (torch, torch_ratio)) = (peer("jax"), peer("torch"));
+        let share = (12 * m * h * batch * t) as f64 / (one * 1e6) / peak;
         println!(
-            "{:<20}{:>7.3} ms{:>8.0} %{:>6.3} ms{jax:>11}{jax_ratio:>9}{torch:>11}{torch_ratio:>9}",
+            "{:<20}{one:>7.3} ms{:>8.0} %{two:>6.3} ms{jax:>11}{jax_ratio:>9}{torch:>11}{torch_ratio:>9}",
             format!("{m}, {h}, {batch}, {t}"),
-            median(one),
-            100.0 * median(share),
-            median(two)
+            100.0 * share,
         );
     }
-    println!("(12 M H batch T operations a step; ratios against the faster of one and two threads)\n");
-    many_models(peers.get("vmap").cloned().map(median));
 }
 
 /// `--profile 1 2` runs only the step of the second size on two threads, over and over, for a profiler to watch.
@@ -91,7 +101,7 @@ fn key(name: &str, [m, h, batch, t]: Size) -> String {
 }
 
 /// Models side by side, one thread each.
-fn many_models(vmap: Option<f64>) {
+fn many_models(vmap: Option<&Vec<Times>>) {
     let steps_each = 100;
     let work = |threads: usize| {
         let started = Instant::now();
@@ -109,14 +119,18 @@ fn many_models(vmap: Option<f64>) {
         1e3 * started.elapsed().as_secs_f64() / (MODELS * steps_each) as f64
     };
     let pairs: Vec<(f64, f64)> = (0..5).map(|_| (work(1), work(2))).collect();
+    let least = |times: &dyn Fn(&(f64, f64)) -> f64| pairs.iter().map(times).fold(f64::INFINITY, f64::min);
+    let (one, two) = (least(&|pair| pair.0), least(&|pair| pair.1));
     let speedup = median(pairs.iter().map(|(one, two)| one / two).collect());
-    let two = median(pairs.iter().map(|(_, two)| *two).collect());
     println!(
-        "{MODELS} models of {:?}: {two:.4} ms a model and step on two threads, {speedup:.2}x of one thread",
-        SIZES[0]
+        "{MODELS} models of {:?}: {two:.4} ms a model and step on two threads; {speedup:.2}x of one thread (median of five \
+         pairs), {:.2}x (least times)",
+        SIZES[0],
+        one / two
     );
-    if let Some(vmap) = vmap {
-        println!("JAX vmap over {MODELS}: {vmap:.4} ms a model and step, ratio {:.1}x", vmap / two);
+    if let Some(rounds) = vmap {
+        let theirs = rounds.iter().map(|times| times.least).fold(f64::INFINITY, f64::min);
+        println!("JAX vmap over {MODELS}: {theirs:.4} ms a model and step, ratio {:.1}x (least times)", theirs / two);
     }
 }
 
@@ -165,20 +179,19 @@ impl Step {
         println!("{:.3} ms a step, at least {least:.3}", median(times));
     }
 
-    fn median_ms(&self, threads: usize) -> f64 {
-        within_pool(threads, || self.median_ms_here(&Workspace::with_threads(threads)))
+    fn times(&self, threads: usize) -> Times {
+        within_pool(threads, || self.times_here(&Workspace::with_threads(threads)))
     }
 
-    fn median_ms_here(&self, workspace: &Workspace) -> f64 {
+    fn times_here(&self, workspace: &Workspace) -> Times {
         (0..5).for_each(|_| self.run(workspace));
-        let times = (0..60)
-            .map(|_| {
-                let started = Instant::now();
-                self.run(workspace);
-                1e3 * started.elapsed().as_secs_f64()
-            })
-            .collect();
-        median(times)
+        let times = (0..REPEATS).map(|_| {
+            let started = Instant::now();
+            self.run(workspace);
+            1e3 * started.elapsed().as_secs_f64()
+        });
+        let times: Vec<f64> = times.collect();
+        Times { least: times.iter().copied().fold(f64::INFINITY, f64::min), median: median(times) }
     }
 }
 
@@ -192,8 +205,8 @@ fn median(mut values: Vec<f64>) -> f64 {
     values[values.len() / 2]
 }
 
-/// Milliseconds by name, as `peers.py` prints them; nothing when there is no Python with JAX.
-fn run_peers() -> Vec<(String, f64)> {
+/// Times by name, as `peers.py` prints them; nothing when there is no Python with JAX.
+fn run_peers() -> Vec<(String, Times)> {
     let here = PathBuf::from(env!("CARGO_MANIFEST_DIR"));
     let python = std::env::var_os("NULLCLINE_PYTHON").map(PathBuf::from).unwrap_or_else(|| PathBuf::from("python3"));
     let Ok(output) = Command::new(&python).arg(here.join("benches/peers.py")).output() else {
@@ -204,13 +217,12 @@ fn run_peers() -> Vec<(String, f64)> {
         return Vec::new();
     };
     let text = String::from_utf8_lossy(&output.stdout);
-    let rows: Vec<(String, f64)> = text
-        .lines()
-        .filter_map(|line| {
-            let (name, ms) = line.rsplit_once(' ')?;
-            Some((name.to_string(), ms.parse().ok()?))
-        })
-        .collect();
+    let row = |line: &str| {
+        let (rest, least) = line.rsplit_once(' ')?;
+        let (name, median) = rest.rsplit_once(' ')?;
+        Some((name.to_string(), Times { median: median.parse().ok()?, least: least.parse().ok()? }))
+    };
+    let rows: Vec<(String, Times)> = text.lines().filter_map(row).collect();
     if rows.is_empty() {
         println!("no peers: {}", String::from_utf8_lossy(&output.stderr).lines().last().unwrap_or("nothing printed"));
     }
