@@ -129,8 +129,8 @@ pub fn fit(arguments: &FitArguments) -> Result<Outcome> {
     let plan = plan.checked()?;
     let Loaded { series, split, observation, channel_names, input_names } = arguments.arrays.load(&plan)?;
     let model_plan = plan.model.with_observation(observation, series.n_channels);
-    if model_plan.latent_dim < plan.model.latent_dim {
-        let (asked, told) = (plan.model.latent_dim, model_plan.latent_dim);
+    if let Some(asked) = arguments.latent_dim.filter(|&asked| asked > model_plan.latent_dim) {
+        let told = model_plan.latent_dim;
         tracing::warn!(
             "the encoder can tell {told} latent dimensions from these channels, not {asked}: {told} are used"
         );
