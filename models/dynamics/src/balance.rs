@@ -17,7 +17,7 @@ const SWEEPS: usize = 30;
 
 impl Balanced {
     /// Chooses units in which each latent unit drives the others about as strongly as they drive it, whether directly or
-    /// through a hinge. Multipliers, regions and stability do not depend on units; ranks and pivots in `f64` do.
+    /// through a hinge, and no more strongly than itself where nothing comes back. Multipliers, regions and stability do not depend on units; ranks and pivots in `f64` do.
     ///
     /// Source: Parlett & Reinsch (1969), Numer. Math. 13, 293–304.
     pub fn of(map: &PiecewiseLinearMap) -> Self {
@@ -36,9 +36,15 @@ impl Balanced {
                 let others = || (0..dim).filter(|&j| j != i);
                 let driven: f64 = others().map(|j| strength[(i, j)] * scale[j] / scale[i]).sum();
                 let driving: f64 = others().map(|j| strength[(j, i)] * scale[i] / scale[j]).sum();
-                let step = (driven / driving).sqrt().log2().round().clamp(-60.0, 60.0);
-                // Not a number where the unit drives nothing, or nothing drives it.
-                if step.is_finite() && step != 0.0 && driven > 0.0 && driving > 0.0 {
+                // What acts one way only is brought down to the strength of one, that of the identity in I − J.
+                let step = match (driven > 0.0, driving > 0.0) {
+                    (true, true) => driven / driving,
+                    (true, false) => driven.max(1.0),
+                    (false, true) => 1.0 / driving.max(1.0),
+                    (false, false) => 1.0,
+                };
+                let step = step.sqrt().log2().round().clamp(-60.0, 60.0);
+                if step.is_finite() && step != 0.0 {
                     scale[i] = (scale[i] * step.exp2()).clamp(1e-100, 1e100);
                     is_balanced = false;
                 }

@@ -1,16 +1,18 @@
 //! The cycles of a piecewise-linear map, stable and unstable.
 
-use std::collections::{BTreeSet, HashSet};
+use std::collections::{BTreeSet, HashMap, HashSet};
 
+use nalgebra::DMatrix;
 use rand::{Rng, RngExt};
 
-use crate::cycles::{Cycle, CyclePlan, refine_points};
+use crate::cycles::{Cycle, CyclePlan, cycle_jacobian, minimal_period, newton_step, refine_points};
 use crate::geometry::{distance, dot, is_finite, norm};
-use crate::itineraries::follow_itineraries;
+use crate::itineraries::{Met, follow_itineraries};
 use crate::map::Map;
 use crate::orbit::center_and_extent;
 use crate::pattern::ActivationPattern;
-use crate::piecewise_linear::PiecewiseLinearMap;
+use crate::piecewise_linear::{Hinge, PiecewiseLinearMap};
+use crate::singular_values::SingularValues;
 use crate::stability::Stability;
 use crate::unseen::Unseen;
 use crate::words::{Solved, solve_word};
@@ -34,12 +36,25 @@ pub struct CycleSearchPlan {
     pub marginal_tolerance: f64,
 }
 
+/// A line or plane of cycles, neutral along it: each of its points returns after `period` steps.
+#[derive(Debug, Clone, PartialEq)]
+pub struct CycleFamily {
+    pub period: usize,
+    /// A point of one of them, `[M]`.
+    pub location: Vec<f64>,
+    /// Orthonormal directions in which neighbouring points are on such cycles too, each `[M]`.
+    pub directions: Vec<Vec<f64>>,
+}
+
 /// The cycles found, and how far the finding can be trusted.
 #[derive(Debug, Clone, PartialEq)]
 pub struct CycleSearch {
     /// Cycles of period two and more, by period and then by their first point; each starts at its smallest point.
     pub found: Vec<Cycle>,
-    /// Every isolated cycle of at most this period is in `found`: all itineraries were followed. 0 where none were.
+    /// Families of cycles that are not isolated, one entry for each itinerary and period; only where itineraries were followed.
+    pub families: Vec<CycleFamily>,
+    /// Every isolated cycle of at most this period is in `found`, and every family in `families`: all itineraries were followed, and each cycle
+    /// that they led to was confirmed on the map. Up to rounding; 0 where none were.
     pub complete_up_to: usize,
     /// Polygons that were followed.
     pub polygons: usize,
@@ -57,8 +72,8 @@ pub struct CycleSearch {
 /// they differ by that); a solution that visits other regions than those it was solved for gives the next sequence.
 ///
 /// Unstable cycles are found as well as stable ones. Misleads in chaos, where the number of cycles grows exponentially with
-/// their period: there is always one more. Families of cycles in which `I − A` is singular are not reported. Costs `O(k M³)`
-/// for every sequence.
+/// their period: there is always one more. Cycles whose `I − A` is singular come in families, which are listed apart, and beyond two dimensions
+/// not looked for. Costs `O(k M³)` for every sequence.
 ///
 /// Source: Eisenmann et al. (2023), NeurIPS, for the iteration from sequence to sequence.
 pub fn find_cycles(
@@ -67,17 +82,41 @@ pub fn find_cycles(
     starts: &[Vec<f64>],
     plan: &CycleSearchPlan,
 ) -> CycleSearch {
-    let mut finds = Finds { map, plan, found: Vec::new(), counts: Vec::new(), steps: 0 };
-    let followed = follow_itineraries(map, plan.max_period, plan.max_polygons, |z, period| {
-        finds.keep_near(map.orbit(z, period - 1));
+    let mut finds = Finds::none(map, plan);
+    let mut families = Vec::new();
+    let mut shortest_unconfirmed = usize::MAX;
+    let followed = follow_itineraries(map, plan.max_period, plan.max_polygons, |met| match met {
+        Met::Cycle { start, word, is_inside } => {
+            if !finds.confirms(start, word) && is_inside {
+                shortest_unconfirmed = shortest_unconfirmed.min(word.len());
+            }
+        }
+        Met::Family { start, period } => families.extend(family(map, start, period, plan.residual_tolerance)),
     });
-    let unseen = (followed.complete_up_to < plan.max_period).then(|| {
+    let complete_up_to = followed.complete_up_to.min(shortest_unconfirmed - 1);
+    let unseen = (complete_up_to < plan.max_period).then(|| {
         finds.counts.iter_mut().for_each(|count| *count = 0);
-        finds.search(rng, starts, followed.complete_up_to)
+        finds.search(rng, starts, complete_up_to)
     });
     let Finds { mut found, steps, .. } = finds;
     found.sort_by(|a, b| a.period.cmp(&b.period).then_with(|| lexicographic(&a.points[0], &b.points[0])));
-    CycleSearch { found, complete_up_to: followed.complete_up_to, polygons: followed.polygons, steps, unseen }
+    CycleSearch { found, families, complete_up_to, polygons: followed.polygons, steps, unseen }
+}
+
+/// The family through `start`, where it is one: fixed points are no cycles.
+fn family(map: &PiecewiseLinearMap, start: &[f64], period: usize, residual_tolerance: f64) -> Option<CycleFamily> {
+    let mut points = map.orbit(start, period);
+    let back = points.pop()?;
+    let size = points.iter().map(|point| norm(point)).fold(0.0, f64::max);
+    points.truncate(minimal_period(&points));
+    if points.len() == 1 || distance(&back, start) > residual_tolerance * size {
+        return None;
+    }
+    let dim = map.dim();
+    let singular = SingularValues::of(&(DMatrix::identity(dim, dim) - cycle_jacobian(map, &points)));
+    let neutral = (0..dim).filter(|&i| singular.values[i] <= 1e-9 * singular.largest().max(1.0));
+    let directions = neutral.map(|i| singular.right.column(i).as_slice().to_vec()).collect();
+    Some(CycleFamily { period: points.len(), location: start.to_vec(), directions })
 }
 
 /// Which sequence follows one whose solution visits other regions.
@@ -96,7 +135,19 @@ struct Finds<'a> {
     found: Vec<Cycle>,
     /// How often the search met each of them from a new start.
     counts: Vec<usize>,
+    /// Of each period, the first coordinate of their means in order, and which they are: what may be the same lies side by side.
+    by_mean: HashMap<usize, Vec<(f64, usize)>>,
+    /// Those whose hinges have not been turned, shortest period first.
+    unturned: BTreeSet<(usize, usize)>,
     steps: usize,
+}
+
+/// What came of a guess.
+enum Refined {
+    /// The cycle of this index among those found.
+    Cycle(usize),
+    FixedPoint,
+    Nothing,
 }
 
 /// Steps before an orbit is looked at: many, to see what attracts, and few, to see what repels.
@@ -110,48 +161,94 @@ const TURNED_HINGES: usize = 200;
 /// Hinges closer to their fold than this, relative to the terms they add up, lie on it.
 const ON_BORDER: f64 = 1e-11;
 
-impl Finds<'_> {
-    /// Refines what is nearly a cycle and keeps it if it is new; its index among those found.
-    fn keep_near(&mut self, points: Vec<Vec<f64>>) -> Option<usize> {
+impl<'a> Finds<'a> {
+    fn none(map: &'a PiecewiseLinearMap, plan: &'a CycleSearchPlan) -> Self {
+        Self {
+            map,
+            plan,
+            found: Vec::new(),
+            counts: Vec::new(),
+            by_mean: HashMap::new(),
+            unturned: BTreeSet::new(),
+            steps: 0,
+        }
+    }
+
+    /// Whether the cycle of a sequence is one of the map, and then among those found: by its orbit, and where that flees from it, by the
+    /// equations of all its points at once.
+    fn confirms(&mut self, start: &[f64], word: &[ActivationPattern]) -> bool {
+        let is_cycle = |refined| !matches!(refined, Refined::Nothing);
+        word.len() == 1
+            || is_cycle(self.keep_near(self.map.orbit(start, word.len() - 1)))
+            || solve_word(self.map, word).is_some_and(|solved| is_cycle(self.keep_near(solved.points)))
+    }
+
+    /// Refines what is nearly a cycle and keeps it if it is new.
+    fn keep_near(&mut self, points: Vec<Vec<f64>>) -> Refined {
         let refining = CyclePlan {
             residual_tolerance: self.plan.residual_tolerance,
             smallest_scale: f64::MIN_POSITIVE,
             max_steps: 4,
             marginal_tolerance: self.plan.marginal_tolerance,
         };
-        let mut cycle = refine_points(self.map, points, &refining)?;
-        if cycle.period == 1 || cycle.period > self.plan.max_period {
-            return None;
+        let Some(mut cycle) = refine_points(self.map, points, &refining) else {
+            return Refined::Nothing;
+        };
+        if cycle.period == 1 {
+            return Refined::FixedPoint;
         }
-        if let Some(known) = self.found.iter().position(|other| self.are_one(other, &cycle)) {
-            return Some(known);
+        if cycle.period > self.plan.max_period || self.lies_elsewhere(&cycle.points) {
+            return Refined::Nothing;
+        }
+        let (center, extent) = center_and_extent(cycle.points.iter().map(Vec::as_slice));
+        let near = self.plan.merge_distance * extent;
+        if let Some(known) = self.known(&cycle, center[0], near) {
+            return Refined::Cycle(known);
         }
         if cycle.points.iter().any(|point| self.lies_on_a_border(point)) {
             cycle.stability = Stability::Marginal;
         }
         let first = (0..cycle.period).min_by(|&i, &j| lexicographic(&cycle.points[i], &cycle.points[j]));
         cycle.points.rotate_left(first.unwrap_or(0));
+        let index = self.found.len();
+        let same_period = self.by_mean.entry(cycle.period).or_default();
+        same_period.insert(same_period.partition_point(|&(mean, _)| mean < center[0]), (center[0], index));
+        self.unturned.insert((cycle.period, index));
         self.found.push(cycle);
         self.counts.push(0);
-        Some(self.found.len() - 1)
+        Refined::Cycle(index)
     }
 
-    fn are_one(&self, a: &Cycle, b: &Cycle) -> bool {
-        if a.period != b.period {
+    fn known(&self, cycle: &Cycle, mean: f64, near: f64) -> Option<usize> {
+        let period = cycle.period;
+        let same_period = self.by_mean.get(&period)?;
+        // Means differ by no more than points do.
+        let first = same_period.partition_point(|&(other, _)| other < mean - 2.0 * near);
+        let candidates = same_period[first..].iter().take_while(|&&(other, _)| other <= mean + 2.0 * near);
+        candidates.map(|&(_, index)| index).find(|&index| {
+            let other = &self.found[index].points;
+            (0..period)
+                .any(|shift| (0..period).all(|i| distance(&cycle.points[i], &other[(i + shift) % period]) <= near))
+        })
+    }
+
+    /// Whether the equations of the regions that these points visit are solved clearly outside them. Beside a border where two cycles have just
+    /// met and gone, the solutions of both are outside their regions and yet nearly cycles.
+    fn lies_elsewhere(&self, points: &[Vec<f64>]) -> bool {
+        let Some(solution) = newton_step(self.map, points) else {
             return false;
-        }
-        let extent = center_and_extent(a.points.iter().map(Vec::as_slice)).1;
-        let near = self.plan.merge_distance * extent;
-        (0..a.period)
-            .any(|shift| (0..a.period).all(|i| distance(&a.points[i], &b.points[(i + shift) % a.period]) <= near))
+        };
+        let hinges = self.map.hinges();
+        points.iter().zip(&solution).any(|(point, solved)| {
+            hinges.iter().any(|hinge| {
+                let activation = hinge.activation(solved);
+                (activation > 0.0) != (hinge.activation(point) > 0.0) && !is_on_border(hinge, activation, solved)
+            })
+        })
     }
 
     fn lies_on_a_border(&self, z: &[f64]) -> bool {
-        let size = norm(z);
-        self.map
-            .hinges()
-            .iter()
-            .any(|hinge| hinge.activation(z).abs() <= ON_BORDER * (norm(&hinge.normal) * size + hinge.bias.abs()))
+        self.map.hinges().iter().any(|hinge| is_on_border(hinge, hinge.activation(z), z))
     }
 
     /// Looks for periods beyond `known_up_to` until the steps are spent.
@@ -161,15 +258,13 @@ impl Finds<'_> {
         let spread = if spread > 0.0 { spread } else { 1.0 };
         let mut restarts = 0;
         let mut spent_on_turning = 0;
-        let mut is_turned: Vec<bool> = Vec::new();
         while self.steps < self.plan.max_steps {
-            is_turned.resize(self.found.len(), false);
-            let next = (0..self.found.len()).filter(|&i| !is_turned[i]).min_by_key(|&i| self.found[i].period);
             // Equal shares: in chaos, known cycles have more neighbours than there are steps.
-            if let Some(index) = next.filter(|_| spent_on_turning <= self.steps / 2) {
+            if spent_on_turning <= self.steps / 2
+                && let Some((_, index)) = self.unturned.pop_first()
+            {
                 let before = self.steps;
                 self.turn_hinges_of(index);
-                is_turned[index] = true;
                 spent_on_turning += self.steps - before;
                 continue;
             }
@@ -229,7 +324,10 @@ impl Finds<'_> {
             self.steps += word.len() * self.map.dim().pow(3).div_ceil(16_usize.pow(3));
             let Solved { points, visits } = solve_word(self.map, &word)?;
             if visits == word {
-                return self.keep_near(points);
+                return match self.keep_near(points) {
+                    Refined::Cycle(index) => Some(index),
+                    Refined::FixedPoint | Refined::Nothing => None,
+                };
             }
             word = match next {
                 Next::VisitedByPoints => visits,
@@ -266,6 +364,10 @@ impl Finds<'_> {
             }
         }
     }
+}
+
+fn is_on_border(hinge: &Hinge, activation: f64, z: &[f64]) -> bool {
+    activation.abs() <= ON_BORDER * (norm(&hinge.normal) * norm(z) + hinge.bias.abs())
 }
 
 fn lexicographic(a: &[f64], b: &[f64]) -> std::cmp::Ordering {

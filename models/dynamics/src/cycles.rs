@@ -79,7 +79,7 @@ pub(crate) fn refine_points(map: &dyn Map, mut points: Vec<Vec<f64>>, plan: &Cyc
 }
 
 /// The smallest number of steps after which all points repeat, told apart by the size of the whole orbit.
-fn minimal_period(points: &[Vec<f64>]) -> usize {
+pub(crate) fn minimal_period(points: &[Vec<f64>]) -> usize {
     let period = points.len();
     let extent = points.iter().map(|point| distance(point, &points[0])).fold(0.0, f64::max);
     let reach = points.iter().map(|point| norm(point)).fold(0.0, f64::max);
@@ -109,7 +109,8 @@ fn deviations(map: &dyn Map, points: &[Vec<f64>]) -> Vec<DVector<f64>> {
         .collect()
 }
 
-fn newton_step(map: &dyn Map, points: &[Vec<f64>]) -> Option<Vec<Vec<f64>>> {
+/// The points of the cycle that visits the linear regions of `points`, where the map is piecewise linear.
+pub(crate) fn newton_step(map: &dyn Map, points: &[Vec<f64>]) -> Option<Vec<Vec<f64>>> {
     if !points.iter().all(|point| is_finite(point)) {
         return None;
     }
@@ -119,7 +120,7 @@ fn newton_step(map: &dyn Map, points: &[Vec<f64>]) -> Option<Vec<Vec<f64>>> {
 }
 
 /// `DFᵏ = DF(z_{k−1}) … DF(z₀)`.
-fn cycle_jacobian(map: &dyn Map, points: &[Vec<f64>]) -> DMatrix<f64> {
+pub(crate) fn cycle_jacobian(map: &dyn Map, points: &[Vec<f64>]) -> DMatrix<f64> {
     let mut product = DMatrix::identity(map.dim(), map.dim());
     let mut image = product.clone();
     for point in points {

@@ -2,8 +2,8 @@
 //!
 //! The points that visit the same linear regions for `t` steps form a convex polygon, on which `Fᵗ` is affine. The next
 //! region cuts it into polygons again, until a word is as long as the longest period asked for. Each word has at most one
-//! cycle, `z = (I − A)⁻¹ c`, and it counts if it lies in the polygon of its word. Of all rotations of a word only the
-//! smallest is followed.
+//! isolated cycle, `z = (I − A)⁻¹ c`, and it counts if it lies in the polygon of its word. Where `I − A` is singular it may have a line or
+//! a plane of them, and so have its repetitions where it turns by a root of unity. Of all rotations of a word only the smallest is followed.
 //!
 //! Polygons are kept in homogeneous coordinates, as polygons on the sphere: the whole plane is one, and nothing is
 //! outside. Where the map is not chaotic the number of polygons grows with a power of the time, and periods of a hundred
@@ -13,6 +13,7 @@
 //! (1974), Commun. ACM 17, 32–42, for cutting polygons.
 
 use crate::map::Map;
+use crate::neutral_words::family_of;
 use crate::pattern::ActivationPattern;
 use crate::piecewise_linear::PiecewiseLinearMap;
 
@@ -25,13 +26,26 @@ pub(crate) struct Followed {
     pub polygons: usize,
 }
 
-/// Offers the first point and the period of every cycle of at most `max_period` in a map of one or two dimensions, as far as
+/// What following the itineraries comes upon.
+pub(crate) enum Met<'a> {
+    /// The first point of the cycle that visits the regions of `word`.
+    Cycle {
+        start: &'a [f64],
+        word: &'a [ActivationPattern],
+        /// Otherwise so close to the border of its polygon that only its own orbit tells.
+        is_inside: bool,
+    },
+    /// A point of a line or plane of cycles of this period.
+    Family { start: &'a [f64], period: usize },
+}
+
+/// Offers every cycle of at most `max_period` in a map of one or two dimensions, as far as
 /// `max_polygons` go. Points on the borders of their polygons are offered too, some more than once.
 pub(crate) fn follow_itineraries(
     map: &PiecewiseLinearMap,
     max_period: usize,
     max_polygons: usize,
-    mut offer: impl FnMut(&[f64], usize),
+    mut offer: impl FnMut(Met<'_>),
 ) -> Followed {
     let mut followed = Followed { complete_up_to: 0, polygons: 0 };
     let Some(plane) = Plane::of(map) else {
@@ -42,9 +56,9 @@ pub(crate) fn follow_itineraries(
     loop {
         let polygons_before = followed.polygons;
         let shallower = followed.complete_up_to;
-        let done = plane.follow_to(depth, max_polygons, &mut followed.polygons, |z, period| {
-            if period > shallower {
-                offer(&z[..map.dim()], period);
+        let done = plane.follow_to(depth, max_polygons, &mut followed.polygons, |cell, word| {
+            if cell.time > shallower {
+                cell.offer_cycles(word, map.dim(), max_period, &mut offer);
             }
         });
         if !done {
@@ -69,11 +83,11 @@ struct Plane<'a> {
 }
 
 /// `z ↦ A z + c`, as the first two rows of a homogeneous matrix.
-type Affine = [[f64; 3]; 2];
+pub(crate) type Affine = [[f64; 3]; 2];
 
 /// A convex polygon on the upper half of the sphere; its corners are `(x, y, w)` of length one, in order.
 #[derive(Clone)]
-struct Polygon(Vec<[f64; 3]>);
+pub(crate) struct Polygon(Vec<[f64; 3]>);
 
 /// The points that share an itinerary so far, part of the way into the next region.
 #[derive(Clone)]
@@ -93,6 +107,8 @@ struct Cell {
 const ON_LINE: f64 = 1e-13;
 /// Points no further outside than this are offered, to be judged by their own orbit.
 const NEARLY_INSIDE: f64 = 1e-7;
+/// Points no further outside than this are inside.
+const INSIDE: f64 = 1e-13;
 
 impl<'a> Plane<'a> {
     fn of(map: &'a PiecewiseLinearMap) -> Option<Self> {
@@ -114,7 +130,7 @@ impl<'a> Plane<'a> {
         depth: usize,
         max_polygons: usize,
         polygons: &mut usize,
-        mut offer: impl FnMut([f64; 2], usize),
+        mut close: impl FnMut(&Cell, &[ActivationPattern]),
     ) -> bool {
         let mut word: Vec<ActivationPattern> = Vec::with_capacity(depth);
         let mut stack = vec![Cell {
@@ -156,11 +172,8 @@ impl<'a> Plane<'a> {
             if cell.reached.iter().flatten().any(|x| !x.is_finite()) {
                 return false;
             }
-            if cell.time == cell.word_period
-                && let Some(z) = fixed_point_of(&cell.reached)
-                && cell.polygon.holds(z)
-            {
-                offer(z, cell.time);
+            if cell.time == cell.word_period {
+                close(&cell, &word);
             }
             if cell.time < depth {
                 cell.decided = 0;
@@ -192,6 +205,22 @@ impl Cell {
             std::cmp::Ordering::Greater => self.word_period = self.time + 1,
         }
         true
+    }
+
+    /// The isolated cycle of a word that has just been closed, and the families of cycles in it.
+    fn offer_cycles(&self, word: &[ActivationPattern], dim: usize, max_period: usize, offer: &mut impl FnMut(Met<'_>)) {
+        let family = family_of(&self.reached, &self.polygon, max_period / self.time);
+        if let Some((z, turns)) = family {
+            offer(Met::Family { start: &z[..dim], period: turns * self.time });
+        }
+        // On a line of them, none is the one.
+        let is_isolated = family.is_none_or(|(_, turns)| turns > 1);
+        if is_isolated
+            && let Some(z) = fixed_point_of(&self.reached)
+            && self.polygon.holds(z, NEARLY_INSIDE)
+        {
+            offer(Met::Cycle { start: &z[..dim], word, is_inside: self.polygon.holds(z, INSIDE) });
+        }
     }
 }
 
@@ -256,8 +285,27 @@ impl Polygon {
         Self(kept)
     }
 
-    /// Whether a point of the plane lies inside, or so close that rounding cannot tell.
-    fn holds(&self, [x, y]: [f64; 2]) -> bool {
+    /// A point of the plane in the middle of the part of a line that lies inside, if one does.
+    pub fn middle_of(&self, line: &[f64; 3]) -> Option<[f64; 2]> {
+        let (true, true) = self.sides(line) else {
+            return None;
+        };
+        let (above, below) = (self.clipped(line, 1.0), self.clipped(line, -1.0));
+        let floor = 1e-9 * length(line);
+        // The ends of the part are corners of both pieces.
+        let ends = above.0.iter().chain(&below.0).filter(|corner| dot(line, corner).abs() <= floor);
+        let [x, y, w] = ends.fold([0.0; 3], |sum, corner| [0, 1, 2].map(|j| sum[j] + corner[j]));
+        (w > 1e-9).then_some([x / w, y / w])
+    }
+
+    /// A point of the plane inside.
+    pub fn some_point(&self) -> Option<[f64; 2]> {
+        let [x, y, w] = self.middle();
+        (w > 1e-9).then_some([x / w, y / w])
+    }
+
+    /// Whether a point of the plane lies inside, or outside by no more than `slack` as seen from the middle of the sphere.
+    pub fn holds(&self, [x, y]: [f64; 2], slack: f64) -> bool {
         let size = length(&[x, y, 1.0]);
         let point = [x / size, y / size, 1.0 / size];
         let corners = &self.0;
@@ -265,7 +313,7 @@ impl Polygon {
             let edge = cross(&corners[i], &corners[(i + 1) % corners.len()]);
             let size = length(&edge);
             // Corners that fell together have no edge between them.
-            size <= ON_LINE || dot(&edge, &point) >= -NEARLY_INSIDE * size
+            size <= ON_LINE || dot(&edge, &point) >= -slack * size
         })
     }
 }
@@ -288,7 +336,7 @@ fn composed(step: &Affine, before: &Affine) -> Affine {
 }
 
 /// `(I − A)⁻¹ c` by Cramer's rule; `None` where it is not one point.
-fn fixed_point_of([[a, b, e], [c, d, f]]: &Affine) -> Option<[f64; 2]> {
+pub(crate) fn fixed_point_of([[a, b, e], [c, d, f]]: &Affine) -> Option<[f64; 2]> {
     let (p, q, r, s) = (1.0 - a, -b, -c, 1.0 - d);
     let determinant = p * s - q * r;
     let point = [(s * e - q * f) / determinant, (p * f - r * e) / determinant];

@@ -58,6 +58,7 @@ mod lyapunov;
 mod map;
 mod matching;
 mod multipliers;
+mod neutral_words;
 mod newton;
 mod nonnormality;
 mod orbit;
@@ -86,7 +87,7 @@ pub use basin_slice::{BasinSlice, SliceError, SlicePlan, basin_slice};
 pub use certified::{
     BoxPlan, BoxSearch, Certificate, Certified, certified_equilibria, certified_fixed_points, certify,
 };
-pub use cycle_search::{CycleSearch, CycleSearchPlan, find_cycles};
+pub use cycle_search::{CycleFamily, CycleSearch, CycleSearchPlan, find_cycles};
 pub use cycles::{Cycle, CyclePlan, refine_cycle};
 pub use delay_operator::{DelayPlan, OperatorError, delay_operator};
 pub use dynamics_distance::{Alignment, distance_between_spectra, eigenvalue_distance, procrustes_distance};

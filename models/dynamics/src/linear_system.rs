@@ -22,6 +22,11 @@ pub(crate) fn solve_regular(matrix: &DMatrix<f64>, right: &DVector<f64>) -> Opti
     is_regular.then(|| least_squares(&singular, right, matrix.ncols()))
 }
 
+/// What elimination makes of a system that counts as singular: its solution if rounding spared it, `None` where a pivot is zero.
+pub(crate) fn eliminate(matrix: &DMatrix<f64>, right: &DVector<f64>) -> Option<DVector<f64>> {
+    matrix.clone().lu().solve(right).filter(|solution| solution.iter().all(|x| x.is_finite()))
+}
+
 /// What a singular system admits.
 pub(crate) enum Solutions {
     None,

@@ -6,7 +6,6 @@ use crate::geometry::{coincide, is_finite, norm};
 use crate::lu::Factors;
 use crate::map::Map;
 use crate::multipliers::multipliers;
-use crate::singular_values::SingularValues;
 use crate::stability::Stability;
 
 /// What a search from many starts found, and how each attempt ended.
@@ -106,6 +105,10 @@ const POLISHING_STEPS: usize = 60;
 const NEGLIGIBLE_STEP: f64 = 1e-11;
 /// A step with the factors of an earlier slope is taken where it leaves no more than this of the speed.
 const CHORD_MUST_LEAVE: f64 = 1e-2;
+/// Across a Newton step to a root, the slope may change by this much of itself.
+const SLOPE_MAY_CHANGE: f64 = 0.25;
+/// Residuals below this, relative to the state and the slope, are rounding.
+const ROUNDING: f64 = 1e-13;
 
 impl Problem<'_> {
     fn descend(&self, start: &[f64], plan: &NewtonPlan) -> Result<Vec<f64>, StopReason> {
@@ -140,15 +143,17 @@ impl Problem<'_> {
                     at = next;
                     continue;
                 }
-                // Rounding is reached. A step that would still go far tells a slow point from a point of rest, unless the
-                // slope is so close to singular that the step is rounding itself.
+                // Rounding is reached, or the bottom of the speed. Where two points of rest have just met and gone, its bottom is as
+                // low as one likes.
                 let size = norm(&at.z).max(1.0);
                 if step.norm() <= NEGLIGIBLE_STEP * size {
                     return Ok(at.z);
                 }
                 if arrived {
-                    let is_near = step.norm() <= 1e-3 * size || is_nearly_singular(&slope);
-                    return if is_near { Ok(at.z) } else { Err(StopReason::SlowPoint) };
+                    let factors = factors.as_ref().expect("the slope has just been factored");
+                    let is_root =
+                        self.is_beside_a_root(&at, &slope, factors, step) || self.is_all_rounding(&at, &slope);
+                    return if is_root { Ok(at.z) } else { Err(StopReason::SlowPoint) };
                 }
             } else if arrived {
                 // At a root with a neutral direction there is nothing left to solve for.
@@ -213,17 +218,29 @@ impl Problem<'_> {
         None
     }
 
+    /// Whether the slope is nearly the same at both ends of the Newton step, so that a root lies beside it. At a double root, and above
+    /// the bottom where two roots have met and gone, it changes by half of itself or more.
+    ///
+    /// Source: Kantorovich (1948), Uspekhi Mat. Nauk 3, 89–185, along the step alone.
+    fn is_beside_a_root(&self, at: &Iterate, slope: &DMatrix<f64>, factors: &Factors, step: &DVector<f64>) -> bool {
+        let there: Vec<f64> = at.z.iter().zip(step.iter()).map(|(z, d)| z + d).collect();
+        let change = ((self.slope)(&there) - slope) * step;
+        factors.solve(&change).is_some_and(|change| change.norm() <= SLOPE_MAY_CHANGE * step.norm())
+    }
+
+    /// Whether nothing of the residual is left but the rounding of its terms: at a degenerate root, which Newton's method approaches by
+    /// halves until there.
+    fn is_all_rounding(&self, at: &Iterate, slope: &DMatrix<f64>) -> bool {
+        let terms = norm(&at.z).max(1.0) * slope.norm().max(1.0);
+        at.residual.norm() <= ROUNDING * terms
+    }
+
     fn at(&self, z: Vec<f64>) -> Iterate {
         let mut residual = DVector::zeros(self.dim);
         (self.residual)(&z, residual.as_mut_slice());
         let speed = residual.norm_squared() / 2.0;
         Iterate { z, residual, speed }
     }
-}
-
-fn is_nearly_singular(slope: &DMatrix<f64>) -> bool {
-    let singular = SingularValues::of(slope);
-    singular.smallest() <= 1e-7 * singular.largest()
 }
 
 /// A state on the way, with `g(z)` and `½ |g(z)|²`.

@@ -40,6 +40,8 @@ pub fn portrait(rng: &mut impl Rng, map: &PiecewiseLinearMap, starts: &[Vec<f64>
     let is_known = |cycle: &Cycle, found: &[Cycle]| found.iter().any(|other| are_one(cycle, other));
     for cycle in attractors.attractors.iter().filter_map(|attractor| attractor.cycle.as_ref()) {
         if !is_known(cycle, &cycles.found) {
+            // What an orbit met and the search did not contradicts that the search has met all.
+            cycles.complete_up_to = cycles.complete_up_to.min(cycle.period - 1);
             cycles.found.push(cycle.clone());
         }
     }

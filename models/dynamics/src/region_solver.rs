@@ -5,11 +5,12 @@ use nalgebra::{DMatrix, DVector};
 use crate::fixed_points::{Continuum, FixedPoint, FixedPointPlan, FixedPointSearch, SearchMethod};
 use crate::geometry::{coincide, distance, dot, is_finite, norm};
 use crate::homotopy::{self, Direction};
-use crate::linear_system::{Solutions, solve_regular, solve_singular};
+use crate::linear_system::{Solutions, eliminate, solve_regular, solve_singular};
 use crate::map::Map;
 use crate::multipliers::multipliers;
 use crate::pattern::ActivationPattern;
 use crate::piecewise_linear::PiecewiseLinearMap;
+use crate::singular_values::SingularValues;
 use crate::stability::Stability;
 use crate::unseen::Unseen;
 
@@ -148,15 +149,45 @@ impl<'a> RegionSolver<'a> {
         if residual > self.plan.residual_tolerance {
             return Candidate::Elsewhere(best);
         }
-        let smallest_scale = self.smallest_scale();
-        let merge = self.plan.merge_distance;
-        let known = self.found.iter().position(|other| coincide(&other.location, &best, merge, smallest_scale));
+        if self.lies_elsewhere(&best) {
+            return Candidate::Elsewhere(best);
+        }
+        let known = self.known(&best);
         let index = known.unwrap_or(self.found.len());
         if known.is_none() {
             let point = self.describe(best, residual);
             self.found.push(point);
         }
         Candidate::Accepted(index)
+    }
+
+    /// Whether the equation of the region in which `z` lies is solved clearly outside it. Beside a border where two fixed points have
+    /// just met and gone, both solutions are outside their regions and yet nearly at rest.
+    fn lies_elsewhere(&mut self, z: &[f64]) -> bool {
+        let region = self.map.pattern_at(z);
+        let Some(solution) = self.newton_step(z) else {
+            return false;
+        };
+        let violation = self.worst_violation(&region, &solution);
+        violation > ON_BORDER && violation > self.rounding_of_solution(z)
+    }
+
+    /// How far the solution of the region's equation may be off by rounding, relative to its terms.
+    fn rounding_of_solution(&self, z: &[f64]) -> f64 {
+        let dim = self.map.dim();
+        let singular = SingularValues::of(&(DMatrix::identity(dim, dim) - self.map.jacobian(z)));
+        16.0 * f64::EPSILON * singular.largest() / singular.smallest()
+    }
+
+    /// Which of the points found this one is. Points of two regions are two, however close, unless rounding cannot tell on which side
+    /// of the border they lie.
+    fn known(&self, z: &[f64]) -> Option<usize> {
+        let smallest_scale = self.smallest_scale();
+        self.found.iter().position(|other| {
+            coincide(&other.location, z, self.plan.merge_distance, smallest_scale)
+                && (self.map.pattern_at(&other.location) == self.map.pattern_at(z)
+                    || (self.lies_on_a_border(&other.location) && self.lies_on_a_border(z)))
+        })
     }
 
     /// One Newton step is one solve of the region's equation, refined: `z − (I − J)⁻¹ (z − F(z))`.
@@ -207,6 +238,7 @@ impl<'a> RegionSolver<'a> {
     /// Tells a region without fixed points from one that holds a line or plane of them.
     fn examine_degenerate(&mut self, region: &ActivationPattern, balance: &DMatrix<f64>, offset: &DVector<f64>) {
         let Solutions::Flat { point, directions } = solve_singular(balance, offset) else {
+            self.examine_nearly_singular(region, balance, offset);
             return;
         };
         match self.meets(region, &point, &directions) {
@@ -218,6 +250,20 @@ impl<'a> RegionSolver<'a> {
             // On a line the answer is exact; in a plane, only a point inside is proof.
             None if directions.len() > 1 => self.unanswered += 1,
             None => {}
+        }
+    }
+
+    /// Weights of very different size make a regular matrix look singular: what elimination finds in the region counts where it is
+    /// confirmed, and stays open where it is not.
+    fn examine_nearly_singular(&mut self, region: &ActivationPattern, balance: &DMatrix<f64>, offset: &DVector<f64>) {
+        let Some(point) = eliminate(balance, offset) else {
+            return;
+        };
+        if self.worst_violation(region, point.as_slice()) > BORDER_SLACK {
+            return;
+        }
+        if !matches!(self.polish_and_keep(point.as_slice().to_vec()), Candidate::Accepted(_)) {
+            self.unanswered += 1;
         }
     }
 

@@ -1,10 +1,10 @@
 use rand::{Rng, RngExt};
 
 use crate::attractors::find_attractors;
-use crate::certified::{BoxPlan, certified_fixed_points};
+use crate::certified::{BoxPlan, BoxSearch, certified_fixed_points};
 use crate::cycle_search::CycleSearch;
 use crate::fixed_points::{FixedPoint, FixedPointSearch, SearchMethod};
-use crate::geometry::coincide;
+use crate::geometry::{coincide, norm};
 use crate::map::Map;
 use crate::newton::{NewtonPlan, find_fixed_points_smooth};
 use crate::portrait::{Portrait, PortraitPlan};
@@ -20,7 +20,8 @@ const RANDOM_STARTS: usize = 300;
 /// Fixed points, cycles, attractors and basins of a smooth map or of a flow in steps: the same for the same state of `rng`.
 ///
 /// Fixed points are found by Newton's method from `starts`, from points on their orbits and from random points; up to four dimensions a box is
-/// searched with proof as well. Where the formula bounds its points of rest, that is the box and the answer is `complete` for all of
+/// searched with proof as well, and what Newton's method found where the box is proven to hold nothing is dropped. Where the formula bounds its
+/// points of rest, that is the box and the answer is `complete` for all of
 /// space; elsewhere the box holds the starts and what Newton found with as much again around it, and the answer never claims to be complete. Cycles are those
 /// that orbits were seen to reach. In the answer, `solves` counts the starts of Newton's method; `degenerate_regions` are the places of the box that stayed undecided.
 ///
@@ -36,6 +37,7 @@ pub fn portrait_smooth(
     let attractors = find_attractors(rng, map as &dyn Map, &fixed_points.found, starts, &plan.attractors);
     let cycles = CycleSearch {
         found: attractors.attractors.iter().filter_map(|attractor| attractor.cycle.clone()).collect(),
+        families: Vec::new(),
         complete_up_to: 0,
         polygons: 0,
         steps: 0,
@@ -47,7 +49,8 @@ pub fn portrait_smooth(
 fn search(rng: &mut impl Rng, map: &dyn SmoothSystem, starts: &[Vec<f64>], plan: &PortraitPlan) -> FixedPointSearch {
     let marginal_tolerance = plan.fixed_points.marginal_tolerance;
     let newton = NewtonPlan { speed_tolerance: 1e-18, merge_distance: 1e-6, max_steps: 200, marginal_tolerance };
-    let bounds = map.bounds();
+    // Random points can be drawn, and parts examined, only between bounds of finite distance.
+    let bounds = map.bounds().filter(|sides| sides.iter().all(|side| side.is_finite() && side.width().is_finite()));
     let home = bounds.clone().unwrap_or_else(|| hull(map.dim(), starts.iter()));
     let mut from = starts.to_vec();
     from.extend(starts.iter().map(|start| map.iterate(start, 50)).filter(|z| z.iter().all(|x| x.is_finite())));
@@ -78,22 +81,26 @@ fn search(rng: &mut impl Rng, map: &dyn SmoothSystem, starts: &[Vec<f64>], plan:
         }
         answer.boxes = proven.boxes_examined;
         answer.degenerate_regions = proven.undecided.len();
-        let is_known = |point: &FixedPoint, others: &[FixedPoint]| {
-            others.iter().any(|other| coincide(&other.location, &point.location, newton.merge_distance, 1.0))
-        };
-        let mut found: Vec<FixedPoint> = proven.found.into_iter().map(|certified| certified.point).collect();
-        for point in std::mem::take(&mut answer.found) {
-            if !is_known(&point, &found) {
-                found.push(point);
-            }
-        }
-        answer.found = found;
+        answer.found.retain(|point| may_be_beside(&point.location, &proven, newton.merge_distance));
+        answer.found.extend(proven.found.into_iter().map(|certified| certified.point));
     }
     answer.found.sort_by(|a, b| {
         let sides = a.location.iter().zip(&b.location);
         sides.map(|(a, b)| a.total_cmp(b)).find(|order| order.is_ne()).unwrap_or(std::cmp::Ordering::Equal)
     });
     answer
+}
+
+/// Whether the search of the box leaves room for a point of rest here that it has not certified: outside the box, or next to a part that stayed
+/// undecided. Elsewhere a small residual is a slow passage, however small.
+fn may_be_beside(z: &[f64], search: &BoxSearch<FixedPoint>, merge_distance: f64) -> bool {
+    let reach = merge_distance * norm(z).max(1.0);
+    let lies_in = |sides: &[Interval], reach: f64| {
+        sides.iter().zip(z).all(|(side, &x)| side.lo() - reach <= x && x <= side.hi() + reach)
+    };
+    let is_certified = search.found.iter().any(|known| coincide(&known.point.location, z, merge_distance, 1.0));
+    let is_open = !lies_in(&search.region, 0.0) || search.undecided.iter().any(|part| lies_in(part, reach));
+    is_open && !is_certified
 }
 
 /// The smallest box around all points and the origin.

@@ -1,7 +1,7 @@
 //! What only a long orbit tells: chaos, quasiperiodicity, and cycles too long for the first look.
 
-use super::Catalogue;
 use super::look::Approach;
+use super::{Catalogue, Fate};
 use crate::attractors::AttractorKind;
 use crate::closed_curve::turn_period;
 use crate::geometry::norm;
@@ -22,8 +22,8 @@ impl Catalogue<'_> {
     }
 
     /// Chaos or quasiperiodicity where the exponents of a long orbit from `start` say so in both of its halves, and a stable
-    /// cycle too long for the first look where they say that.
-    pub(super) fn look_for_long(&mut self, start: &[f64]) -> Option<usize> {
+    /// cycle too long for the first look where they say that. One of a family of neutral orbits attracts nothing and stays undecided.
+    pub(super) fn look_for_long(&mut self, start: &[f64]) -> Option<Fate> {
         let mut z = start.to_vec();
         for attempt in 0..=LONGER_MEASUREMENTS {
             let steps = self.plan.exponent_steps.max(2).saturating_mul(4_usize.pow(attempt as u32));
@@ -50,18 +50,19 @@ impl Catalogue<'_> {
             }
             match kind {
                 Some(kind) => {
+                    // The first look was at fewer points, which may have fallen elsewhere on an attractor that is known.
+                    if let Some(known) = self.overlapping(&orbit) {
+                        return Some(Fate::Arrived(known));
+                    }
                     let period = if kind == AttractorKind::Chaotic { None } else { turn_period(&orbit) };
+                    if kind == AttractorKind::Quasiperiodic && is_one_of_many(&spectrum, neutral, period.is_some()) {
+                        return Some(Fate::Undecided);
+                    }
                     let n_exponents = self.plan.n_exponents;
-                    return Some(self.add(KnownAttractor::aperiodic(
-                        self.map,
-                        kind,
-                        spectrum,
-                        &orbit,
-                        period,
-                        n_exponents,
-                    )));
+                    let entry = KnownAttractor::aperiodic(self.map, kind, spectrum, &orbit, period, n_exponents);
+                    return Some(Fate::Arrived(self.add(entry)));
                 }
-                None if largest < -neutral => return self.long_cycle(&orbit),
+                None if largest < -neutral => return self.long_cycle(&orbit).map(Fate::Arrived),
                 None => z = orbit.last().to_vec(),
             }
         }
@@ -88,6 +89,13 @@ impl Catalogue<'_> {
         }
         None
     }
+}
+
+/// Whether a neutral orbit has others of its kind beside it: nothing contracts, or it fills a curve and yet is neutral across it.
+fn is_one_of_many(spectrum: &LyapunovSpectrum, neutral: f64, fills_a_curve: bool) -> bool {
+    let is_neutral = |exponent: &f64| exponent.abs() <= neutral;
+    let nothing_contracts = spectrum.exponents.iter().all(is_neutral);
+    nothing_contracts || (fills_a_curve && spectrum.exponents.get(1).is_some_and(is_neutral))
 }
 
 /// Whether the largest exponent is beyond what is neutral, in both halves and by three standard errors.

@@ -10,6 +10,8 @@ use crate::stability::Stability;
 pub(super) enum Verdict {
     Settled(usize),
     Neutral(Cycle),
+    /// On a cycle that neither attracts nor repels in some directions.
+    NeutralCycle,
     /// At rest where it cannot stay: next to a saddle.
     Stuck,
     NotYet,
@@ -27,6 +29,8 @@ pub(super) enum Approach {
     Underway,
     /// At a fixed point that neither attracts nor repels in some directions.
     Neutral(Cycle),
+    /// On a cycle of that kind.
+    NeutralCycle,
     /// At a cycle that repels.
     Resting,
     /// Not near it, or nothing can be said.
@@ -47,6 +51,7 @@ impl Catalogue<'_> {
                     return self.known_cycle(&cycle).map_or(Verdict::NewCycle(cycle), Verdict::Settled);
                 }
                 Approach::Neutral(point) => return Verdict::Neutral(point),
+                Approach::NeutralCycle => return Verdict::NeutralCycle,
                 Approach::Resting => return Verdict::Stuck,
                 Approach::Underway => return Verdict::NotYet,
                 Approach::Elsewhere => {}
@@ -88,6 +93,7 @@ impl Catalogue<'_> {
             Stability::Stable if close || self.decays_linearly(orbit, &cycle) => Approach::Arrived(cycle),
             Stability::Stable if last < first => Approach::Underway,
             Stability::Marginal if close && self.rests_freely(&cycle) => Approach::Neutral(cycle),
+            Stability::Marginal if close && cycle.period > 1 => Approach::NeutralCycle,
             Stability::Saddle { .. } | Stability::Unstable if close => Approach::Resting,
             _ => Approach::Elsewhere,
         }

@@ -18,6 +18,8 @@ pub(crate) struct Catalogue<'a> {
     pub map: &'a dyn Map,
     pub plan: &'a AttractorPlan,
     size: f64,
+    /// Coordinates beyond this have diverged.
+    bound: f64,
     pub entries: Vec<KnownAttractor>,
     /// Steps spent on exponents so far.
     measured: usize,
@@ -62,7 +64,10 @@ impl<'a> Catalogue<'a> {
         landmarks: &[Vec<f64>],
         entries: Vec<KnownAttractor>,
     ) -> Self {
-        Self { map, plan, size: typical_size(map, landmarks), entries, measured: 0 }
+        let size = typical_size(map, landmarks);
+        let reach = entries.iter().map(|entry| norm(&entry.attractor.center) + entry.attractor.extent);
+        let bound = plan.divergence_bound * reach.fold(size.max(1.0), f64::max);
+        Self { map, plan, size, bound, entries, measured: 0 }
     }
 
     pub fn size(&self) -> f64 {
@@ -95,11 +100,11 @@ impl<'a> Catalogue<'a> {
             };
             let (orbit, verdict) = look.expect("an orbit that may be new has been looked at");
             let settled = match verdict {
-                Verdict::NewCycle(cycle) => Some(self.add_cycle(cycle)),
+                Verdict::NewCycle(cycle) => Some(Fate::Arrived(self.add_cycle(cycle))),
                 _ => self.look_for_long(orbit.last()),
             };
-            if let Some(index) = settled {
-                return Fate::Arrived(index);
+            if let Some(fate) = settled {
+                return fate;
             }
             journey.next_round(orbit.last().to_vec());
         }
@@ -122,6 +127,7 @@ impl<'a> Catalogue<'a> {
             match self.judge(&orbit, journey.round) {
                 Verdict::Settled(index) => return ended(Fate::Arrived(index)),
                 Verdict::Neutral(point) => return ended(Fate::Neutral(point)),
+                Verdict::NeutralCycle => return ended(Fate::Undecided),
                 Verdict::NotYet => journey.next_round(orbit.last().to_vec()),
                 Verdict::Stuck => {
                     let beside = self.nudged(&mut journey.noise, orbit.last());
@@ -169,7 +175,7 @@ impl<'a> Catalogue<'a> {
 
     fn is_out_of_bounds(&self, z: &[f64]) -> bool {
         // Written so that a coordinate that is not a number is out of bounds.
-        !z.iter().all(|x| x.abs() <= self.plan.divergence_bound)
+        !z.iter().all(|x| x.abs() <= self.bound)
     }
 
     /// The stable fixed point or cycle where `z` has arrived, if it is known. Overwrites `scratch: [M]`.

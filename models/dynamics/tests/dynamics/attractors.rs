@@ -110,14 +110,41 @@ fn the_cube_roots_share_the_plane() {
     }
 }
 
+/// `r′ = r (3 − r²) / 2` while the angle grows by one: the unit circle attracts, at `e⁰` along it and `0` across.
 #[test]
-fn a_rotation_is_quasiperiodic() {
-    let search = attractors_of(&rotation(1.0, 1.0), &[vec![1.0, 0.0]]);
+fn a_circle_that_attracts_is_quasiperiodic() {
+    struct Circle;
+    impl Map for Circle {
+        fn dim(&self) -> usize {
+            2
+        }
+        fn step(&self, z: &[f64], next: &mut [f64]) {
+            let gain = (3.0 - z[0] * z[0] - z[1] * z[1]) / 2.0;
+            rotation(1.0, gain).step(z, next);
+        }
+        fn jacobian(&self, z: &[f64]) -> DMatrix<f64> {
+            nullcline_dynamics::central_difference_jacobian(2, |z, next| self.step(z, next), z)
+        }
+    }
+    let search = attractors_of(&Circle, &[vec![0.5, 0.0], vec![0.0, -1.0], vec![1.2, 0.3]]);
     assert_eq!(kinds(&search), [AttractorKind::Quasiperiodic]);
+    assert_eq!(search.attractors[0].basin.count, 3);
     assert_close(search.attractors[0].extent, 1.0, 1e-3);
-    // Two starts on one circle share it; another circle is another orbit.
-    let search = attractors_of(&rotation(1.0, 1.0), &[vec![1.0, 0.0], vec![0.0, -1.0], vec![2.0, 0.0]]);
-    assert_eq!(search.attractors.iter().map(|a| a.basin.count).collect::<Vec<_>>(), [2, 1]);
+}
+
+/// Rotations, reflections, and a rotation beside a direction that contracts: every orbit has another beside it, and none attracts.
+#[test]
+fn what_comes_in_families_attracts_nothing() {
+    let starts = [vec![1.0, 0.0], vec![0.0, -1.0], vec![2.0, 0.0]];
+    let (eighth, reflection) = (std::f64::consts::FRAC_PI_4, Linear(-DMatrix::identity(2, 2)));
+    for map in [rotation(1.0, 1.0), rotation(eighth, 1.0), reflection] {
+        let search = attractors_of(&map, &starts);
+        assert_eq!((search.undecided.count, search.attractors.len()), (3, 0));
+    }
+    let mut beside = DMatrix::from_diagonal_element(3, 3, 0.5);
+    beside.view_mut((0, 0), (2, 2)).copy_from(&rotation(0.3, 1.0).0);
+    let search = attractors_of(&Linear(beside), &[vec![1.0, 0.0, 1.0], vec![0.0, 3.0, -1.0]]);
+    assert_eq!((search.undecided.count, search.attractors.len()), (2, 0));
 }
 
 #[test]

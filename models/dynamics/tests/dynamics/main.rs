@@ -4,6 +4,7 @@ mod attractors;
 mod bad_input;
 mod basins;
 mod certified;
+mod claims;
 mod cycles;
 mod fixed_points;
 mod flows;

@@ -1,0 +1,207 @@
+//! What is claimed to be all there is, where it is easy to claim too much: beside folds, with weights of very different size,
+//! and where points or cycles are not isolated.
+
+use nalgebra::DMatrix;
+use nullcline_dynamics::{
+    CycleSearchPlan, FixedPointPlan, IntegrationPlan, Map, Monomial, PiecewiseLinearMap, Polynomial, PortraitPlan,
+    SearchMethod, SmoothField, SmoothMap, TanhRnn, TimeStepMap, find_attractors, find_cycles, find_fixed_points,
+    find_fixed_points_smooth, portrait_smooth,
+};
+
+use crate::systems::*;
+
+fn cycles(max_period: usize) -> CycleSearchPlan {
+    CycleSearchPlan {
+        max_period,
+        max_polygons: 1_000_000,
+        max_steps: 10_000,
+        residual_tolerance: 1e-10,
+        merge_distance: 1e-6,
+        marginal_tolerance: 1e-9,
+    }
+}
+
+fn drawing() -> PortraitPlan {
+    PortraitPlan { fixed_points: enumerating(), cycles: cycles(20), attractors: following() }
+}
+
+/// `tanh(1.2 h + b)` rests three times until two of the points meet. Just past that, a stretch remains in which the map nearly rests, as slowly as one likes, and no point of rest.
+#[test]
+fn beside_a_fold_a_slow_passage_is_no_fixed_point() {
+    let bias = fold_of_tanh(1.2);
+    for past in [1e-6, 1e-10, 1e-12] {
+        let map = SmoothMap(TanhRnn::new(DMatrix::from_element(1, 1, 1.2), vec![-bias - past], 1.0).unwrap());
+        let starts = uniform_starts(&mut rng(1), 30, 1, 1.0);
+        let portrait = portrait_smooth(&mut rng(1), &map, &starts, &drawing());
+        let found = &portrait.fixed_points;
+        assert_eq!(found.found.len(), 1, "{past}: {:?}", found.found);
+        assert!(found.complete && found.method == SearchMethod::Intervals);
+        // The same in six dimensions, where no box is searched.
+        let wide =
+            SmoothMap(TanhRnn::new(DMatrix::from_diagonal_element(6, 6, 1.2), vec![-bias - past; 6], 1.0).unwrap());
+        let starts = uniform_starts(&mut rng(1), 300, 6, 1.0);
+        let search = find_fixed_points_smooth(&wide, &starts, &newton());
+        assert_eq!(search.found.len(), 1, "{past}");
+        // Before the fold, the two are there.
+        let before =
+            SmoothMap(TanhRnn::new(DMatrix::from_element(1, 1, 1.2), vec![-bias + past.max(1e-10)], 1.0).unwrap());
+        let starts = uniform_starts(&mut rng(1), 30, 1, 1.0);
+        let portrait = portrait_smooth(&mut rng(1), &before, &starts, &drawing());
+        assert_eq!(portrait.fixed_points.found.len(), 3, "{past}: {:?}", portrait.fixed_points.found);
+    }
+}
+
+/// The bias at which two fixed points of `tanh(w h + b)` meet: there `w (1 − h²) = 1` and `b = atanh(h) − w h`.
+fn fold_of_tanh(w: f64) -> f64 {
+    let h = (1.0 - 1.0 / w).sqrt();
+    w * h - h.atanh()
+}
+
+/// A unit that acts on another a billion times as strongly as on itself makes `I − J` look singular; the point is there.
+#[test]
+fn weights_of_very_different_size_hide_no_fixed_point() {
+    for strength in [1e9, 1e13, 1e20] {
+        let w = DMatrix::from_row_slice(2, 2, &[0.0, strength, 0.0, 0.0]);
+        let map = PiecewiseLinearMap::piecewise_linear(&[0.5, 0.5], &w, &[0.0, 1.0]).unwrap();
+        let search = find_fixed_points(&mut rng(1), &map, &[], &dividing());
+        assert!(search.complete, "{search:?}");
+        assert_same_points(&[search.found[0].location.clone()], &[vec![4.0 * strength, 2.0]], 1e-9 * strength);
+        assert_eq!(search.found.len(), 1);
+    }
+    // The same with a unit that answers, too weakly to be seen: no other units make the two comparable.
+    let w = DMatrix::from_row_slice(2, 2, &[0.0, 1e150, 0.0, 0.0]);
+    let map = PiecewiseLinearMap::piecewise_linear(&[0.5, 0.5], &w, &[0.0, 1.0]).unwrap();
+    let search = find_fixed_points(&mut rng(1), &map, &[], &dividing());
+    assert!(search.found.len() == 1 || !search.complete, "{search:?}");
+}
+
+/// Rests at `±10⁻¹¹` on both sides of a border beside a third at 1: however close, points of two regions are two.
+#[test]
+fn points_of_two_regions_are_not_merged() {
+    // Slope 3 at the origin, zero from 10⁻¹¹ on: rests at −10⁻¹¹, 0 and 10⁻¹¹ beside the origin.
+    let near = 1e-11;
+    let w1 = DMatrix::from_row_slice(1, 2, &[3.0, -3.0]);
+    let w2 = DMatrix::from_element(2, 1, 1.0);
+    let map = PiecewiseLinearMap::shallow(&[0.0], &w1, &w2, &[-near], &[near / 3.0, -near / 3.0]).unwrap();
+    let lax = FixedPointPlan { merge_distance: 1e3, ..dividing() };
+    for plan in [dividing(), lax] {
+        let search = find_fixed_points(&mut rng(1), &map, &[], &plan);
+        assert_eq!(search.found.len(), 3, "{search:?}");
+        assert!(search.complete);
+    }
+}
+
+/// `x′ = 3 |x| / 2 + c` rests twice for `c < 0` and never for `c > 0`, however small.
+#[test]
+fn beside_a_border_collision_a_small_residual_is_no_fixed_point() {
+    let w1 = DMatrix::from_row_slice(1, 2, &[3.0, 3.0]);
+    let w2 = DMatrix::from_row_slice(2, 1, &[1.0, -1.0]);
+    // Beside a unit at one, so that the offset is small.
+    let mut w1_wide = DMatrix::zeros(2, 2);
+    w1_wide.row_mut(0).copy_from(&(w1.row(0) / 2.0));
+    let mut w2_wide = DMatrix::zeros(2, 2);
+    w2_wide.column_mut(0).copy_from(&w2.column(0));
+    for offset in [1e-4, 1e-9, 1e-11] {
+        let at = |c: f64| PiecewiseLinearMap::shallow(&[0.0, 0.0], &w1_wide, &w2_wide, &[c, 1.0], &[0.0, 0.0]).unwrap();
+        for plan in [dividing(), trying_patterns()] {
+            let search = find_fixed_points(&mut rng(1), &at(offset), &[], &plan);
+            assert!(search.found.is_empty() && search.complete, "{offset}: {search:?}");
+            let search = find_fixed_points(&mut rng(1), &at(-offset), &[], &plan);
+            assert_eq!(search.found.len(), 2, "{offset}: {search:?}");
+        }
+    }
+}
+
+/// Where a cycle of two is born on a border, and just before.
+#[test]
+fn beside_a_border_collision_no_cycle_is_claimed() {
+    // x′ = c − x/2 for x < 0 and c − 3x beyond: for c < 0 it goes from −c to 4c and back, for c > 0 it has no cycle.
+    for (offset, expected) in [(-1e-3, true), (-1e-9, true), (1e-9, false), (2e-11, false)] {
+        let w1 = DMatrix::from_row_slice(2, 1, &[-2.5, 0.0]);
+        let w2 = DMatrix::from_row_slice(1, 2, &[1.0, 0.0]);
+        let map = PiecewiseLinearMap::shallow(&[-0.5, 0.0], &w1, &w2, &[offset, 1.0], &[0.0]).unwrap();
+        let search = find_cycles(&mut rng(1), &map, &[vec![0.1, 1.0]], &cycles(2));
+        assert_eq!(search.complete_up_to, 2);
+        assert_eq!(!search.found.is_empty(), expected, "{offset}: {:?}", search.found);
+    }
+}
+
+/// `z′ = −z`: every point but the origin is on a cycle of two, and none of them is isolated. A sixth of a turn makes sixes.
+#[test]
+fn families_of_cycles_are_named() {
+    let none = DMatrix::zeros(2, 2);
+    let flip = PiecewiseLinearMap::piecewise_linear(&[-1.0, -1.0], &none, &[0.0, 0.0]).unwrap();
+    let search = find_cycles(&mut rng(1), &flip, &[], &cycles(12));
+    assert!(search.found.is_empty(), "{:?}", search.found);
+    assert!(!search.families.is_empty() && search.families.iter().all(|family| family.period == 2));
+    assert!(search.families.iter().all(|family| family.directions.len() == 2));
+    // One direction turns over, the other contracts.
+    let line = PiecewiseLinearMap::piecewise_linear(&[-1.0, 0.5], &none, &[0.0, 0.3]).unwrap();
+    let search = find_cycles(&mut rng(1), &line, &[], &cycles(12));
+    let family = &search.families[0];
+    assert_eq!((family.period, family.directions.len()), (2, 1));
+    assert!(family.directions[0][0].abs() > 1.0 - 1e-9 && (family.location[1] - 0.6).abs() < 1e-9);
+    // One dimension.
+    let flip = PiecewiseLinearMap::piecewise_linear(&[-1.0], &DMatrix::zeros(1, 1), &[0.4]).unwrap();
+    let search = find_cycles(&mut rng(1), &flip, &[], &cycles(12));
+    assert!(search.found.is_empty() && search.families.iter().all(|family| family.period == 2));
+    assert!(!search.families.is_empty());
+    // z ↦ A z with A of order six, by hinges that are always on: relu(z) − relu(−z) = z.
+    let turn = DMatrix::from_row_slice(2, 2, &[0.0, -1.0, 1.0, 1.0]);
+    let mut w1 = DMatrix::zeros(2, 4);
+    w1.columns_mut(0, 2).copy_from(&turn);
+    w1.columns_mut(2, 2).copy_from(&-&turn);
+    let mut w2 = DMatrix::zeros(4, 2);
+    w2.rows_mut(0, 2).fill_with_identity();
+    w2.rows_mut(2, 2).copy_from(&-DMatrix::<f64>::identity(2, 2));
+    let sixth = PiecewiseLinearMap::shallow(&[0.0, 0.0], &w1, &w2, &[0.0, 0.0], &[0.0; 4]).unwrap();
+    let search = find_cycles(&mut rng(1), &sixth, &[], &cycles(12));
+    assert!(search.found.is_empty(), "{:?}", search.found);
+    assert!(
+        !search.families.is_empty() && search.families.iter().all(|family| family.period == 6),
+        "{:?}",
+        search.families
+    );
+    for family in &search.families {
+        let back = sixth.iterate(&family.location, family.period);
+        assert!(distance(&back, &family.location) < 1e-9);
+    }
+}
+
+/// A wide map of one unit has thousands of cycles: that many are kept apart in seconds.
+#[test]
+fn thousands_of_cycles_are_told_apart() {
+    let w1 = DMatrix::from_row_slice(1, 2, &[-2.0, -2.0]);
+    let w2 = DMatrix::from_row_slice(2, 1, &[1.0, -1.0]);
+    let tent = PiecewiseLinearMap::shallow(&[0.0], &w1, &w2, &[1.0], &[0.0, 0.0]).unwrap();
+    let plan = CycleSearchPlan { max_polygons: 200_000, ..cycles(100) };
+    let search = find_cycles(&mut rng(1), &tent, &[], &plan);
+    // Aperiodic necklaces of two colours.
+    let necklaces = [2, 1, 2, 3, 6, 9, 18, 30, 56, 99, 186, 335, 630, 1161, 2182, 4080];
+    assert!(search.complete_up_to >= 13, "{}", search.complete_up_to);
+    for period in 2..=search.complete_up_to.min(16) {
+        let found = search.found.iter().filter(|cycle| cycle.period == period).count();
+        assert_eq!(found, necklaces[period - 1], "period {period}");
+    }
+}
+
+/// Lorenz's equations as sparse regression writes them, sampled: one chaotic attractor, whichever stretch of it an orbit shows.
+#[test]
+fn lorenz_has_one_attractor() {
+    let term = |coefficient: f64, powers: [u32; 3]| Monomial { coefficient, powers: powers.to_vec() };
+    let field = Polynomial::new(vec![
+        vec![term(-10.0, [1, 0, 0]), term(10.0, [0, 1, 0])],
+        vec![term(28.0, [1, 0, 0]), term(-1.0, [0, 1, 0]), term(-1.0, [1, 0, 1])],
+        vec![term(1.0, [1, 1, 0]), term(-8.0 / 3.0, [0, 0, 1])],
+    ])
+    .unwrap();
+    let map = TimeStepMap { field: SmoothField(field), time_step: 0.01, plan: IntegrationPlan::default() };
+    let starts = uniform_starts(&mut rng(1), 60, 3, 20.0);
+    let search = find_attractors(&mut rng(1), &map, &[], &starts, &following());
+    assert_eq!(
+        search.attractors.len(),
+        1,
+        "{:?}",
+        search.attractors.iter().map(|a| (a.kind, a.basin)).collect::<Vec<_>>()
+    );
+}
