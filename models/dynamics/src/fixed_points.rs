@@ -98,6 +98,9 @@ pub struct FixedPointSearch {
     pub degenerate_regions: usize,
     /// Which of `found` lie on a border between linear regions, where more than one Jacobian holds.
     pub on_borders: Vec<usize>,
+    /// Which of `found` are proven, by interval arithmetic, to be a fixed point of the map with these weights and the only one near; of smooth maps
+    /// in no more than 64 dimensions. Others are what Newton's method ended at.
+    pub certified: Vec<usize>,
     /// How many fixed points the search from region to region may have missed; `None` where that was not the method.
     pub unseen: Option<Unseen>,
 }

@@ -311,6 +311,7 @@ impl<'a> RegionSolver<'a> {
             solves: self.solves,
             degenerate_regions: self.degenerate_regions,
             on_borders,
+            certified: Vec::new(),
             unseen,
         }
     }

@@ -1,7 +1,8 @@
 use rand::{Rng, RngExt};
+use rayon::prelude::*;
 
 use crate::attractors::find_attractors;
-use crate::certified::{BoxPlan, BoxSearch, certified_fixed_points};
+use crate::certified::{BoxPlan, BoxSearch, certified_fixed_points, certify};
 use crate::cycle_search::CycleSearch;
 use crate::fixed_points::{FixedPoint, FixedPointSearch, SearchMethod};
 use crate::geometry::{coincide, norm};
@@ -12,6 +13,8 @@ use crate::smooth::{Interval, SmoothSystem};
 
 /// Beyond this many dimensions a box is not searched: the number of parts grows like its power.
 const MOST_SEARCHED: usize = 4;
+/// Beyond this many dimensions points are not certified: a tenth of a second each at most.
+const MOST_CERTIFIED: usize = 64;
 /// Boxes examined at most; some seconds for small networks.
 const MAX_BOXES: usize = 200_000;
 /// Random starts of Newton's method beside those given.
@@ -66,6 +69,7 @@ fn search(rng: &mut impl Rng, map: &dyn SmoothSystem, starts: &[Vec<f64>], plan:
         solves: from.len(),
         degenerate_regions: 0,
         on_borders: Vec::new(),
+        certified: Vec::new(),
         unseen: None,
     };
     if map.dim() <= MOST_SEARCHED {
@@ -88,6 +92,11 @@ fn search(rng: &mut impl Rng, map: &dyn SmoothSystem, starts: &[Vec<f64>], plan:
         let sides = a.location.iter().zip(&b.location);
         sides.map(|(a, b)| a.total_cmp(b)).find(|order| order.is_ne()).unwrap_or(std::cmp::Ordering::Equal)
     });
+    if map.dim() <= MOST_CERTIFIED {
+        let is_certified: Vec<bool> =
+            answer.found.par_iter().map(|point| certify(map, &point.location).is_some()).collect();
+        answer.certified = (0..answer.found.len()).filter(|&index| is_certified[index]).collect();
+    }
     answer
 }
 

@@ -36,12 +36,16 @@ fn beside_a_fold_a_slow_passage_is_no_fixed_point() {
         let found = &portrait.fixed_points;
         assert_eq!(found.found.len(), 1, "{past}: {:?}", found.found);
         assert!(found.complete && found.method == SearchMethod::Intervals);
+        assert_eq!(found.certified, [0]);
         // The same in six dimensions, where no box is searched.
         let wide =
             SmoothMap(TanhRnn::new(DMatrix::from_diagonal_element(6, 6, 1.2), vec![-bias - past; 6], 1.0).unwrap());
         let starts = uniform_starts(&mut rng(1), 300, 6, 1.0);
         let search = find_fixed_points_smooth(&wide, &starts, &newton());
         assert_eq!(search.found.len(), 1, "{past}");
+        let portrait = portrait_smooth(&mut rng(1), &wide, &starts, &drawing());
+        assert_eq!((portrait.fixed_points.found.len(), &portrait.fixed_points.certified[..]), (1, &[0][..]));
+        assert!(!portrait.fixed_points.complete);
         // Before the fold, the two are there.
         let before =
             SmoothMap(TanhRnn::new(DMatrix::from_element(1, 1, 1.2), vec![-bias + past.max(1e-10)], 1.0).unwrap());
