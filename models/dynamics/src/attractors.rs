@@ -73,8 +73,8 @@ pub struct Attractor {
     pub period_steps: Option<f64>,
     /// Starts that ended here.
     pub basin: Fraction,
-    /// Every state closer than this to a point of the attractor (of `cycle`, or its center) is proven to end here; zero where
-    /// nothing is proven.
+    /// Every state closer than this to a point of the attractor (of `cycle`, or its center) is proven to end here, with a millionth to spare for rounding;
+    /// zero where nothing is proven.
     pub certified_radius: f64,
     /// Mean of the orbit, `[M]`.
     pub center: Vec<f64>,

@@ -23,7 +23,7 @@ pub struct CycleSearchPlan {
     /// The longest period looked for; `100`.
     pub max_period: usize,
     /// In one and two dimensions, all itineraries are followed as far as this many polygons go; `1 000 000`, about a
-    /// second. Memory does not grow with it.
+    /// second. A cycle found counts for as many as confirming it costs. Memory does not grow with it.
     pub max_polygons: usize,
     /// Where that does not reach `max_period`, steps composed by the search from orbits; `1 000 000`. A step in more than
     /// sixteen dimensions counts for as many as it costs.
@@ -67,7 +67,7 @@ pub struct CycleSearch {
 /// Cycles of at most `max_period` of a piecewise-linear map.
 ///
 /// A cycle solves one affine equation for each sequence of linear regions, `z = (I − A)⁻¹ c` with `A = J_k … J_1`. In one and
-/// two dimensions all sequences that occur are followed, which is a proof up to the period reached. Beyond it, sequences
+/// two dimensions all sequences that occur are followed: complete, up to rounding, to the period reached. Beyond it, sequences
 /// are taken from orbits and from sequences of known cycles with one hinge turned (where two cycles are born together,
 /// they differ by that); a solution that visits other regions than those it was solved for gives the next sequence.
 ///
@@ -185,6 +185,10 @@ impl<'a> Finds<'a> {
 
     /// Refines what is nearly a cycle and keeps it if it is new.
     fn keep_near(&mut self, points: Vec<Vec<f64>>) -> Refined {
+        // Most of what a search meets it has met before.
+        if let Some(known) = self.known(&points) {
+            return Refined::Cycle(known);
+        }
         let refining = CyclePlan {
             residual_tolerance: self.plan.residual_tolerance,
             smallest_scale: f64::MIN_POSITIVE,
@@ -200,9 +204,7 @@ impl<'a> Finds<'a> {
         if cycle.period > self.plan.max_period || self.lies_elsewhere(&cycle.points) {
             return Refined::Nothing;
         }
-        let (center, extent) = center_and_extent(cycle.points.iter().map(Vec::as_slice));
-        let near = self.plan.merge_distance * extent;
-        if let Some(known) = self.known(&cycle, center[0], near) {
+        if let Some(known) = self.known(&cycle.points) {
             return Refined::Cycle(known);
         }
         if cycle.points.iter().any(|point| self.lies_on_a_border(point)) {
@@ -211,24 +213,27 @@ impl<'a> Finds<'a> {
         let first = (0..cycle.period).min_by(|&i, &j| lexicographic(&cycle.points[i], &cycle.points[j]));
         cycle.points.rotate_left(first.unwrap_or(0));
         let index = self.found.len();
+        let mean = center_and_extent(cycle.points.iter().map(Vec::as_slice)).0[0];
         let same_period = self.by_mean.entry(cycle.period).or_default();
-        same_period.insert(same_period.partition_point(|&(mean, _)| mean < center[0]), (center[0], index));
+        same_period.insert(same_period.partition_point(|&(other, _)| other < mean), (mean, index));
         self.unturned.insert((cycle.period, index));
         self.found.push(cycle);
         self.counts.push(0);
         Refined::Cycle(index)
     }
 
-    fn known(&self, cycle: &Cycle, mean: f64, near: f64) -> Option<usize> {
-        let period = cycle.period;
+    /// The cycle found that these points are.
+    fn known(&self, points: &[Vec<f64>]) -> Option<usize> {
+        let period = points.len();
         let same_period = self.by_mean.get(&period)?;
+        let (center, extent) = center_and_extent(points.iter().map(Vec::as_slice));
+        let (mean, near) = (center[0], self.plan.merge_distance * extent);
         // Means differ by no more than points do.
         let first = same_period.partition_point(|&(other, _)| other < mean - 2.0 * near);
         let candidates = same_period[first..].iter().take_while(|&&(other, _)| other <= mean + 2.0 * near);
         candidates.map(|&(_, index)| index).find(|&index| {
             let other = &self.found[index].points;
-            (0..period)
-                .any(|shift| (0..period).all(|i| distance(&cycle.points[i], &other[(i + shift) % period]) <= near))
+            (0..period).any(|shift| (0..period).all(|i| distance(&points[i], &other[(i + shift) % period]) <= near))
         })
     }
 

@@ -57,9 +57,7 @@ pub(crate) fn follow_itineraries(
         let polygons_before = followed.polygons;
         let shallower = followed.complete_up_to;
         let done = plane.follow_to(depth, max_polygons, &mut followed.polygons, |cell, word| {
-            if cell.time > shallower {
-                cell.offer_cycles(word, map.dim(), max_period, &mut offer);
-            }
+            cell.time > shallower && cell.offer_cycles(word, map.dim(), max_period, &mut offer)
         });
         if !done {
             return followed;
@@ -107,6 +105,8 @@ struct Cell {
 const ON_LINE: f64 = 1e-13;
 /// Points no further outside than this are offered, to be judged by their own orbit.
 const NEARLY_INSIDE: f64 = 1e-7;
+/// Polygons followed in the time in which a cycle is confirmed, for each of its points.
+const POLYGONS_PER_POINT: usize = 5;
 /// Points no further outside than this are inside.
 const INSIDE: f64 = 1e-13;
 
@@ -130,7 +130,7 @@ impl<'a> Plane<'a> {
         depth: usize,
         max_polygons: usize,
         polygons: &mut usize,
-        mut close: impl FnMut(&Cell, &[ActivationPattern]),
+        mut close: impl FnMut(&Cell, &[ActivationPattern]) -> bool,
     ) -> bool {
         let mut word: Vec<ActivationPattern> = Vec::with_capacity(depth);
         let mut stack = vec![Cell {
@@ -172,8 +172,8 @@ impl<'a> Plane<'a> {
             if cell.reached.iter().flatten().any(|x| !x.is_finite()) {
                 return false;
             }
-            if cell.time == cell.word_period {
-                close(&cell, &word);
+            if cell.time == cell.word_period && close(&cell, &word) {
+                *polygons += POLYGONS_PER_POINT * cell.time;
             }
             if cell.time < depth {
                 cell.decided = 0;
@@ -207,8 +207,14 @@ impl Cell {
         true
     }
 
-    /// The isolated cycle of a word that has just been closed, and the families of cycles in it.
-    fn offer_cycles(&self, word: &[ActivationPattern], dim: usize, max_period: usize, offer: &mut impl FnMut(Met<'_>)) {
+    /// The isolated cycle of a word that has just been closed, and the families of cycles in it; whether there was any.
+    fn offer_cycles(
+        &self,
+        word: &[ActivationPattern],
+        dim: usize,
+        max_period: usize,
+        offer: &mut impl FnMut(Met<'_>),
+    ) -> bool {
         let family = family_of(&self.reached, &self.polygon, max_period / self.time);
         if let Some((z, turns)) = family {
             offer(Met::Family { start: &z[..dim], period: turns * self.time });
@@ -220,7 +226,9 @@ impl Cell {
             && self.polygon.holds(z, NEARLY_INSIDE)
         {
             offer(Met::Cycle { start: &z[..dim], word, is_inside: self.polygon.holds(z, INSIDE) });
+            return true;
         }
+        family.is_some()
     }
 }
 

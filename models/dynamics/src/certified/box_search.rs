@@ -49,7 +49,7 @@ pub struct BoxSearch<T> {
 /// Bisects the region. A box is discarded when the ranges of `F(z) − z` over it leave out zero or Krawczyk's operator moves it off itself,
 /// settled when the operator proves exactly one solution, narrowed where it moves in part, and otherwise cut
 /// across the side along which the residual varies most. Ranges are intervals with outward rounding, so that `complete` is a theorem about
-/// the map with these weights in exact arithmetic. What cannot be settled (degenerate fixed points, continua, budgets) is listed.
+/// the map with these weights in exact arithmetic (a constant input is part of the weights, as it was rounded when it was added). What cannot be settled (degenerate fixed points, continua, budgets) is listed.
 ///
 /// For networks whose formula bounds their points of rest ([`Enclosed::bounds`]: tanh, GRU) that box as region answers for all of space. Meant for `M ≤ 4`: the
 /// number of boxes grows like a power of `M`. Costs an interval Jacobian and `O(M³)` per box; memory grows with the depth, not with the boxes.
