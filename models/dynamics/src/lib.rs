@@ -58,7 +58,6 @@ mod lyapunov;
 mod map;
 mod matching;
 mod multipliers;
-mod neutral_words;
 mod newton;
 mod nonnormality;
 mod orbit;

@@ -4,7 +4,8 @@
 //! steps. Where `A` turns about its fixed point by the `q`-th part of a circle (or turns a line over, `q = 2`), all around it returns
 //! after `q t` steps.
 
-use crate::itineraries::{Affine, Polygon, fixed_point_of};
+use super::affine::{Affine, fixed_point_of};
+use super::polygon::Polygon;
 
 /// Numbers closer than this, relative to the terms they are made of, are equal.
 const EQUAL: f64 = 1e-12;
@@ -12,7 +13,7 @@ const EQUAL: f64 = 1e-12;
 const MOST_HALVINGS: usize = 100;
 
 /// A point of a family of cycles that repeat `reached` inside `polygon`, and after how many repetitions, at most `max_turns`, they return.
-pub(crate) fn family_of(reached: &Affine, polygon: &Polygon, max_turns: usize) -> Option<([f64; 2], usize)> {
+pub(super) fn family_of(reached: &Affine, polygon: &Polygon, max_turns: usize) -> Option<([f64; 2], usize)> {
     if let Some(point) = resting_point(reached, polygon) {
         return Some((point, 1));
     }
