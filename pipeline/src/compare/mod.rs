@@ -170,6 +170,13 @@ pub struct FeatureDifference {
     pub values: Vec<SubjectValue>,
 }
 
+impl FeatureDifference {
+    /// In which direction the other group differs; also where neither group varies and g is not defined.
+    pub fn direction(&self) -> &'static str {
+        if self.mean_other > self.mean_control { "higher" } else { "lower" }
+    }
+}
+
 #[derive(Clone, Debug, Serialize, Deserialize)]
 pub struct SubjectValue {
     pub subject: String,

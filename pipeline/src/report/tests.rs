@@ -105,6 +105,21 @@ fn the_recording_itself_is_no_rival() {
     assert!(!html.contains("same recording, earlier ("));
 }
 
+/// Where no subject of a group differs from another, g is not defined, and the page still says which group has more.
+#[test]
+fn a_difference_without_variance_has_a_direction() {
+    let mut page = samples::group(32, 12, 1.4);
+    let comparison = page.comparison.as_mut().expect("the sample is compared");
+    let (other, row) = (comparison.other.clone(), &mut comparison.features[0]);
+    row.feature = "attractors".into();
+    (row.mean_control, row.mean_other, row.hedges_g, row.q_fdr) = (2.0, 1.0, f64::NAN, 0.001);
+    let text = visible_text(&render_group(&page).expect("renders"));
+    assert!(
+        text.contains(&format!("attractors (lower in {other}, 1 against 2 in every subject, q = 0.001)")),
+        "{text}"
+    );
+}
+
 /// Text between tags, without style, scripts and titles that browsers keep to themselves.
 fn visible_text(html: &str) -> String {
     let mut text = String::new();

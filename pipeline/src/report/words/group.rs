@@ -58,9 +58,13 @@ pub fn differences(family: &str, rows: &[FeatureDifference], comparison: &Compar
     let named: Vec<String> = found
         .iter()
         .map(|row| {
-            let direction = if row.hedges_g < 0.0 { "lower" } else { "higher" };
-            let (name, g) = (feature_name(&row.feature), fixed(row.hedges_g, 2));
-            format!("{name} ({direction} in {other}, g = {g}, q {})", equals(row.q_fdr))
+            // Where neither group varies, a standardised difference is not defined.
+            let size = match row.hedges_g.is_finite() {
+                true => format!("g = {}", fixed(row.hedges_g, 2)),
+                false => format!("{} against {} in every subject", number(row.mean_other), number(row.mean_control)),
+            };
+            let (name, direction) = (feature_name(&row.feature), row.direction());
+            format!("{name} ({direction} in {other}, {size}, q {})", equals(row.q_fdr))
         })
         .collect();
     vec![format!(

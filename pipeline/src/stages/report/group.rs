@@ -131,7 +131,7 @@ fn findings(compared: &Compared, rows: &[SubjectRow], plan: &RunPlan) -> Vec<Str
                 .iter()
                 .take(3)
                 .map(|row| {
-                    let direction = if row.mean_other > row.mean_control { "higher" } else { "lower" };
+                    let direction = row.direction();
                     let size = match row.hedges_g.is_finite() {
                         true => format!(
                             "g = {:.2}, {:.0} % interval {:.2} to {:.2}",
