@@ -58,11 +58,7 @@ pub fn differences(family: &str, rows: &[FeatureDifference], comparison: &Compar
     let named: Vec<String> = found
         .iter()
         .map(|row| {
-            // Where neither group varies, a standardised difference is not defined.
-            let size = match row.hedges_g.is_finite() {
-                true => format!("g = {}", fixed(row.hedges_g, 2)),
-                false => format!("{} against {} in every subject", number(row.mean_other), number(row.mean_control)),
-            };
+            let size = size_of(row, |row| format!("g = {}", fixed(row.hedges_g, 2)));
             let (name, direction) = (feature_name(&row.feature), row.direction());
             format!("{name} ({direction} in {other}, {size}, q {})", equals(row.q_fdr))
         })
@@ -72,6 +68,14 @@ pub fn differences(family: &str, rows: &[FeatureDifference], comparison: &Compar
         if found.len() == 1 { "1 differs".to_string() } else { format!("{} differ", found.len()) },
         listed_up_to(4, &named)
     )]
+}
+
+/// How much the groups differ: as `standardised` says, or by their means where neither varies and g is not defined.
+pub(super) fn size_of(row: &FeatureDifference, standardised: impl Fn(&FeatureDifference) -> String) -> String {
+    match row.hedges_g.is_finite() {
+        true => standardised(row),
+        false => format!("{} against {} in every subject", number(row.mean_other), number(row.mean_control)),
+    }
 }
 
 /// Whether the dynamics tell the groups apart, and better than what is simpler.
@@ -205,7 +209,7 @@ fn sensitivity(comparison: &Comparison, alpha: f64) -> String {
     )
 }
 
-fn equals(p: f64) -> String {
+pub(super) fn equals(p: f64) -> String {
     let text = probability(p);
     if text.starts_with('<') { text } else { format!("= {text}") }
 }

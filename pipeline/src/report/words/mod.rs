@@ -1,5 +1,6 @@
 //! What the pages say: numbers, terms and the sentences that judge.
 
+pub mod findings;
 pub mod glossary;
 pub mod group;
 pub mod number;
