@@ -15,7 +15,7 @@ use crate::readers::sample_summary::SampleSummary;
 use crate::readers::series::split_location;
 use crate::readers::signal_file::SignalFile;
 use crate::readers::{extension_of, open_signals, phy, read_series, read_spikes, scan_rate, spike_text};
-use crate::recording::{Annotation, Modality, SpikeTrains, Support};
+use crate::recording::{Annotation, ChannelKind, Modality, SpikeTrains, Support};
 use crate::volumes::{ImageInspection, inspect_image};
 
 pub use crate::readers::outline::Outline;
@@ -50,6 +50,9 @@ pub struct Inspection {
 #[derive(Debug, Clone, PartialEq, Serialize)]
 pub struct ChannelInspection {
     pub name: String,
+    /// What it measures, where the file says so.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub kind: Option<ChannelKind>,
     pub unit: String,
     pub mean: Option<f64>,
     /// Population standard deviation.
@@ -133,6 +136,7 @@ fn of_signals(file: &SignalFile) -> Result<Inspection, ReadError> {
     let mut summaries = vec![SampleSummary::default(); file.channels.len()];
     file.stream(&mut summaries)?;
     let channels = file.channels.iter().zip(&summaries).map(|(channel, summary)| ChannelInspection {
+        kind: channel.kind,
         sampling_rate_hz: rates_differ.then(|| channel.sample_rate.hz()),
         ..ChannelInspection::of(&channel.name, &channel.unit, summary)
     });
@@ -141,7 +145,7 @@ fn of_signals(file: &SignalFile) -> Result<Inspection, ReadError> {
         warnings.push("The file holds no samples.".to_owned());
     }
     Ok(Inspection {
-        modality: Some(Modality::Eeg),
+        modality: Some(file.modality()),
         sampling_rate_hz: rate_hz,
         n_times: Some(at_rate.map_or(0, |channel| channel.n_samples)),
         channels: channels.collect(),
@@ -256,6 +260,7 @@ impl ChannelInspection {
     pub(crate) fn of(name: &str, unit: &str, summary: &SampleSummary) -> Self {
         Self {
             name: name.to_owned(),
+            kind: None,
             unit: unit.to_owned(),
             mean: summary.mean(),
             std: summary.std(),

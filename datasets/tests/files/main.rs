@@ -11,6 +11,7 @@ mod fif;
 mod fmriprep;
 mod formats;
 mod manifest;
+mod meg;
 mod nifti;
 mod roi_series;
 mod round_trip;
