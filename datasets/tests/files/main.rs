@@ -10,6 +10,7 @@ mod eeg_writers;
 mod fif;
 mod fmriprep;
 mod formats;
+mod gaps;
 mod manifest;
 mod meg;
 mod nifti;
