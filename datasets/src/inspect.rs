@@ -5,10 +5,12 @@ use std::path::Path;
 
 use serde::Serialize;
 
+use crate::bids::entities::BidsName;
 use crate::bids::sidecar;
 use crate::readers::Series;
 use crate::readers::error::ReadError;
 use crate::readers::nifti::NiftiImage;
+use crate::readers::number_lines::NumberLines;
 use crate::readers::numeric_table::LooseTable;
 use crate::readers::sample_store::SampleSink as _;
 use crate::readers::sample_summary::SampleSummary;
@@ -93,7 +95,7 @@ pub struct UnitDetails {
 
 /// What [`inspect`] takes.
 const KNOWN: &str = "EDF (.edf), BDF (.bdf), GDF (.gdf), BrainVision (.vhdr, .ahdr), EEGLAB (.set), FIF (.fif), tables (.tsv, \
-                     .csv), NWB units (.nwb), spike times (.txt), a Phy folder, arrays (.npy, .npz, .mat, .h5), NIfTI \
+                     .csv), NWB units (.nwb), spike times or columns (.txt), a Phy folder, arrays (.npy, .npz, .mat, .h5), NIfTI \
                      and CIFTI images (.nii, .nii.gz, .hdr)";
 
 /// Reads the whole file, whose format its name tells.
@@ -113,7 +115,7 @@ pub fn inspect(path: &Path) -> Result<Inspection, ReadError> {
         "tsv" => of_table("TSV", path),
         "csv" => of_table("CSV", path),
         "nwb" => Ok(Inspection::of_spikes("NWB", &read_spikes(path)?)),
-        "txt" => Ok(Inspection::of_spikes("spike times", &read_spikes(path)?)),
+        "txt" => of_number_lines(path),
         "npy" => Ok(Inspection::of_series("NPY", &read_series(path)?)),
         "npz" => Ok(Inspection::of_series("NPZ", &read_series(path)?)),
         "mat" => Ok(Inspection::of_series("MAT", &read_series(path)?)),
@@ -163,6 +165,19 @@ fn counted(annotations: &[Annotation]) -> BTreeMap<String, usize> {
         *counts.entry(annotation.text.clone()).or_default() += 1;
     }
     counts
+}
+
+/// Spike times where they may be some or the name says so, else columns over time.
+fn of_number_lines(path: &Path) -> Result<Inspection, ReadError> {
+    let is_called_spikes = BidsName::of(path).is_some_and(|name| name.suffix == "spikes");
+    match NumberLines::read(path)?.is_series().filter(|_| !is_called_spikes) {
+        None => Ok(Inspection::of_spikes("spike times", &read_spikes(path)?)),
+        Some(reason) => {
+            let mut found = Inspection::of_series("text", &read_series(path)?);
+            found.warnings.push(format!("Taken for columns over time: {reason}."));
+            Ok(found)
+        }
+    }
 }
 
 /// One of spikes where its columns say so, else columns over time.
