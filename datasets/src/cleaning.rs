@@ -11,6 +11,7 @@ pub mod detrend;
 pub mod epochs;
 pub mod error;
 pub mod filter;
+mod filter_design;
 pub mod nuisance;
 pub mod plan;
 pub mod reference;
