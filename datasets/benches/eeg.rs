@@ -13,6 +13,10 @@ use std::time::Instant;
 
 use nullcline_datasets::readers::open_signals;
 
+/// As the program: where the allocator keeps its own notes decides whether a channel fits into large pages.
+#[global_allocator]
+static ALLOCATOR: mimalloc::MiMalloc = mimalloc::MiMalloc;
+
 const N_CHANNELS: usize = 64;
 const RATE_HZ: usize = 1000;
 const REPETITIONS: usize = 5;

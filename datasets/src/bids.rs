@@ -8,6 +8,7 @@ pub mod entities;
 pub mod events;
 pub mod ignore;
 mod inheritance;
+mod meg_files;
 pub mod participants;
 pub mod scans;
 pub mod sidecar;

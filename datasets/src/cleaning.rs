@@ -11,6 +11,7 @@ pub mod detrend;
 pub mod epochs;
 pub mod error;
 pub mod filter;
+mod filter_design;
 pub mod nuisance;
 pub mod plan;
 pub mod reference;
@@ -35,7 +36,7 @@ use crate::recording::{Raw, Recording};
 #[derive(Debug, Clone, PartialEq)]
 pub struct Cleaned {
     pub recording: Recording,
-    /// Name and reason, in the order of the file.
+    /// Name and reason, step by step, and of one step in the order of the file.
     pub excluded_channels: Vec<(String, String)>,
     /// Sentences for the report, in order, such as "Band-pass 1–40 Hz, Butterworth order 4, zero phase".
     pub steps: Vec<String>,

@@ -5,17 +5,19 @@ use std::path::Path;
 
 use serde::Serialize;
 
+use crate::bids::entities::BidsName;
 use crate::bids::sidecar;
 use crate::readers::Series;
 use crate::readers::error::ReadError;
 use crate::readers::nifti::NiftiImage;
+use crate::readers::number_lines::NumberLines;
 use crate::readers::numeric_table::LooseTable;
 use crate::readers::sample_store::SampleSink as _;
 use crate::readers::sample_summary::SampleSummary;
 use crate::readers::series::split_location;
 use crate::readers::signal_file::SignalFile;
 use crate::readers::{extension_of, open_signals, phy, read_series, read_spikes, scan_rate, spike_text};
-use crate::recording::{Annotation, Modality, SpikeTrains, Support};
+use crate::recording::{Annotation, ChannelKind, Modality, SpikeTrains, Support};
 use crate::volumes::{ImageInspection, inspect_image};
 
 pub use crate::readers::outline::Outline;
@@ -50,6 +52,9 @@ pub struct Inspection {
 #[derive(Debug, Clone, PartialEq, Serialize)]
 pub struct ChannelInspection {
     pub name: String,
+    /// What it measures, where the file says so.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub kind: Option<ChannelKind>,
     pub unit: String,
     pub mean: Option<f64>,
     /// Population standard deviation.
@@ -90,7 +95,7 @@ pub struct UnitDetails {
 
 /// What [`inspect`] takes.
 const KNOWN: &str = "EDF (.edf), BDF (.bdf), GDF (.gdf), BrainVision (.vhdr, .ahdr), EEGLAB (.set), FIF (.fif), tables (.tsv, \
-                     .csv), NWB units (.nwb), spike times (.txt), a Phy folder, arrays (.npy, .npz, .mat, .h5), NIfTI \
+                     .csv), NWB units (.nwb), spike times or columns (.txt), a Phy folder, arrays (.npy, .npz, .mat, .h5), NIfTI \
                      and CIFTI images (.nii, .nii.gz, .hdr)";
 
 /// Reads the whole file, whose format its name tells.
@@ -110,7 +115,7 @@ pub fn inspect(path: &Path) -> Result<Inspection, ReadError> {
         "tsv" => of_table("TSV", path),
         "csv" => of_table("CSV", path),
         "nwb" => Ok(Inspection::of_spikes("NWB", &read_spikes(path)?)),
-        "txt" => Ok(Inspection::of_spikes("spike times", &read_spikes(path)?)),
+        "txt" => of_number_lines(path),
         "npy" => Ok(Inspection::of_series("NPY", &read_series(path)?)),
         "npz" => Ok(Inspection::of_series("NPZ", &read_series(path)?)),
         "mat" => Ok(Inspection::of_series("MAT", &read_series(path)?)),
@@ -133,6 +138,7 @@ fn of_signals(file: &SignalFile) -> Result<Inspection, ReadError> {
     let mut summaries = vec![SampleSummary::default(); file.channels.len()];
     file.stream(&mut summaries)?;
     let channels = file.channels.iter().zip(&summaries).map(|(channel, summary)| ChannelInspection {
+        kind: channel.kind,
         sampling_rate_hz: rates_differ.then(|| channel.sample_rate.hz()),
         ..ChannelInspection::of(&channel.name, &channel.unit, summary)
     });
@@ -141,7 +147,7 @@ fn of_signals(file: &SignalFile) -> Result<Inspection, ReadError> {
         warnings.push("The file holds no samples.".to_owned());
     }
     Ok(Inspection {
-        modality: Some(Modality::Eeg),
+        modality: Some(file.modality()),
         sampling_rate_hz: rate_hz,
         n_times: Some(at_rate.map_or(0, |channel| channel.n_samples)),
         channels: channels.collect(),
@@ -159,6 +165,19 @@ fn counted(annotations: &[Annotation]) -> BTreeMap<String, usize> {
         *counts.entry(annotation.text.clone()).or_default() += 1;
     }
     counts
+}
+
+/// Spike times where they may be some or the name says so, else columns over time.
+fn of_number_lines(path: &Path) -> Result<Inspection, ReadError> {
+    let is_called_spikes = BidsName::of(path).is_some_and(|name| name.suffix == "spikes");
+    match NumberLines::read(path)?.is_series().filter(|_| !is_called_spikes) {
+        None => Ok(Inspection::of_spikes("spike times", &read_spikes(path)?)),
+        Some(reason) => {
+            let mut found = Inspection::of_series("text", &read_series(path)?);
+            found.warnings.push(format!("Taken for columns over time: {reason}."));
+            Ok(found)
+        }
+    }
 }
 
 /// One of spikes where its columns say so, else columns over time.
@@ -256,6 +275,7 @@ impl ChannelInspection {
     pub(crate) fn of(name: &str, unit: &str, summary: &SampleSummary) -> Self {
         Self {
             name: name.to_owned(),
+            kind: None,
             unit: unit.to_owned(),
             mean: summary.mean(),
             std: summary.std(),

@@ -24,7 +24,7 @@ pub use inspect::{Inspection, inspect};
 pub use prepare::{PrepareError, prepare};
 pub use readers::{ReadError, Series, read, read_series};
 pub use recording::{
-    Annotation, Channel, Inputs, Modality, NotASampleRate, Raw, Recording, Run, Runs, SampleRate, SignalChannel,
-    Signals, SpikeTrains, Support, Trials, Unit,
+    Annotation, Channel, ChannelKind, Inputs, Modality, NotASampleRate, Raw, Recording, Run, Runs, SampleRate,
+    SignalChannel, Signals, SpikeTrains, Support, Trials, Unit,
 };
 pub use simple_statistics::simple_statistics;

@@ -20,23 +20,29 @@ mod eeglab_hdf5;
 mod eeglab_mat5;
 pub mod error;
 pub mod fif;
+mod fif_channel;
 mod fif_content;
 mod fif_tags;
 pub mod gdf;
 mod hdf5_guard;
 mod hdf5_numbers;
+mod hdf5_texts;
 mod large_buffer;
 pub mod mat5;
+mod mat5_elements;
 pub mod nifti;
 mod nifti_datatype;
 pub mod nifti_header;
+mod nifti_orientation;
 mod nifti_values;
 pub mod nifti_write;
 pub mod npy;
 pub mod npy_write;
 pub mod npz;
+pub mod number_lines;
 pub mod numeric_table;
 pub mod nwb;
+mod nwb_contents;
 mod nwb_table;
 pub mod nwb_write;
 pub mod outline;
@@ -59,7 +65,7 @@ pub use signal_file::SignalFile;
 /// Reads one recording. ROI series take their rate from the sidecar, which the other formats do not need.
 pub fn read(file: &RecordingFile, sidecar: &Sidecar) -> Result<Raw, ReadError> {
     match file.modality {
-        Modality::Eeg => Ok(Raw::Signals(open_signals(&file.path)?.into_signals()?)),
+        Modality::Eeg | Modality::Meg => Ok(Raw::Signals(open_signals(&file.path)?.into_signals()?)),
         Modality::Bold => {
             let rate = scan_rate(sidecar).ok_or_else(|| ReadError::NoScanRate { path: file.path.clone() })?;
             Ok(Raw::Signals(roi_table::read(&file.path, rate)?))
@@ -68,7 +74,7 @@ pub fn read(file: &RecordingFile, sidecar: &Sidecar) -> Result<Raw, ReadError> {
     }
 }
 
-/// Opens a recording of EEG, whose format its extension tells; the samples are read on demand.
+/// Opens a recording of EEG or MEG, whose format its extension tells; the samples are read on demand.
 pub fn open_signals(path: &Path) -> Result<SignalFile, ReadError> {
     match extension_of(path).as_str() {
         "edf" | "bdf" | "rec" => edf::open(path),

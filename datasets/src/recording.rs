@@ -1,11 +1,13 @@
 //! What was measured: sampled signals, spike trains, and the cleaned recording that a model sees.
 
+mod channel_kind;
 mod runs;
 mod spikes;
 mod support;
 
 use std::fmt;
 
+pub use channel_kind::{ChannelKind, electric_or_magnetic};
 pub use runs::{Run, Runs};
 pub use spikes::{SpikeTrains, Trials, Unit};
 pub use support::Support;
@@ -60,7 +62,9 @@ pub struct NotASampleRate {
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
 #[serde(rename_all = "lowercase")]
 pub enum Modality {
+    /// Potentials between electrodes, on the head or inside.
     Eeg,
+    Meg,
     Bold,
     Spikes,
 }
@@ -70,6 +74,7 @@ impl Modality {
     pub fn folder(self) -> &'static str {
         match self {
             Modality::Eeg => "eeg",
+            Modality::Meg => "meg",
             Modality::Bold => "func",
             Modality::Spikes => "ecephys",
         }
@@ -80,6 +85,7 @@ impl fmt::Display for Modality {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.write_str(match self {
             Modality::Eeg => "EEG",
+            Modality::Meg => "MEG",
             Modality::Bold => "fMRI (ROI series)",
             Modality::Spikes => "spike counts",
         })
@@ -185,6 +191,8 @@ impl Signals {
 #[derive(Debug, Clone, PartialEq)]
 pub struct SignalChannel {
     pub name: String,
+    /// `None` where the file does not say.
+    pub kind: Option<ChannelKind>,
     /// SI unit ("V"), or "a.u.", or whatever the file says when that has no SI counterpart here.
     pub unit: String,
     pub sample_rate: SampleRate,

@@ -7,7 +7,7 @@ use crate::spectrum::welch;
 
 /// Simple statistics by name; those that cannot be computed (too few channels, no variance) are left out.
 ///
-/// - EEG: `delta_power` (1–4 Hz), `theta_power` (4–8), `alpha_power` (8–13), `beta_power` (13–30), each relative to
+/// - EEG and MEG: `delta_power` (1–4 Hz), `theta_power` (4–8), `alpha_power` (8–13), `beta_power` (13–30), each relative to
 ///   1–40 Hz and averaged over channels (Welch, 2 s); `spectral_entropy` of 1–40 Hz in [0, 1];
 ///   `log_sd`, the mean over channels of ln sd in the channel's unit; `mean_abs_correlation` over channel pairs.
 /// - BOLD: `mean_abs_correlation`, `mean_correlation`, `lag1_autocorrelation` averaged over regions,
@@ -18,7 +18,7 @@ use crate::spectrum::welch;
 /// Missing values have no say, and nothing is computed across a gap. Costs `O(channels² · time)` for the correlations.
 pub fn simple_statistics(recording: &Recording) -> BTreeMap<String, f64> {
     let named = match recording.modality {
-        Modality::Eeg => of_eeg(recording),
+        Modality::Eeg | Modality::Meg => of_eeg(recording),
         Modality::Bold => of_bold(recording),
         Modality::Spikes => of_spikes(recording),
     };

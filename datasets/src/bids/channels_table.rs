@@ -47,7 +47,7 @@ impl ChannelsTable {
 
     /// Channels of a type that is not a brain signal, with that type. A channel without a type counts as one.
     pub fn not_brain(&self) -> Vec<(String, String)> {
-        const BRAIN: [&str; 5] = ["EEG", "ECOG", "SEEG", "DBS", "MEG"];
+        const BRAIN: [&str; 8] = ["EEG", "ECOG", "SEEG", "DBS", "MEG", "MEGMAG", "MEGGRADPLANAR", "MEGGRADAXIAL"];
         let other = |kind: &&String| !BRAIN.iter().any(|brain| kind.eq_ignore_ascii_case(brain));
         let rows = self.rows.iter();
         rows.filter_map(|row| Some((row.name.clone(), row.kind.as_ref().filter(other)?.clone()))).collect()

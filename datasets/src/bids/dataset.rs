@@ -11,6 +11,7 @@ use serde_json::Value;
 use super::entities::{BidsName, Entities};
 use super::ignore::BidsIgnore;
 use super::inheritance::companions;
+use super::meg_files;
 use super::participants::Participants;
 use super::scans;
 use super::subject::SubjectId;
@@ -125,13 +126,14 @@ fn same_label(key: &str, wanted: &str, found: &str) -> bool {
 
 impl RecordingFile {
     /// `None` where the name is not one of a recording that can be read here: `*_eeg` and `*_ieeg` in the formats of
-    /// EEG, `*_timeseries.tsv` other than confounds, preprocessed scans (see `scans`), and sorted spikes: `*_ecephys` and `*_ieeg` in NWB, `*_spikes` as text or
-    /// table, and a folder of Phy called `*_ecephys` or `*_spikes`.
+    /// EEG, `*_meg.fif`, `*_timeseries.tsv` other than confounds, preprocessed scans (see `scans`), and sorted spikes:
+    /// `*_ecephys` and `*_ieeg` in NWB, `*_spikes` as text or table, and a folder of Phy called `*_ecephys` or `*_spikes`.
     pub fn from_path(path: PathBuf) -> Option<Self> {
         let name = BidsName::of(&path)?;
         let modality = match (name.suffix.as_str(), name.extension.to_ascii_lowercase().as_str()) {
             ("eeg" | "ieeg", ".edf" | ".bdf" | ".gdf" | ".vhdr" | ".set") => Modality::Eeg,
-            ("meg" | "eeg", ".fif") => Modality::Eeg,
+            ("eeg", ".fif") => Modality::Eeg,
+            ("meg", ".fif" | ".fif.gz") if meg_files::is_recording(&name) => Modality::Meg,
             // Confounds share the suffix and the folder, but hold no brain region.
             ("timeseries", ".tsv") if name.entities.get("desc") != Some("confounds") => Modality::Bold,
             _ if scans::is_scan(&name) => Modality::Bold,
@@ -145,11 +147,14 @@ impl RecordingFile {
         path.is_file().then_some(Self { path, modality, entities: name.entities })
     }
 
-    /// The files that hold the recording: itself, those of the same name that go with it (BrainVision, EEGLAB), or those of
-    /// a Phy folder.
+    /// The files that hold the recording: itself, those of the same name that go with it (BrainVision, EEGLAB), the later
+    /// parts of split MEG, or those of a Phy folder.
     pub fn data_files(&self) -> Vec<PathBuf> {
         if self.path.is_dir() {
             return phy::files(&self.path);
+        }
+        if self.modality == Modality::Meg {
+            return std::iter::once(self.path.clone()).chain(meg_files::later_parts(&self.path)).collect();
         }
         let beside = ["eeg", "vmrk", "fdt"].map(|extension| self.path.with_extension(extension));
         let beside = beside.into_iter().filter(|path| *path != self.path && path.is_file());

@@ -140,6 +140,48 @@ mod tests {
         assert_eq!(recordings(&[RAW, CONFOUNDS], None), [""; 0]);
     }
 
+    /// Names as XCP-D 0.10 writes them for one run with three atlases.
+    #[test]
+    fn of_xcpd_the_series_and_the_denoised_scans_are_recordings() {
+        let mni = |rest: &str| format!("sub-1_task-rest_run-01_space-MNI152NLin2009cAsym_{rest}");
+        let surface = |rest: &str| format!("sub-1_task-rest_run-01_space-fsLR_{rest}");
+        let gordon = mni("seg-Gordon_stat-mean_timeseries.tsv");
+        let schaefer = mni("seg-4S156Parcels_stat-mean_timeseries.tsv");
+        let tables = [gordon.clone(), schaefer.clone()];
+        let parcels = surface("seg-Glasser_den-91k_stat-mean_timeseries.ptseries.nii");
+        let scans = [mni("res-2_desc-denoised_bold.nii.gz"), surface("den-91k_desc-denoised_bold.dtseries.nii")];
+        let others = [
+            mni("seg-Gordon_stat-pearsoncorrelation_relmat.tsv"),
+            mni("seg-Gordon_stat-coverage_bold.tsv"),
+            mni("seg-Gordon_stat-alff_bold.tsv"),
+            mni("seg-Gordon_stat-reho_bold.tsv"),
+            mni("res-2_stat-alff_boldmap.nii.gz"),
+            mni("stat-reho_boldmap.nii.gz"),
+            surface("seg-Glasser_den-91k_stat-pearsoncorrelation_boldmap.pconn.nii"),
+            surface("den-91k_stat-alff_boldmap.dscalar.nii"),
+            "sub-1_task-rest_run-01_desc-filtered_motion.tsv".to_owned(),
+            "sub-1_task-rest_run-01_outliers.tsv".to_owned(),
+            "sub-1_task-rest_run-01_desc-preproc_design.tsv".to_owned(),
+            mni("desc-linc_qc.tsv"),
+        ];
+        let found = |names: &[&[String]], atlas: Option<&str>| {
+            let names = names.concat();
+            let mut found = recordings(&names.iter().map(String::as_str).collect::<Vec<_>>(), atlas);
+            found.sort();
+            found
+        };
+        let parcels = [parcels];
+        let mut expected = tables.to_vec();
+        expected.sort();
+        assert_eq!(found(&[&tables, &parcels, &scans, &others], None), expected);
+        assert_eq!(found(&[&parcels, &scans, &others], None), parcels);
+        let dlabel = Some("tpl-fsLR_atlas-Glasser_den-32k_dseg.dlabel.nii");
+        assert_eq!(found(&[&scans, &others], dlabel), scans[1..]);
+        let volumes = Some("tpl-MNI152NLin2009cAsym_atlas-Gordon_res-01_dseg.nii.gz");
+        assert_eq!(found(&[&scans, &others], volumes), scans[..1]);
+        assert_eq!(found(&[&others], None), [""; 0]);
+    }
+
     #[test]
     fn confounds_and_mask_are_those_of_the_run() {
         let folder = tempfile::tempdir().unwrap();

@@ -3,7 +3,8 @@
 use super::chain::Chain;
 use super::confounds::Nuisance;
 use super::error::CleaningError;
-use super::filter::{Band, check_edges};
+use super::filter::Band;
+use super::filter_design::check_edges;
 use super::nuisance::{Design, regress_out};
 use super::plan::BoldPlan;
 

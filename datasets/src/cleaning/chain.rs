@@ -82,10 +82,23 @@ impl Chain<'_> {
         let mut bad = bad_channels(&self.data, &self.runs, self.rate, plan);
         bad.retain(|(i, _)| !kept.contains(&self.channels[*i].name));
         self.steps.push(format!("{} channels left out as unlike the others", bad.len()));
-        for (i, reason) in bad.into_iter().rev() {
-            self.data.remove(i);
-            self.excluded.push((self.channels.remove(i).name, reason));
+        self.exclude(bad);
+    }
+
+    /// Channels by their place, in ascending order, with the reason.
+    fn exclude(&mut self, channels: Vec<(usize, String)>) {
+        // From the last on, so that places stay what they are.
+        for (i, _) in channels.iter().rev() {
+            self.data.remove(*i);
         }
+        let (mut i, mut left_out) = (0, channels.into_iter().peekable());
+        self.channels.retain(|channel| {
+            let reason = left_out.next_if(|(at, _)| *at == i).map(|(_, reason)| (channel.name.clone(), reason));
+            i += 1;
+            let stays = reason.is_none();
+            self.excluded.extend(reason);
+            stays
+        });
     }
 
     /// Bad seconds become missing in all channels; the step says which they were.
@@ -122,10 +135,7 @@ impl Chain<'_> {
         references.sort_unstable();
         references.dedup();
         subtract_channels(&mut self.data, &references);
-        for i in references.into_iter().rev() {
-            self.data.remove(i);
-            self.excluded.push((self.channels.remove(i).name, "is the reference".to_owned()));
-        }
+        self.exclude(references.into_iter().map(|i| (i, "is the reference".to_owned())).collect());
         self.steps.push(format!("Reference: mean of {}", names.join(", ")));
         Ok(())
     }

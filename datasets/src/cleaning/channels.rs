@@ -4,7 +4,7 @@ use std::collections::BTreeMap;
 
 use super::context::CleaningContext;
 use super::standardise::n_training;
-use crate::recording::{Modality, SignalChannel};
+use crate::recording::{ChannelKind, Modality, SignalChannel};
 
 /// Why a channel is left out; `Display` is the reason shown in the report.
 #[derive(Debug, Clone, PartialEq, thiserror::Error)]
@@ -13,6 +13,8 @@ pub enum Unusable {
     MarkedBad,
     #[error("measures {0}, not the brain")]
     NotBrain(String),
+    #[error("measures {kind}, in a recording of {modality}")]
+    OtherInstrument { kind: ChannelKind, modality: Modality },
     #[error("recorded at {found_hz} Hz, most channels at {needed_hz} Hz")]
     OtherRate { found_hz: f64, needed_hz: f64 },
     #[error("in {found}, most channels in {needed}")]
@@ -28,14 +30,15 @@ pub enum Unusable {
 /// Sorts channels into usable ones and `(name, reason)`, both in the order of the file.
 ///
 /// A channel may lack up to the share `max_missing` of its samples; what it lacks becomes NaN. The rate and unit kept are
-/// those that most channels of the brain share; on a tie, the higher rate.
+/// those that most channels of the brain share; on a tie, the higher rate. Of MEG this leaves the gradiometers of MEGIN (T/m)
+/// without its magnetometers (T), and no electrodes: one recording is of one kind of sensor.
 pub fn usable(
     modality: Modality,
     channels: Vec<SignalChannel>,
     max_missing: f64,
     context: &CleaningContext,
 ) -> (Vec<SignalChannel>, Vec<(String, String)>) {
-    let candidates = || channels.iter().filter(|channel| not_wanted(modality, &channel.name, context).is_none());
+    let candidates = || channels.iter().filter(|channel| not_wanted(modality, channel, context).is_none());
     let rates = candidates().map(|channel| channel.sample_rate.hz().to_bits());
     let needed_hz = most_common(rates).map(f64::from_bits).unwrap_or_default();
     let at_rate = || candidates().filter(|channel| channel.sample_rate.hz() == needed_hz);
@@ -43,7 +46,7 @@ pub fn usable(
 
     let (mut good, mut excluded) = (Vec::new(), Vec::new());
     for channel in channels {
-        let reason = not_wanted(modality, &channel.name, context)
+        let reason = not_wanted(modality, &channel, context)
             .or_else(|| unlike_most(&channel, needed_hz, &needed_unit))
             .or_else(|| unusable_samples(&channel.samples, max_missing, context.train_fraction));
         match reason {
@@ -54,14 +57,21 @@ pub fn usable(
     (good, excluded)
 }
 
-fn not_wanted(modality: Modality, name: &str, context: &CleaningContext) -> Option<Unusable> {
+fn not_wanted(modality: Modality, channel: &SignalChannel, context: &CleaningContext) -> Option<Unusable> {
+    let name = &channel.name;
     if context.bad_channels.iter().any(|bad| same_channel(bad, name)) {
         return Some(Unusable::MarkedBad);
     }
     if let Some((_, kind)) = context.other_channels.iter().find(|(other, _)| same_channel(other, name)) {
         return Some(Unusable::NotBrain(kind.clone()));
     }
-    if modality == Modality::Eeg { labelled_otherwise(name).map(Unusable::NotBrain) } else { None }
+    match channel.kind.map(|kind| (kind, kind.modality())) {
+        Some((kind, None)) => Some(Unusable::NotBrain(kind.to_string())),
+        Some((kind, Some(measured))) if measured != modality => Some(Unusable::OtherInstrument { kind, modality }),
+        // Converters call every channel EEG, so its label has a say as well.
+        _ if modality == Modality::Eeg => labelled_otherwise(name).map(Unusable::NotBrain),
+        _ => None,
+    }
 }
 
 fn unlike_most(channel: &SignalChannel, needed_hz: f64, needed_unit: &str) -> Option<Unusable> {
@@ -124,7 +134,7 @@ mod tests {
 
     fn channel(name: &str, hz: f64, samples: &[f32]) -> SignalChannel {
         let sample_rate = SampleRate::from_hz(hz).unwrap();
-        SignalChannel { name: name.into(), unit: "V".into(), sample_rate, samples: samples.to_vec() }
+        SignalChannel { name: name.into(), kind: None, unit: "V".into(), sample_rate, samples: samples.to_vec() }
     }
 
     #[test]

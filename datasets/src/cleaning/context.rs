@@ -43,8 +43,9 @@ impl Default for CleaningContext {
 impl CleaningContext {
     /// From the recording's sidecar and its channels table, where it has one.
     pub fn of(file: &RecordingFile, sidecar: &Sidecar, train_fraction: f64) -> Result<Self, ReadError> {
-        // Tables of ROI series or units have other columns; only the EEG one has a status.
-        let table = match file.channels_path().filter(|_| file.modality == Modality::Eeg) {
+        // Tables of ROI series or units have other columns; only those of EEG and MEG have a status.
+        let has_status = matches!(file.modality, Modality::Eeg | Modality::Meg);
+        let table = match file.channels_path().filter(|_| has_status) {
             Some(path) => ChannelsTable::read(&path)?,
             None => ChannelsTable::default(),
         };

@@ -3,6 +3,7 @@
 use std::path::PathBuf;
 
 use super::filter::FilterError;
+use crate::recording::Modality;
 
 #[derive(Debug, Clone, PartialEq, thiserror::Error)]
 pub enum CleaningError {
@@ -29,6 +30,9 @@ pub enum CleaningError {
 
     #[error("need a good channel {name} for {setting}, found none in {}", path.display())]
     NoChannel { setting: &'static str, name: String, path: PathBuf },
+
+    #[error("need EEG for {setting}, found {modality}, whose sensors have no reference, in {}", path.display())]
+    NoReference { setting: &'static str, modality: Modality, path: PathBuf },
 
     #[error("need an event with {from} to {to} s recorded around it, found none among {n_events} events in {}", path.display())]
     NoEpochs { n_events: usize, from: f64, to: f64, path: PathBuf },

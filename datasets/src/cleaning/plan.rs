@@ -13,6 +13,7 @@ use super::epochs::EpochPlan;
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 #[serde(default, deny_unknown_fields)]
 pub struct CleaningPlan {
+    /// Of MEG as well.
     pub eeg: EegPlan,
     pub bold: BoldPlan,
     pub spikes: SpikesPlan,
@@ -60,7 +61,7 @@ pub struct EegPlan {
     pub artefacts: Option<ArtefactPlan>,
     /// Channels that `artefacts` must not leave out.
     pub keep_channels: Vec<String>,
-    /// Subtract the mean over the good channels from each.
+    /// Subtract the mean over the good channels from each; not done to MEG, which has no reference.
     pub average_reference: bool,
     /// Subtract the mean over these instead, such as `["A1", "A2"]`, and leave them out.
     pub reference_channels: Vec<String>,

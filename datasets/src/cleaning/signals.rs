@@ -1,4 +1,4 @@
-//! Cleaning of continuous signals: EEG and BOLD.
+//! Cleaning of continuous signals: EEG, MEG and BOLD.
 
 use super::chain::Chain;
 use super::channels::usable;
@@ -47,7 +47,7 @@ pub(super) fn clean(raw: Signals, context: &CleaningContext, plan: &CleaningPlan
     let mut chain = Chain { channels, data, runs, rate: sample_rate, context, steps, excluded: excluded_channels };
     match modality {
         Modality::Bold => bold::clean(&mut chain, &plan.bold)?,
-        Modality::Eeg | Modality::Spikes => clean_eeg(&mut chain, &plan.eeg)?,
+        Modality::Eeg | Modality::Meg | Modality::Spikes => clean_sensors(&mut chain, modality, &plan.eeg)?,
     }
     if chain.data.len() < plan.min_channels {
         return Err(too_few(chain.data.len()));
@@ -81,7 +81,13 @@ fn events_of(annotations: &[Annotation], context: &CleaningContext) -> Vec<Event
     }
 }
 
-fn clean_eeg(chain: &mut Chain, plan: &EegPlan) -> Result<(), CleaningError> {
+/// EEG, and MEG but for the reference: a field is not measured against another place.
+fn clean_sensors(chain: &mut Chain, modality: Modality, plan: &EegPlan) -> Result<(), CleaningError> {
+    let is_magnetic = modality == Modality::Meg;
+    if is_magnetic && !plan.reference_channels.is_empty() {
+        let path = chain.context.path.clone();
+        return Err(CleaningError::NoReference { setting: "eeg.reference_channels", modality, path });
+    }
     if plan.detrend {
         chain.detrend("channel");
     }
@@ -101,6 +107,8 @@ fn clean_eeg(chain: &mut Chain, plan: &EegPlan) -> Result<(), CleaningError> {
     }
     if !plan.reference_channels.is_empty() {
         chain.reference_to(&plan.reference_channels)?;
+    } else if plan.average_reference && is_magnetic {
+        chain.steps.push("No average reference: MEG has no reference".to_owned());
     } else if plan.average_reference {
         chain.average_reference();
     }

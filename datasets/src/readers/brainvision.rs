@@ -61,6 +61,7 @@ pub fn open(path: &Path) -> Result<SignalFile, ReadError> {
         };
         StoredChannel {
             name: channel.name,
+            kind: None,
             unit,
             sample_rate: header.sample_rate,
             n_samples: n_times,

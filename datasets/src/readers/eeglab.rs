@@ -101,6 +101,7 @@ pub fn open(path: &Path) -> Result<SignalFile, ReadError> {
     let names = names(structure.labels, n_channels as usize, &mut warnings);
     let channel = |name| StoredChannel {
         name,
+        kind: None,
         unit: "V".to_owned(),
         sample_rate,
         n_samples: n_times,

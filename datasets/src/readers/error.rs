@@ -14,7 +14,7 @@ pub enum ReadError {
     #[error("need {needed_bytes} bytes, as the header says, found {found_bytes} in {}", path.display())]
     Truncated { needed_bytes: u64, found_bytes: u64, path: PathBuf },
 
-    #[error("need {needed} cells, as the header row has, found {found} at line {line} of {}", path.display())]
+    #[error("need {needed} cells, as the first row has, found {found} at line {line} of {}", path.display())]
     RaggedRow { needed: usize, found: usize, line: u64, path: PathBuf },
 
     #[error("need a number, found {found:?} at line {line}, column {column} ({name}) of {}", path.display())]
@@ -22,9 +22,6 @@ pub enum ReadError {
 
     #[error("need RepetitionTime or SamplingFrequency in a JSON sidecar, found neither for {}", path.display())]
     NoScanRate { path: PathBuf },
-
-    #[error("need sorted spikes in /units, found no /units{instead} in {}", path.display())]
-    NoUnits { instead: String, path: PathBuf },
 
     #[error("need one of {known}, found {found} at {}", path.display())]
     UnknownFormat { known: &'static str, found: String, path: PathBuf },

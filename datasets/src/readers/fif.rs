@@ -16,7 +16,8 @@ use super::signal_file::{SignalFile, StoredChannel};
 
 /// Reads the channels, the annotations and where the data buffers lie; the samples stay in the file.
 ///
-/// Values are the stored ones times `range · cal` of their channel, in the unit that the file names, as MNE has them.
+/// Values are the stored ones times `range · cal` of their channel, in the unit that the file names, as MNE has them; a
+/// power of ten that the file gives the unit, which MNE passes over, is applied.
 /// Buffers that were skipped while recording are a gap between two stretches (MNE fills it with zeros). Channels
 /// marked bad are named in a warning and kept. A recording that was split because no file may be longer than 2 GB is
 /// read to its end; where a part is missing, up to there, with a warning. `.fif.gz` is decompressed into memory. Fails
@@ -108,6 +109,7 @@ fn joined(first: Part, following: Vec<Part>, mut warnings: Vec<String>) -> Resul
     let mut long_names = has_long_names.then_some(content.long_names).into_iter().flatten();
     let channels = content.channels.into_iter().map(|channel| StoredChannel {
         name: long_names.next().unwrap_or(channel.name),
+        kind: Some(channel.kind),
         unit: channel.unit,
         sample_rate,
         n_samples: n_times,

@@ -5,6 +5,7 @@ use std::path::Path;
 use std::sync::Arc;
 
 use super::error::{ReadError, one_line};
+use super::fif_channel::ChannelInfo;
 use super::fif_tags::{Tag, Tags};
 use super::sample_store::{ByteOrder, Extent, Run, SampleType};
 use super::segments::{Break, Segments};
@@ -58,13 +59,6 @@ struct AnnotationLists {
     texts: Vec<String>,
     /// Seconds since 1970, where onsets count from.
     origin_secs: Option<f64>,
-}
-
-#[derive(PartialEq)]
-pub(super) struct ChannelInfo {
-    pub name: String,
-    pub unit: String,
-    pub gain: f64,
 }
 
 struct Buffer {
@@ -243,30 +237,12 @@ impl Content {
     }
 }
 
-/// A channel record: numbers, then a name of 16 bytes.
 fn channel_info(bytes: &[u8], tag: &Tag, tags: &Tags) -> Result<ChannelInfo, ReadError> {
-    const RECORD_BYTES: usize = 96;
-    let Some(record) = bytes.first_chunk::<RECORD_BYTES>() else {
-        return Err(tags.error(tag, format!("a channel of {RECORD_BYTES} bytes"), format!("{} bytes", bytes.len())));
-    };
-    let float = |at: usize| f64::from(f32::from_bits(int(&record[at..]) as u32));
-    let name = text(&record[80..]);
-    let unit = match int(&record[72..]) {
-        3 => "s",
-        4 => "A",
-        5 => "K",
-        6 => "M",
-        101 => "Hz",
-        107 => "V",
-        109 => "Ω",
-        110 => "S",
-        112 => "T",
-        114 => "°C",
-        201 => "T/m",
-        202 => "Am",
-        _ => "a.u.",
-    };
-    Ok(ChannelInfo { name, unit: unit.to_owned(), gain: float(12) * float(16) })
+    const NEEDED: usize = ChannelInfo::RECORD_BYTES;
+    match bytes.first_chunk::<NEEDED>() {
+        Some(record) => Ok(ChannelInfo::of(record)),
+        None => Err(tags.error(tag, format!("a channel of {NEEDED} bytes"), format!("{} bytes", bytes.len()))),
+    }
 }
 
 fn floats(tag: &Tag, tags: &mut Tags) -> Result<Vec<f64>, ReadError> {
@@ -291,11 +267,11 @@ fn origin_secs(tag: &Tag, tags: &mut Tags) -> Result<Option<f64>, ReadError> {
     Ok(values.first().map(|secs| secs + values.get(1).map_or(0.0, |micros| micros * 1e-6)))
 }
 
-fn int(bytes: &[u8]) -> i32 {
+pub(super) fn int(bytes: &[u8]) -> i32 {
     ByteOrder::Big.u32(bytes) as i32
 }
 
-fn text(bytes: &[u8]) -> String {
+pub(super) fn text(bytes: &[u8]) -> String {
     utf8(bytes.split(|&byte| byte == 0).next().unwrap_or_default())
 }
 

@@ -92,7 +92,14 @@ pub fn open(path: &Path) -> Result<SignalFile, ReadError> {
                     sample_type: *sample_type,
                 });
                 let name = name.clone();
-                channels.push(StoredChannel { name, unit, sample_rate, n_samples: n_samples * n_records, scaling });
+                channels.push(StoredChannel {
+                    name,
+                    kind: None,
+                    unit,
+                    sample_rate,
+                    n_samples: n_samples * n_records,
+                    scaling,
+                });
             }
             Err(_) => warnings.push(format!("{name} has no samples and was left out.")),
         }

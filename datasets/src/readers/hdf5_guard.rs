@@ -7,7 +7,7 @@ use std::io::Read;
 use std::path::Path;
 
 use super::error::{ReadError, one_line};
-use super::hdf5_numbers::check_text_lengths;
+use super::hdf5_texts::variable_length_texts;
 
 /// Deflate, the strongest filter in common use, shrinks data at most 1032 times.
 const STRONGEST_COMPRESSION: u64 = 1032;
@@ -47,8 +47,10 @@ pub(super) fn texts(dataset: &hdf5::Dataset, path: &Path) -> Result<Option<Vec<S
     const LONGEST: usize = 256;
     check_size(dataset, 16, path)?;
     let descriptor = dataset.dtype().and_then(|dtype| dtype.to_descriptor());
-    if matches!(descriptor, Ok(TypeDescriptor::VarLenUnicode | TypeDescriptor::VarLenAscii)) {
-        check_text_lengths(dataset, path)?;
+    if matches!(descriptor, Ok(TypeDescriptor::VarLenUnicode | TypeDescriptor::VarLenAscii))
+        && let Some(texts) = variable_length_texts(dataset, path)?
+    {
+        return Ok(Some(texts));
     }
     Ok(match descriptor {
         Ok(TypeDescriptor::VarLenUnicode) => {

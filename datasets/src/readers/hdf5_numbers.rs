@@ -1,11 +1,11 @@
-//! Long vectors of numbers in HDF5, and lengths of texts, read beside the library.
+//! Long vectors of numbers in HDF5, read beside the library.
 //!
 //! The library inflates one chunk after the other, under a lock. It is asked where the bytes are; they are read and
 //! inflated here, by all threads.
 //!
 //! Source: HDF5 File Format Specification 3.0, "Data Layout", "Filter Pipeline"; filter registry: 1 deflate, 2 shuffle.
 
-use std::fs::{self, File};
+use std::fs::File;
 use std::io;
 use std::os::unix::fs::FileExt;
 use std::path::Path;
@@ -37,32 +37,8 @@ pub(super) fn vector(dataset: &hdf5::Dataset, path: &Path) -> Result<Vec<f64>, R
     Ok(numbers)
 }
 
-/// Fails where texts of variable length would be longer, all together, than the file.
-///
-/// They lie uncompressed in heaps of the file, and each element says how long its own is: the library allocates, and
-/// clears, what a spoilt one says. Elements that are stored in a way unknown here are left to it.
-pub(super) fn check_text_lengths(dataset: &hdf5::Dataset, path: &Path) -> Result<(), ReadError> {
-    let Some(layout) = Layout::of_elements(dataset, TEXT_ELEMENT) else { return Ok(()) };
-    let mut elements = vec![0; dataset.size() * TEXT_ELEMENT];
-    layout.fill(dataset, &mut elements, path)?;
-    let lengths =
-        elements.chunks_exact(TEXT_ELEMENT).map(|element| u32::from_le_bytes([0, 1, 2, 3].map(|i| element[i])));
-    let promised: u64 = lengths.map(u64::from).sum();
-    let file_bytes = fs::metadata(path).map_err(|source| ReadError::unreadable(path, source))?.len();
-    match promised <= file_bytes {
-        true => Ok(()),
-        false => Err(ReadError::field(
-            format!("texts of {} that the file can hold", dataset.name()),
-            format!("{promised} bytes of them in a file of {file_bytes}"),
-            path,
-        )),
-    }
-}
-
-/// Length, address of the heap and number in it: 4, 8 and 4 bytes.
-const TEXT_ELEMENT: usize = 16;
-
-enum Layout {
+/// Where the elements of a dataset are.
+pub(super) enum Layout {
     /// From this byte on.
     OnePiece(u64),
     Chunks {
@@ -73,7 +49,7 @@ enum Layout {
     },
 }
 
-struct Chunk {
+pub(super) struct Chunk {
     start_byte: u64,
     n_bytes: usize,
     /// Bit `i` says that filter `i` was left out.
@@ -89,13 +65,21 @@ impl Layout {
         if is_double && is_native { Self::of_elements(dataset, WIDTH) } else { None }
     }
 
-    /// Of a one-dimensional dataset whose elements have `width` bytes in the file.
-    fn of_elements(dataset: &hdf5::Dataset, width: usize) -> Option<Self> {
+    /// Of a dataset of at most one dimension whose elements have `width` bytes in the file, and whose file counts in numbers of
+    /// 8 bytes from its start.
+    pub(super) fn of_elements(dataset: &hdf5::Dataset, width: usize) -> Option<Self> {
+        let settings = dataset.file().ok()?.create_plist().ok()?;
         // After a user block, addresses count from its end.
-        if dataset.file().ok()?.create_plist().ok()?.userblock() != 0 {
+        let sizes = settings.sizes();
+        let are_long = usize::from(sizes.sizeof_addr) == WIDTH && usize::from(sizes.sizeof_size) == WIDTH;
+        if settings.userblock() != 0 || !are_long {
             return None;
         }
-        let &[n_numbers] = &dataset.shape()[..] else { return None };
+        let n_numbers = match dataset.shape()[..] {
+            [] => 1,
+            [n] => n,
+            _ => return None,
+        };
         if let Some(start_byte) = dataset.offset() {
             let is_whole = dataset.storage_size() == (n_numbers * width) as u64;
             return is_whole.then_some(Self::OnePiece(start_byte));
@@ -126,7 +110,7 @@ impl Layout {
     }
 
     /// The bytes of all elements of `dataset`, as they were before they were filtered.
-    fn fill(&self, dataset: &hdf5::Dataset, bytes: &mut [u8], path: &Path) -> Result<(), ReadError> {
+    pub(super) fn fill(&self, dataset: &hdf5::Dataset, bytes: &mut [u8], path: &Path) -> Result<(), ReadError> {
         let file = File::open(path).map_err(|source| ReadError::unreadable(path, source))?;
         self.read(&file, bytes).map_err(|error| match error.kind() {
             io::ErrorKind::InvalidData | io::ErrorKind::UnexpectedEof => {

@@ -128,6 +128,6 @@ pub(super) fn numbered_names(n: usize) -> Vec<String> {
     (1..=n).map(|i| format!("x{i}")).collect()
 }
 
-fn number(cell: &str) -> Option<f64> {
+pub(super) fn number(cell: &str) -> Option<f64> {
     if is_missing(cell) { Some(f64::NAN) } else { cell.parse().ok() }
 }

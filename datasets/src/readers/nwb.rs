@@ -8,6 +8,7 @@ use std::path::Path;
 use super::error::{ReadError, one_line};
 use super::hdf5_guard::{broken, dataset, open, values};
 use super::hdf5_numbers::vector;
+use super::nwb_contents::no_units;
 use super::nwb_table::{column_texts, ragged, row_names};
 use crate::recording::{SpikeTrains, Support, Trials, Unit};
 
@@ -190,11 +191,4 @@ fn interval_table(file: &hdf5::File, name: &str, path: &Path) -> Result<Option<T
     columns.retain(|name, _| name != "start_time" && name != "stop_time");
     let intervals_secs = starts.into_iter().zip(stops).map(|(start, stop)| [start, stop]);
     Ok(Some(Trials { intervals_secs: intervals_secs.collect(), columns }))
-}
-
-/// What the file holds instead helps whoever took it for one of spikes.
-fn no_units(file: &hdf5::File, path: &Path) -> ReadError {
-    let series = file.group("acquisition").and_then(|group| group.member_names()).unwrap_or_default();
-    let instead = if series.is_empty() { String::new() } else { format!(" (acquisition holds {})", series.join(", ")) };
-    ReadError::NoUnits { instead, path: path.to_owned() }
 }

@@ -14,6 +14,7 @@ pub fn read(path: &Path, sample_rate: SampleRate) -> Result<Signals, ReadError> 
     let series = |column: usize| table.values.iter().skip(column).step_by(table.n_columns).map(|&value| value as f32);
     let channels = table.column_names().into_iter().enumerate().map(|(column, name)| SignalChannel {
         name,
+        kind: None,
         unit: "a.u.".to_owned(),
         sample_rate,
         samples: series(column).collect(),

@@ -6,6 +6,7 @@ use super::error::{ReadError, one_line};
 use super::hdf5_guard::{self, broken, open, values};
 use super::mat5::{MatFile, MatValue};
 use super::npy::NpyArray;
+use super::number_lines::NumberLines;
 use super::numeric_table::{Header, NumericTable, numbered_names};
 use super::{extension_of, npz};
 
@@ -25,11 +26,11 @@ impl Series {
 }
 
 /// What [`read_series`] takes.
-pub const KNOWN: &str = ".npy, .npz, .mat, .tsv, .csv, .h5";
+pub const KNOWN: &str = ".npy, .npz, .mat, .tsv, .csv, .txt, .h5";
 
-/// Reads `.npy`, `.npz`, `.mat`, `.tsv`, `.csv` or `.h5`; time runs along the first axis, one dimension is one channel.
+/// Reads `.npy`, `.npz`, `.mat`, `.tsv`, `.csv`, `.txt` or `.h5`; time runs along the first axis, one dimension is one channel.
 ///
-/// Tables may lack a header row. In a file of several arrays one is named after a colon, as in `file.h5:/path/to/dataset`
+/// Tables may lack a header row; in `.txt`, blanks part the columns as well. In a file of several arrays one is named after a colon, as in `file.h5:/path/to/dataset`
 /// or `file.npz:name`; the name may be left out where the top of the file has one array only. Axes are those that the
 /// writer saw: MATLAB's `x(time, channel)` is read as such, and a row of numbers is one channel.
 pub fn read_series(location: impl AsRef<Path>) -> Result<Series, ReadError> {
@@ -39,9 +40,10 @@ pub fn read_series(location: impl AsRef<Path>) -> Result<Series, ReadError> {
     match extension_of(&path).as_str() {
         "npy" => of_array(NpyArray::read(&path)?, &path),
         "npz" => of_array(npz::read(&path, inside)?, &path),
+        "txt" => NumberLines::read(&path)?.into_series(&path),
         "tsv" | "csv" => {
             let table = NumericTable::read(&path, Header::Detected)?;
-            checked(table.column_names(), table.n_rows, table.values, &path)
+            Ok(Series { names: table.column_names(), n_times: table.n_rows, values: table.values })
         }
         "h5" | "hdf5" => read_hdf5(&path, inside, Axes::AsStored),
         "mat" if hdf5_guard::is_hdf5(&path) => read_hdf5(&path, inside, Axes::Reversed),
@@ -55,18 +57,22 @@ pub fn read_series(location: impl AsRef<Path>) -> Result<Series, ReadError> {
 }
 
 fn of_array(array: NpyArray, path: &Path) -> Result<Series, ReadError> {
-    checked(numbered_names(array.n_columns), array.n_rows, array.values, path)
+    numbered(array.n_rows, array.n_columns, path, || array.values)
 }
 
-fn checked(names: Vec<String>, n_times: usize, values: Vec<f64>, path: &Path) -> Result<Series, ReadError> {
-    if values.is_empty() {
-        return Err(ReadError::field(
-            "at least one sample of one channel",
-            format!("shape ({n_times}, {})", names.len()),
-            path,
-        ));
+/// Channels without names. An array without a row may claim any number of columns, so it is refused before anything is made
+/// for each of them.
+fn numbered(
+    n_times: usize,
+    n_channels: usize,
+    path: &Path,
+    values: impl FnOnce() -> Vec<f64>,
+) -> Result<Series, ReadError> {
+    if n_times == 0 || n_channels == 0 {
+        let found = format!("shape ({n_times}, {n_channels})");
+        return Err(ReadError::field("at least one sample of one channel", found, path));
     }
-    Ok(Series { names, n_times, values })
+    Ok(Series { names: numbered_names(n_channels), n_times, values: values() })
 }
 
 /// `file.h5:/dataset` → the file and the array in it. A path that exists as it stands is left alone.
@@ -114,7 +120,7 @@ fn read_mat5(path: &Path, inside: Option<&str>) -> Result<Series, ReadError> {
             return Err(ReadError::field("an array [time] or [time, channel]", found, path));
         }
     };
-    checked(numbered_names(n_channels), n_times, transposed(&array.values(), n_times, n_channels), path)
+    numbered(n_times, n_channels, path, || transposed(&array.values(), n_times, n_channels))
 }
 
 /// MATLAB keeps the first axis of an array fastest, HDF5 the last: in its files all axes stand in reverse.
@@ -156,8 +162,12 @@ fn read_hdf5(path: &Path, inside: Option<&str>, axes: Axes) -> Result<Series, Re
         }
     };
     let stored: Vec<f64> = values(&dataset, path)?;
-    let values = if is_transposed { transposed(&stored, n_times, n_channels) } else { stored };
-    checked(numbered_names(n_channels), n_times, values, path)
+    numbered(
+        n_times,
+        n_channels,
+        path,
+        || if is_transposed { transposed(&stored, n_times, n_channels) } else { stored },
+    )
 }
 
 /// `[channel, time]` to `[time, channel]`.

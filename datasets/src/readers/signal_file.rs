@@ -5,7 +5,9 @@ use std::path::PathBuf;
 use super::error::ReadError;
 use super::large_buffer;
 use super::sample_store::{SampleSink, SampleStore, Scaling};
-use crate::recording::{Annotation, Modality, SampleRate, SignalChannel, Signals, Support};
+use crate::recording::{
+    Annotation, ChannelKind, Modality, SampleRate, SignalChannel, Signals, Support, electric_or_magnetic,
+};
 
 /// Everything but the samples, which are read on demand.
 #[derive(Debug, Clone, PartialEq)]
@@ -26,6 +28,8 @@ pub struct SignalFile {
 #[derive(Debug, Clone, PartialEq)]
 pub struct StoredChannel {
     pub name: String,
+    /// `None` where the file does not say.
+    pub kind: Option<ChannelKind>,
     /// SI unit, or as the file has it where that is none, or "a.u.".
     pub unit: String,
     pub sample_rate: SampleRate,
@@ -41,6 +45,11 @@ impl StoredChannel {
 }
 
 impl SignalFile {
+    /// EEG or MEG, by what most of its channels measure.
+    pub fn modality(&self) -> Modality {
+        electric_or_magnetic(self.channels.iter().map(|channel| channel.kind))
+    }
+
     /// Hands every sample, in the unit of its channel, to the sink of that channel.
     ///
     /// Reads each file once, in blocks, so that a channel need never be held as a whole. `sinks` has one entry for
@@ -64,17 +73,19 @@ impl SignalFile {
     /// Needs memory for the samples and one block. Single precision has 24 bits: a channel with an offset of 100 mV
     /// is known to 8 nV.
     pub fn into_signals(self) -> Result<Signals, ReadError> {
+        let modality = self.modality();
         let mut samples: Vec<Vec<f32>> =
             self.channels.iter().map(|channel| large_buffer::with_capacity(channel.n_samples)).collect();
         self.stream(&mut samples)?;
         let channels = self.channels.into_iter().zip(samples).map(|(channel, samples)| SignalChannel {
             name: channel.name,
+            kind: channel.kind,
             unit: channel.unit,
             sample_rate: channel.sample_rate,
             samples,
         });
         Ok(Signals {
-            modality: Modality::Eeg,
+            modality,
             channels: channels.collect(),
             recorded: self.recorded,
             annotations: self.annotations,

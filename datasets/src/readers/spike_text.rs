@@ -4,7 +4,8 @@ use std::collections::BTreeMap;
 use std::path::Path;
 
 use super::error::{ReadError, one_line};
-use super::table::{Table, is_missing, text_in};
+use super::number_lines::{NumberLines, not_a_number};
+use super::table::{Table, is_missing};
 use crate::recording::{SpikeTrains, Unit};
 
 /// Reads lines of spike times in seconds: one line is one unit, or, where no line has more than one number, the whole
@@ -13,32 +14,20 @@ use crate::recording::{SpikeTrains, Unit};
 ///
 /// Such files name no unit of time; a warning says that seconds were assumed. Fails at what is not a finite number.
 pub fn read_lines(path: &Path) -> Result<SpikeTrains, ReadError> {
-    let text = text_in(path)?;
-    let mut counts = Vec::new();
-    let mut spike_secs = Vec::new();
-    for (at, line) in text.lines().enumerate() {
-        let line = line.trim();
-        if line.is_empty() || line.starts_with(['#', '%']) {
-            continue;
-        }
-        let before = spike_secs.len();
-        let cells = line.split([' ', '\t', ',', ';']).filter(|cell| !cell.is_empty());
-        for (column, cell) in cells.enumerate() {
-            spike_secs.push(finite(cell).ok_or_else(|| ReadError::NotANumber {
-                found: one_line(cell),
-                line: at as u64 + 1,
-                column: column + 1,
-                name: "a spike time".to_owned(),
-                path: path.to_owned(),
-            })?);
-        }
-        counts.push(spike_secs.len() - before);
+    let numbers = NumberLines::read(path)?;
+    if numbers.names.is_some() {
+        return Err(ReadError::field("lines of spike times", "a line of names", path));
     }
-    if spike_secs.is_empty() {
-        return Err(ReadError::field("spike times", "none", path));
-    }
-    if counts.iter().all(|&n| n == 1) {
-        counts = vec![spike_secs.len()];
+    let counts = numbers.counts();
+    let spike_secs = numbers.values;
+    if let Some(at) = spike_secs.iter().position(|secs| !secs.is_finite()) {
+        let mut before = 0;
+        let line = numbers.lines.iter().find(|line| {
+            before += line.n_values;
+            before > at
+        });
+        let (line, column) = line.map_or((0, 0), |line| (line.line, at + 1 - (before - line.n_values)));
+        return Err(not_a_number(&spike_secs[at].to_string(), line, column, path));
     }
     let units = counts.into_iter().enumerate().map(|(i, n)| (Unit::named((i + 1).to_string()), n));
     let mut trains = SpikeTrains::new(units.collect(), spike_secs, None);
@@ -114,10 +103,6 @@ pub fn read_table(path: &Path, time_unit: Option<&str>) -> Result<SpikeTrains, R
     Ok(trains)
 }
 
-fn finite(cell: &str) -> Option<f64> {
-    cell.parse().ok().filter(|value: &f64| value.is_finite())
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -161,8 +146,10 @@ mod tests {
     fn what_is_no_time_has_a_place() {
         let (_folder, path) = write("a.txt", "0.5 1.5\n2 x\n");
         assert!(read_lines(&path).unwrap_err().to_string().contains("\"x\" at line 2, column 2"));
+        let (_folder, path) = write("a.txt", "0.5\n\n1.5 2 inf\n");
+        assert!(read_lines(&path).unwrap_err().to_string().contains("\"inf\" at line 3, column 3"));
         let (_folder, path) = write("a.txt", "# nothing\n");
-        assert!(read_lines(&path).unwrap_err().to_string().contains("spike times, found none"));
+        assert!(read_lines(&path).unwrap_err().to_string().contains("need numbers, found none"));
         let (_folder, path) = write("a.tsv", "left\tright\n1\t2\n");
         assert!(read_table(&path, None).unwrap_err().to_string().contains("columns left, right"));
     }

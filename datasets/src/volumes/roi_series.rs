@@ -53,7 +53,13 @@ impl RoiSeries {
                 ));
             } else {
                 let unit = "a.u.".to_owned();
-                channels.push(SignalChannel { name: region.name, unit, sample_rate, samples: region.samples });
+                channels.push(SignalChannel {
+                    name: region.name,
+                    kind: None,
+                    unit,
+                    sample_rate,
+                    samples: region.samples,
+                });
             }
         }
         if channels.is_empty() {

@@ -206,7 +206,22 @@ fn nwb_that_lies_is_told() {
     assert_one_line(&inspect(&path).unwrap().warnings[0], &["out of order"]);
 
     hdf5::File::create(&path).unwrap().create_group("acquisition").unwrap();
-    assert_one_line(&inspect(&path).unwrap_err().to_string(), &["no /units", "a.nwb"]);
+    assert_one_line(&inspect(&path).unwrap_err().to_string(), &["found neither units nor series", "a.nwb"]);
+    {
+        let file = hdf5::File::create(&path).unwrap();
+        let series = |place: &str, hz: Option<f64>| {
+            let group = file.create_group(place).unwrap();
+            group.new_dataset::<f32>().shape((3000, 4)).create("data").unwrap();
+            let start = group.new_dataset::<f64>().create("starting_time").unwrap();
+            hz.map(|hz| start.new_attr::<f64>().create("rate").unwrap().write_scalar(&hz).unwrap());
+        };
+        series("acquisition/ElectricalSeries", Some(1000.0));
+        series("processing/ecephys/LFP/two\nlines", None);
+        file.create_group("processing/behavior").unwrap();
+    }
+    let series = "found no units but acquisition/ElectricalSeries (3000 × 4 at 1000 Hz), processing/ecephys/LFP/two lines \
+                  (3000 × 4) in ";
+    assert_one_line(&inspect(&path).unwrap_err().to_string(), &["need sorted spikes in /units", series]);
     {
         // Ten terabytes, none of them stored.
         let file = hdf5::File::create(&path).unwrap();

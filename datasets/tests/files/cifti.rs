@@ -147,6 +147,61 @@ fn areas_are_means_over_the_places_that_were_measured() {
     assert_eq!(signals.warnings, ["region 9 (label 9) vanishes: nothing of it was measured"]);
 }
 
+/// A series on the vertices of a real atlas, right hemisphere first and every third vertex left out, against the means
+/// that numpy forms of the labels and vertices as nibabel 5.4.2 reads them. Every 97th vertex is silent.
+#[test]
+fn areas_of_a_real_atlas_agree_with_nibabel() {
+    let Some(formats) = shared_data("formats") else {
+        return;
+    };
+    const N_TIMES: usize = 4;
+    let hemisphere = |h: u32| (0..32_492u32).filter(|v| v % 3 != 0).map(move |v| (h, v));
+    let value = |(h, v): (u32, u32), t: usize| match v % 97 {
+        0 => 0.0,
+        _ => f64::from((v * 7919 + h * 31 + t as u32 * 104_729) % 1000) / 8.0,
+    };
+    let places: Vec<(u32, u32)> = hemisphere(1).chain(hemisphere(0)).collect();
+    let values: Vec<f64> = places.iter().flat_map(|&place| (0..N_TIMES).map(move |t| value(place, t))).collect();
+    let surface = |h: u32, side: &str, offset: usize| {
+        let vertices: Vec<String> = hemisphere(h).map(|(_, v)| v.to_string()).collect();
+        format!(
+            "<BrainModel IndexOffset=\"{offset}\" IndexCount=\"{}\" ModelType=\"CIFTI_MODEL_TYPE_SURFACE\" \
+             BrainStructure=\"CIFTI_STRUCTURE_CORTEX_{side}\" SurfaceNumberOfVertices=\"32492\"><VertexIndices>{}\
+             </VertexIndices></BrainModel>",
+            vertices.len(),
+            vertices.join(" "),
+        )
+    };
+    let axes = format!(
+        "{}<MatrixIndicesMap AppliesToMatrixDimension=\"1\" IndicesMapToDataType=\"CIFTI_INDEX_TYPE_BRAIN_MODELS\">\
+         {}{}</MatrixIndicesMap>",
+        series_axis(N_TIMES),
+        surface(1, "RIGHT", 0),
+        surface(0, "LEFT", places.len() / 2),
+    );
+    let folder = tempfile::tempdir().unwrap();
+    let series = folder.path().join("a.dtseries.nii");
+    write_cifti(&series, &axes, [N_TIMES, places.len()], &values);
+
+    let atlas = formats.join("cifti/Conte69.parcellations_VGD11b.32k_fs_LR.dlabel.nii");
+    let found = parcellate(&series, &Parcellation::read(&atlas).unwrap()).unwrap();
+    assert_eq!(found.regions.len(), 54);
+    let expected: [(i64, &str, usize, f64, [f64; N_TIMES]); 5] = [
+        (1, "MEDIAL.WALL", 3646, 0.6580039704024544, [62.22785244, 62.91127263, 63.08043061, 61.98107515]),
+        (2, "BA2_FRB08", 654, 0.6693961105424769, [60.35990062, 62.22649083, 63.90194954, 61.56364679]),
+        (11, "BA44_FRB08", 326, 0.6533066132264529, [60.16679448, 62.71817485, 64.88611963, 60.91909509]),
+        (53, "ER_FRB08", 140, 0.6796116504854369, [60.81607143, 58.19107143, 61.81607143, 67.22678571]),
+        (95, "13b_OFP03", 89, 0.6793893129770993, [59.21067416, 56.23455056, 64.49438202, 65.73174157]),
+    ];
+    for (label, name, n_used, coverage, means) in expected {
+        let region = found.regions.iter().find(|region| region.label == label).unwrap();
+        assert_eq!((region.name.as_str(), region.n_used), (name, n_used));
+        assert!((region.coverage - coverage).abs() < 1e-12, "{name}: {}", region.coverage);
+        let differ = region.samples.iter().zip(means).any(|(&found, mean)| (f64::from(found) - mean).abs() > 1e-5);
+        assert!(!differ && region.samples.len() == N_TIMES, "{name}: {:?}", region.samples);
+    }
+}
+
 #[test]
 fn lies_of_the_xml_are_one_line() {
     let folder = tempfile::tempdir().unwrap();

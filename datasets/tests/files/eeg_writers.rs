@@ -255,25 +255,50 @@ pub mod fif {
         tag(kind, 3, &value.to_be_bytes())
     }
 
-    fn channel(name: &str, unit: i32, range: f32, cal: f32) -> Vec<u8> {
+    /// Numbers as the format's dictionary has them.
+    #[derive(Clone, Copy)]
+    pub struct Channel {
+        pub name: &'static str,
+        pub kind: i32,
+        pub coil: i32,
+        pub unit: i32,
+        pub power_of_ten: i32,
+        pub range: f32,
+        pub cal: f32,
+    }
+
+    pub const ELECTRODE: Channel =
+        Channel { name: "EEG 001", kind: 2, coil: 1, unit: 107, power_of_ten: 0, range: 1.0, cal: 1e-6 };
+    pub const PLANAR: Channel =
+        Channel { name: "MEG 0113", kind: 1, coil: 3012, unit: 201, power_of_ten: 0, range: 0.5, cal: 2e-12 };
+
+    fn channel(channel: &Channel) -> Vec<u8> {
+        let Channel { name, kind, coil, unit, power_of_ten, range, cal } = channel;
         let mut data = vec![0; 96];
+        data[8..12].copy_from_slice(&kind.to_be_bytes());
         data[12..16].copy_from_slice(&range.to_be_bytes());
         data[16..20].copy_from_slice(&cal.to_be_bytes());
+        data[20..24].copy_from_slice(&coil.to_be_bytes());
         data[72..76].copy_from_slice(&unit.to_be_bytes());
+        data[76..80].copy_from_slice(&power_of_ten.to_be_bytes());
         data[80..80 + name.len()].copy_from_slice(name.as_bytes());
         tag(203, 30, &data)
     }
 
-    /// Two channels at 10 Hz, one in volts and one in T/m; `data` goes into the block of raw data.
+    /// An electrode, in volts, and a gradiometer, in T/m.
     pub fn file(data: &[Vec<u8>]) -> Vec<u8> {
+        file_of(&[ELECTRODE, PLANAR], 10.0, data)
+    }
+
+    /// `data` goes into the block of raw data.
+    pub fn file_of(channels: &[Channel], rate_hz: f32, data: &[Vec<u8>]) -> Vec<u8> {
         let mut bytes = tag(100, 31, &[0; 20]);
         for part in [
             int(104, 100),
             int(104, 101),
-            int(200, 2),
-            tag(201, 4, &10f32.to_be_bytes()),
-            channel("EEG 001", 107, 1.0, 1e-6),
-            channel("MEG 0113", 201, 0.5, 2e-12),
+            int(200, channels.len() as i32),
+            tag(201, 4, &rate_hz.to_be_bytes()),
+            channels.iter().flat_map(channel).collect(),
             // A nested block may have a rate of its own, which is not the recording's.
             int(104, 109),
             tag(201, 4, &99f32.to_be_bytes()),

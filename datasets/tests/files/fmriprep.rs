@@ -60,13 +60,18 @@ struct Study {
 
 impl Study {
     fn new() -> Self {
+        Self::with_spikes(5000.0)
+    }
+
+    /// `spike` is what spoilt volumes have too much.
+    fn with_spikes(spike: f64) -> Self {
         let study = Self { folder: tempfile::tempdir().unwrap() };
         let func = study.func();
         fs::create_dir_all(&func).unwrap();
         fs::write(study.folder.path().join("participants.tsv"), "participant_id\tgroup\nsub-01\tpatient\n").unwrap();
         fs::write(func.join(format!("{STEM}_desc-preproc_bold.json")), r#"{"RepetitionTime": 2.0}"#).unwrap();
         let value = |t: usize, v: usize| {
-            let spike = if is_spoilt(t) { 5000.0 } else { 0.0 };
+            let spike = if is_spoilt(t) { spike } else { 0.0 };
             1000.0 + v as f64 + 10.0 * rhythm(region(v), t) + 40.0 * movement(t) + 0.5 * t as f64 + spike
         };
         let values = (0..N_TIMES).flat_map(|t| (0..N_VOXELS).map(move |v| value(t, v)));
@@ -155,6 +160,20 @@ fn volumes_confounds_and_filter_give_what_the_regions_did() {
     assert_eq!(cleaned.steps[1], "3 volumes after a movement of more than 0.5 mm are missing");
     assert!(cleaned.steps[2].starts_with("Regressed from each region together: a straight line, frequencies outside"));
     assert_eq!(cleaned.steps[3], "Confounds: trans_x, trans_x_derivative1");
+}
+
+/// Neither through the regression nor through the filter, whatever was measured while the head moved.
+#[test]
+fn volumes_that_are_left_out_have_no_say_in_the_others() {
+    let samples = |spike: f64| {
+        let study = Study::with_spikes(spike);
+        let mut plan = study.plan();
+        plan.standardise = true;
+        let recording = prepare(&study.recording(), 0.8, &plan).unwrap().recording;
+        recording.samples.iter().map(|value| value.to_bits()).collect::<Vec<u32>>()
+    };
+    let found = samples(5000.0);
+    assert!(found == samples(-321.0) && found == samples(0.0));
 }
 
 /// Means over voxels and the regression commute, so averaging first is the same as regressing each voxel.

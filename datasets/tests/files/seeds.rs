@@ -67,3 +67,20 @@ fn texts_longer_than_their_file_are_refused() {
     let message = inspect(&spoilt).unwrap_err().to_string();
     assert!(message.starts_with("need texts of /") && message.contains("in a file of 12816"), "{message}");
 }
+
+/// The library goes round for ever in a heap whose free room has a length of 0. Its texts come before that room.
+#[test]
+fn texts_in_a_damaged_heap_end() {
+    let damaged = Path::new(env!("CARGO_MANIFEST_DIR")).join("fuzz/seeds/nwb/endless_heap.nwb");
+    let trains = read_spikes(&damaged).unwrap();
+    assert_eq!(trains.units().iter().map(|unit| unit.n_spikes()).collect::<Vec<_>>(), [3, 2]);
+    assert_eq!(trains.trials.columns["correct"], ["true"]);
+}
+
+/// No row, and columns beyond number.
+#[test]
+fn arrays_without_values_are_refused_whatever_their_other_extent() {
+    let damaged = Path::new(env!("CARGO_MANIFEST_DIR")).join("fuzz/seeds/npy/no_rows_many_columns.npy");
+    let message = read_series(&damaged).unwrap_err().to_string();
+    assert!(message.starts_with("need at least one sample of one channel, found shape (0, 5555552777777777)"));
+}

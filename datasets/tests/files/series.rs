@@ -6,6 +6,7 @@ use std::path::PathBuf;
 
 use crate::shared_data::shared_data;
 use nullcline_datasets::readers::read_series;
+use nullcline_datasets::{Modality, inspect};
 
 /// `numpy.save` of version `[major, 0]`, with the header padded as NumPy does.
 fn npy(major: u8, descr: &str, fortran: &str, shape: &str, data: &[u8]) -> Vec<u8> {
@@ -42,6 +43,33 @@ impl Folder {
 
 fn bytes_of<const N: usize>(values: &[f64], encode: fn(f64) -> [u8; N]) -> Vec<u8> {
     values.iter().flat_map(|&value| encode(value)).collect()
+}
+
+/// What `numpy.savetxt` writes of samples, and of spikes: the numbers tell which, unless the name does.
+#[test]
+fn lines_of_numbers_are_spikes_or_columns() {
+    let folder = Folder::new();
+    let samples = "# Fz Cz\n1.5e0 -2.0e0\n2.5e0 1.0e0\nnan 3.0e0\n";
+    let path = folder.file("a.txt", samples);
+    let series = read_series(&path).unwrap();
+    assert_eq!((series.n_times, series.names), (3, vec!["x1".into(), "x2".into()]));
+    assert_eq!(series.values[..4], [1.5, -2.0, 2.5, 1.0]);
+    let found = inspect(&path).unwrap();
+    assert_eq!((found.format, found.modality, found.n_times, found.channels.len()), ("text", None, Some(3), 2));
+    assert_eq!(found.channels[1].mean, Some(2.0 / 3.0));
+    assert_eq!(
+        found.warnings,
+        ["Taken for columns over time: spike times would not go back, as the numbers do in line 2."]
+    );
+
+    let spikes = "0.5 1.5\n0.25 3\n";
+    let found = inspect(&folder.file("b.txt", spikes)).unwrap();
+    assert_eq!((found.modality, found.units.unwrap().n_spikes), (Some(Modality::Spikes), vec![2, 2]));
+    // A name that says spikes is believed, and what is wrong is told.
+    let message = inspect(&folder.file("sub-1_task-rest_spikes.txt", samples)).unwrap_err().to_string();
+    assert!(message.contains("found \"NaN\" at line 4, column 1"), "{message}");
+    let unsorted = folder.file("sub-1_task-go_spikes.txt", "1.5 0.5\n0.25 3\n");
+    assert_eq!(inspect(&unsorted).unwrap().modality, Some(Modality::Spikes));
 }
 
 #[test]

@@ -4,9 +4,9 @@ use std::path::PathBuf;
 
 use anyhow::Result;
 use clap::Args;
-use nullcline_datasets::Inspection;
 use nullcline_datasets::inspect::{ChannelInspection, Outline, UnitsInspection};
 use nullcline_datasets::volumes::ImageInspection;
+use nullcline_datasets::{ChannelKind, Inspection};
 
 use super::arrays::{is_parquet, read_array};
 use super::say;
@@ -147,10 +147,12 @@ fn print_image(image: &ImageInspection, format: &str) -> Result<()> {
 
 fn print_channels(channels: &[ChannelInspection]) -> Result<()> {
     let width = channels.iter().map(|channel| channel.name.chars().count()).max().unwrap_or(0).clamp(8, 28) + 2;
+    let has_kind = channels.iter().any(|channel| channel.kind.is_some());
+    let kind_head = if has_kind { format!("{:<16}", "kind") } else { String::new() };
     let of_other_rate = channels.iter().any(|channel| channel.sampling_rate_hz.is_some());
     let rate_head = if of_other_rate { format!("{:>10}", "Hz") } else { String::new() };
     say!(
-        "  {:<width$}{:<8}{:>12}{:>12}{:>12}{:>12}{rate_head}  range in time",
+        "  {:<width$}{kind_head}{:<8}{:>12}{:>12}{:>12}{:>12}{rate_head}  range in time",
         "channel",
         "unit",
         "mean",
@@ -163,7 +165,11 @@ fn print_channels(channels: &[ChannelInspection]) -> Result<()> {
         let rate = channel.sampling_rate_hz.map_or(String::new(), |hz| format!("{:>10}", shortest(hz)));
         let (name, unit) = (short(&channel.name, width - 2), short(&channel.unit, 7));
         let curve = curve(&channel.outline);
-        let line = format!("  {name:<width$}{unit:<8}{mean:>12}{std:>12}{min:>12}{max:>12}{rate}  {curve}");
+        let kind = match (has_kind, channel.kind) {
+            (false, _) => String::new(),
+            (true, kind) => format!("{:<16}", kind.map_or("–", ChannelKind::name)),
+        };
+        let line = format!("  {name:<width$}{kind}{unit:<8}{mean:>12}{std:>12}{min:>12}{max:>12}{rate}  {curve}");
         say!("{}", line.trim_end())?;
     }
     Ok(())

@@ -45,6 +45,7 @@ pub fn read_recording(path: &Path) -> Result<Recording> {
             .collect();
         let modality = match file.attr("modality")?.read_scalar::<VarLenUnicode>()?.as_str() {
             "eeg" => Modality::Eeg,
+            "meg" => Modality::Meg,
             "func" => Modality::Bold,
             _ => Modality::Spikes,
         };

@@ -75,7 +75,7 @@ impl ModelChoice {
     pub fn for_recording(&self, modality: Modality, n_channels: usize, step_secs: f64) -> Result<ModelPlan> {
         let observation = match (self.observation, modality) {
             (ObservationChoice::Auto, Modality::Spikes) => ObservationChoice::Poisson,
-            (ObservationChoice::Auto, Modality::Eeg | Modality::Bold) => ObservationChoice::Gaussian,
+            (ObservationChoice::Auto, Modality::Eeg | Modality::Meg | Modality::Bold) => ObservationChoice::Gaussian,
             (chosen, _) => chosen,
         };
         let observation = observation.at(Some(step_secs))?;

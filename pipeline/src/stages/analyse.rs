@@ -162,7 +162,7 @@ pub fn free_run(ingested: &Ingested, model: &SequenceVae, seed: RunSeed) -> Resu
     let simulated = match modality {
         // Counts beside counts: an expected rate would look smoother than any recording.
         Modality::Spikes => model.freeze()?.observation.draw(&mut rng, &part(&observed)),
-        Modality::Eeg | Modality::Bold => model.projection.reconstruct(&part(&observed)),
+        Modality::Eeg | Modality::Meg | Modality::Bold => model.projection.reconstruct(&part(&observed)),
     };
     let rows = series.rows(first..end).iter().map(|&value| f64::from(value));
     let data = DMatrix::from_row_iterator(end - first, series.n_channels, rows);

@@ -99,6 +99,7 @@ pub fn reopen(out: &OutDir, subject: &SubjectId, modality: Modality, prefix: &st
 fn clean_suffix(modality: Modality) -> &'static str {
     match modality {
         Modality::Eeg => "eeg",
+        Modality::Meg => "meg",
         Modality::Bold => "timeseries",
         Modality::Spikes => "counts",
     }
@@ -112,7 +113,7 @@ fn choose_recording(dataset: &Dataset, subject: &SubjectId, plan: &RunPlan) -> R
     match found.len() {
         1 => Ok(found.remove(0)),
         0 => bail!(
-            "need a recording (EEG, ROI series, a preprocessed scan or sorted spikes), found none in {}",
+            "need a recording (EEG, MEG, ROI series, a preprocessed scan or sorted spikes), found none in {}",
             dataset.root.join(subject.to_string()).display()
         ),
         n => {
