@@ -49,6 +49,14 @@ impl EncoderPlan {
         }
     }
 
+    /// As far as they must be there: an encoder that knows of gaps takes what lies before a trial for one.
+    pub fn needed_context(&self, has_gaps: bool) -> usize {
+        match self {
+            EncoderPlan::Convolutional { .. } if has_gaps => 0,
+            _ => self.context(),
+        }
+    }
+
     /// Whether `q` is a point: then there is no prior either.
     pub fn is_deterministic(&self) -> bool {
         match self {
@@ -115,14 +123,9 @@ impl Encoder {
         })
     }
 
-    /// Samples before a sequence that it cannot do without.
-    pub fn needed_context(&self) -> usize {
-        match self {
-            Encoder::PseudoInverse => 0,
-            Encoder::Delays(delays) => delays.context(),
-            Encoder::Convolutional(convolution) if convolution.sight.has_gaps => 0,
-            Encoder::Convolutional(convolution) => convolution.context(),
-        }
+    /// Whether it was made for a recording with gaps, and takes what lies before a trial for one.
+    pub fn knows_gaps(&self) -> bool {
+        matches!(self, Encoder::Convolutional(convolution) if convolution.sight.has_gaps)
     }
 
     /// `y: [batch, context + T, D]` → posterior `[batch, T, M]`. With `gaps`, samples that are NaN are missing.

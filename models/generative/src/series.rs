@@ -25,11 +25,12 @@ pub struct Series {
 
 #[derive(Debug, Error, PartialEq)]
 pub enum SeriesError {
-    #[error("need observations that are finite or missing, found an infinite one at time {time}, channel {channel}")]
+    // Places are told as a person counts them, from 1.
+    #[error("need observations that are finite or missing, found an infinite one in sample {}, channel {}", .time + 1, .channel + 1)]
     Infinite { time: usize, channel: usize },
-    #[error("need finite external inputs, found {value} at time {time}, input {input}")]
+    #[error("need finite external inputs, found {value} in sample {}, input {}", .time + 1, .input + 1)]
     InputNotFinite { value: f32, time: usize, input: usize },
-    #[error("need whole counts from 0 on, found {value} at time {time}, channel {channel}")]
+    #[error("need whole counts from 0 on, found {value} in sample {}, channel {}", .time + 1, .channel + 1)]
     NotACount { value: f32, time: usize, channel: usize },
     #[error(
         "need whole rows of {n_channels} channels and {n_inputs} inputs, found {observed} observations and {inputs} inputs"
@@ -226,7 +227,7 @@ mod tests {
     #[test]
     fn an_infinite_value_is_named_and_nan_is_a_missing_sample() {
         let error = Series::new(vec![1.0, 2.0, f32::INFINITY, 4.0], 2, vec![], 0).unwrap_err();
-        assert!(error.to_string().contains("time 1, channel 0"), "{error}");
+        assert!(error.to_string().contains("sample 2, channel 1"), "{error}");
         let gappy = Series::new(vec![1.0, 2.0, f32::NAN, 4.0], 2, vec![], 0).unwrap();
         assert!(!gappy.is_complete() && gappy.check_counts().is_ok());
     }

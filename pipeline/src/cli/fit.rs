@@ -5,12 +5,12 @@ use std::ops::ControlFlow;
 use std::path::PathBuf;
 use std::time::Instant;
 
-use anyhow::Result;
+use anyhow::{Context, Result, bail};
 use clap::Args;
-use nullcline_models::ModelPlan;
 use nullcline_models::judging::{Scores, judge};
 use nullcline_models::latent::LatentFamily;
 use nullcline_models::training::{Start, Task, train};
+use nullcline_models::{EncoderPlan, ModelPlan};
 use serde::Serialize;
 
 use super::fit_series::{ArrayArguments, Loaded};
@@ -44,17 +44,19 @@ pub struct FitArguments {
     /// shPLRNN (default), clippedShPLRNN, ALRNN or PLRNN
     #[arg(long, value_name = "FAMILY", value_parser = by_name::<LatentFamily>)]
     model: Option<LatentFamily>,
+    /// Latent dimensions; no more than the encoder can tell from the channels are used
     #[arg(long, value_name = "M")]
     latent_dim: Option<usize>,
+    /// Hidden units of a shPLRNN or clippedShPLRNN, relu units of an ALRNN
     #[arg(long, value_name = "H")]
     hidden_dim: Option<usize>,
     /// How the latent state is read from SERIES
     #[arg(long, value_enum)]
     encoder: Option<EncoderChoice>,
-    /// Samples that delays, or each layer of a convolutional encoder, look back on
+    /// Samples that delays, or each layer of a convolutional encoder, look back on, the present one included
     #[arg(long, value_name = "N")]
     encoder_kernel: Option<usize>,
-    /// Where training begins: random (default), or linear, at the best linear map
+    /// Where training begins: random (default), or linear, at the best linear map (shPLRNN and clippedShPLRNN)
     #[arg(long, value_name = "START", value_parser = by_name::<Start>)]
     start: Option<Start>,
     #[arg(long, value_name = "N")]
@@ -129,6 +131,7 @@ pub fn fit(arguments: &FitArguments) -> Result<Outcome> {
     let plan = plan.checked()?;
     let Loaded { series, split, observation, channel_names, input_names } = arguments.arrays.load(&plan)?;
     let model_plan = plan.model.with_observation(observation, series.n_channels);
+    check_honoured(arguments, &model_plan)?;
     if let Some(asked) = arguments.latent_dim.filter(|&asked| asked > model_plan.latent_dim) {
         let told = model_plan.latent_dim;
         tracing::warn!(
@@ -142,7 +145,8 @@ pub fn fit(arguments: &FitArguments) -> Result<Outcome> {
     let task =
         Task { series: &series, split: &split, model: &model_plan, train: &plan.train, judge: &plan.judge, threads };
     let pool = rayon::ThreadPoolBuilder::new().num_threads(threads).build()?;
-    let trained = pool.install(|| train(seed.derive(Stage::Train, "series", 1), &task, None, &mut quiet))?;
+    let trained = pool.install(|| train(seed.derive(Stage::Train, "series", 1), &task, None, &mut quiet));
+    let trained = trained.with_context(|| format!("{}", arguments.arrays.series.display()))?;
     let seconds = started.elapsed().as_secs_f64();
     let processor_seconds = processor_seconds().zip(used).map(|(now, before)| now - before);
     let judgement = judge(seed.derive(Stage::Judge, "series", 1), &trained.model, &series, &split, &plan.judge)?;
@@ -182,6 +186,19 @@ pub fn fit(arguments: &FitArguments) -> Result<Outcome> {
         false => print(&answer)?,
     }
     Ok(Outcome::Complete)
+}
+
+/// Fails where a setting was given that this model has no use for.
+fn check_honoured(arguments: &FitArguments, model: &ModelPlan) -> Result<()> {
+    if arguments.encoder_kernel.is_some() && model.encoder == EncoderPlan::PseudoInverse {
+        bail!(
+            "need --encoder delays or convolutional for --encoder-kernel, found the pseudo-inverse, which looks back on nothing"
+        );
+    }
+    if arguments.hidden_dim.is_some() && model.family == LatentFamily::PiecewiseLinear {
+        bail!("need a model with hidden units for --hidden-dim, found {}", model.family);
+    }
+    Ok(())
 }
 
 /// Of this process until now, from `/proc`, in ticks of a hundredth of a second.

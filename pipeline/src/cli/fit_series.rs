@@ -49,12 +49,12 @@ impl ArrayArguments {
     /// nuisance regressors.
     pub fn load(&self, plan: &RunPlan) -> Result<Loaded> {
         let observation = self.observation.unwrap_or(plan.model.observation).at(self.tr_secs)?;
-        let array = read_array(&self.series)?;
+        let array = without_infinities(&self.series)?;
         let n_channels = array.names.len();
         let mut values = array.values;
         let mut split = Split::new(array.n_times, &plan.split).with_context(|| format!("{}", self.series.display()))?;
         if let Some(path) = &self.test {
-            let test = read_array(path)?;
+            let test = without_infinities(path)?;
             if test.names.len() != n_channels {
                 bail!(
                     "need {n_channels} channels as in {}, found {} in {}",
@@ -79,10 +79,6 @@ impl ArrayArguments {
             };
             values.extend(test.values);
         }
-        if let Some(at) = values.iter().position(|value| value.is_infinite()) {
-            let error = SeriesError::Infinite { time: at / n_channels, channel: at % n_channels };
-            return Err(error).with_context(|| format!("{}", self.series.display()));
-        }
         let n_times = split.held_out.end;
         if !observation.is_counts() && !self.own_units {
             standardise(&mut values, n_channels, split.training().end);
@@ -102,6 +98,17 @@ impl ArrayArguments {
             series = series.with_trials(&lengths).with_context(|| format!("{}", path.display()))?;
         }
         Ok(Loaded { series, split, observation, channel_names: array.names, input_names: inputs.names })
+    }
+}
+
+/// Values may be missing, not infinite: told before they are standardised, while their places are those of the file.
+fn without_infinities(path: &Path) -> Result<nullcline_datasets::Series> {
+    let array = read_array(path)?;
+    let n_channels = array.names.len().max(1);
+    match array.values.iter().position(|value| value.is_infinite()) {
+        None => Ok(array),
+        Some(at) => Err(SeriesError::Infinite { time: at / n_channels, channel: at % n_channels })
+            .with_context(|| format!("{}", path.display())),
     }
 }
 

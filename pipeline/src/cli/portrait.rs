@@ -10,24 +10,15 @@ use rand::{Rng, RngExt};
 use rand_distr::StandardNormal;
 
 use super::portrait_text::print;
-use super::weights::{ForeignMap, read_weights};
-use crate::outputs::{PortraitJson, SliceJson, is_ours, read_model};
+use super::weights::{ForeignMap, is_foreign, read_weights, remarks};
+use crate::outputs::{PortraitJson, SliceJson, read_model};
 use crate::plan::AnalysePlan;
 use crate::run::Outcome;
 use crate::seed::{RunSeed, Stage};
 
 /// Find fixed points, cycles, attractors and basins of a saved model or of weights made elsewhere
 #[derive(Args)]
-#[command(after_help = "Examples:
-  nullcline portrait out/sub-01/eeg/sub-01_task-rest_desc-refit01_model.safetensors --sampling-rate 250
-  nullcline portrait weights.json --json
-  nullcline portrait weights.json --slice 1,2 --starts 1000
-
-Weights in JSON: {\"type\": \"shPLRNN\", \"A\": [..], \"W1\": [[..]], \"W2\": [[..]], \"h1\": [..], \"h2\": [..]}, matrices row
-after row. Types: shPLRNN and clippedShPLRNN; ALRNN (A, W, h, P); PLRNN (A, W, h); lowRank (a, V, U, b); tanhRNN (W, b, alpha);
-GRU (weight_ih, weight_hh, bias_ih, bias_hh of PyTorch); neuralODE (layers, activation, time_step, scheme flow or euler);
-polynomial (terms, time_step, scheme). The same names in safetensors, with the type in its header.
-Basins are shares of random starts.")]
+#[command(after_help = after_help())]
 pub struct PortraitArguments {
     model: PathBuf,
     /// Orbits started
@@ -54,6 +45,32 @@ pub struct PortraitArguments {
     json: bool,
 }
 
+fn after_help() -> String {
+    format!(
+        "Examples:
+  nullcline portrait out/sub-01/eeg/sub-01_task-rest_desc-refit01_model.safetensors --sampling-rate 250
+  nullcline portrait weights.json --json
+  nullcline portrait weights.json --slice 1,2 --starts 1000
+
+Weights in JSON: {{\"type\": \"shPLRNN\", \"A\": [..], \"W1\": [[..]], \"W2\": [[..]], \"h1\": [..], \"h2\": [..]}}, matrices row
+after row. The same names in safetensors, with words and single numbers in its header. Types, and what they understand:
+  shPLRNN, clippedShPLRNN  A, W1, W2, h1, h2, C
+  ALRNN, PLRNN             A, W, h, C; ALRNN also P
+  lowRank                  a, V, U, b, h, activation (relu or tanh), and w_inp or C
+  tanhRNN                  W, b, form (rates or currents), weight_ih, and alpha, or dt and tau; or scheme (flow or euler),
+                           time_step and tau
+  GRU                      weight_ih, weight_hh, bias_ih, bias_hh of PyTorch, one layer
+  neuralODE                layers, activation (tanh, sigmoid or relu), a, C, scheme (flow, euler or map), time_step
+  polynomial               terms, scheme, time_step
+All but polynomial take an \"input\" held constant, which --input replaces. Anything else in the file is refused, since it
+might be a misspelt weight or a setting that is not honoured; except remarks:
+{}.
+
+Basins are shares of random starts.",
+        remarks()
+    )
+}
+
 /// Exponents reported of an attractor: all of a latent model, the leading ones of a large network.
 const MOST_EXPONENTS: usize = 20;
 
@@ -63,6 +80,9 @@ pub fn portrait(arguments: &PortraitArguments) -> Result<Outcome> {
     }
     if let Some(rate) = arguments.sampling_rate.filter(|rate| !(*rate > 0.0 && rate.is_finite())) {
         bail!("need a positive --sampling-rate, found {rate}");
+    }
+    if let Some((at, value)) = arguments.input.iter().flatten().enumerate().find(|(_, value)| !value.is_finite()) {
+        bail!("need finite numbers in --input, found {value} in place {}", at + 1);
     }
     let foreign = read_map(&arguments.model, arguments.input.as_deref())?;
     let map = foreign.map();
@@ -89,20 +109,17 @@ pub fn portrait(arguments: &PortraitArguments) -> Result<Outcome> {
 }
 
 fn read_map(path: &std::path::Path, input: Option<&[f64]>) -> Result<ForeignMap> {
-    match path.extension().and_then(|extension| extension.to_str()) {
-        Some("safetensors") if is_ours(path)? => {
-            let frozen = read_model(path)?.1.freeze()?;
-            let Some(input) = input else { return Ok(ForeignMap::PiecewiseLinear(frozen.map)) };
-            let weights = &frozen.input_weights;
-            if input.len() != weights.ncols() {
-                bail!("need an input of {} for {}, found {}", weights.ncols(), path.display(), input.len());
-            }
-            let drive = weights * DVector::from_column_slice(input);
-            Ok(ForeignMap::PiecewiseLinear(frozen.map.with_constant_input(drive.as_slice())?))
-        }
-        Some("safetensors" | "json") => read_weights(path, input),
-        _ => bail!("need a model in .safetensors or weights in .json, found {}", path.display()),
+    if is_foreign(path)? {
+        return read_weights(path, input);
     }
+    let frozen = read_model(path)?.1.freeze()?;
+    let Some(input) = input else { return Ok(ForeignMap::PiecewiseLinear(frozen.map)) };
+    let weights = &frozen.input_weights;
+    if input.len() != weights.ncols() {
+        bail!("need an input of {} for {}, found {}", weights.ncols(), path.display(), input.len());
+    }
+    let drive = weights * DVector::from_column_slice(input);
+    Ok(ForeignMap::PiecewiseLinear(frozen.map.with_constant_input(drive.as_slice())?))
 }
 
 /// Two coordinates, counted from one.

@@ -79,7 +79,7 @@ pub struct AnalysePlan {
     pub max_solves: usize,
     /// The longest period of cycles looked for.
     pub max_period: usize,
-    /// Polygons followed at most, in one and two dimensions, where the list of cycles is proven to be complete.
+    /// Polygons followed at most, in one and two dimensions, where the list of cycles is complete.
     pub max_polygons: usize,
     /// Steps composed at most by the search for cycles elsewhere.
     pub max_cycle_steps: usize,
@@ -114,7 +114,7 @@ impl AnalysePlan {
                 max_boxes: self.max_boxes,
                 max_solves: self.max_solves,
                 residual_tolerance: 1e-10,
-                merge_distance: 1e-6,
+                merge_distance: 1e-9,
                 marginal_tolerance: 1e-6,
             },
             cycles: CycleSearchPlan {

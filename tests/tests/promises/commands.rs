@@ -140,13 +140,20 @@ fn fit_refuses_what_is_no_series() {
     lab.write("short.tsv", "1\t2\n3\t4\n");
     lab.write("endless.tsv", "1\t2\n3\tinf\n".repeat(100));
     lab.write("silent.tsv", "1\tn/a\n3\tn/a\n".repeat(100));
+    lab.write("flat.tsv", "3\t7\n".repeat(200));
     lab.write("words.tsv", "a\tb\n1\tx\n");
     lab.write("torn.npy", &std::fs::read(lab.path("wave.npy")).unwrap()[..300]);
     for (line, words) in [
         ("fit absent.npy", ["absent.npy", "need"]),
         ("fit short.tsv", ["short.tsv", "need"]),
         ("fit endless.tsv", ["endless.tsv", "infinite"]),
-        ("fit silent.tsv", ["channel 1", "none"]),
+        ("fit silent.tsv", ["silent.tsv", "none of channel 2"]),
+        ("fit flat.tsv", ["flat.tsv", "constant"]),
+        ("fit flat.tsv --own-units", ["flat.tsv", "constant"]),
+        ("fit wave.npy --encoder delays --encoder-kernel 600", ["wave.npy", "time steps"]),
+        ("fit wave.npy --encoder-kernel 6", ["--encoder-kernel", "pseudo-inverse"]),
+        ("fit wave.npy --model PLRNN --hidden-dim 9", ["--hidden-dim", "PLRNN"]),
+        ("fit wave.npy --model ALRNN --start linear", ["shPLRNN or clippedShPLRNN", "found ALRNN"]),
         ("fit words.tsv", ["words.tsv", "line 2"]),
         ("fit torn.npy", ["torn.npy", "bytes"]),
         ("fit wave.h5:/absent", ["wave.h5", "absent"]),
@@ -179,10 +186,26 @@ fn a_fitted_model_can_be_portrayed_and_run() {
     assert_eq!(printed("1").lines().count(), 31, "a header and a row for each step");
     assert_eq!(printed("1"), printed("1"));
     assert_ne!(printed("1"), printed("2"));
-    lab.nullcline("simulate model.safetensors --start 1,2,3").refuses(&["2 numbers", "3.0"]);
+    lab.nullcline("simulate model.safetensors --start 1,2,3").refuses(&["2 finite numbers in --start", "1,2,3"]);
 
     lab.nullcline("simulate model.safetensors --steps 200 --output free").succeeds();
     lab.nullcline("fit free.parquet --config tiny.toml").succeeds();
+}
+
+/// `z' = z/2 + 3` from 0: 0, 3, 4.5, …
+#[test]
+fn weights_made_elsewhere_can_be_run() {
+    let lab = Lab::new();
+    lab.write("weights.json", r#"{"type": "PLRNN", "A": [0.5], "W": [[0]], "h": [3]}"#);
+    let printed = lab.nullcline("simulate weights.json --steps 3 --start 0").succeeds().stdout;
+    assert_eq!(printed, "z1\n0\n3\n4.5\n");
+    let run = lab.nullcline("simulate weights.json --steps 3 --start 0 --json").succeeds().json();
+    assert_eq!(run["latent"], serde_json::json!([[0.0], [3.0], [4.5]]));
+    assert!(run["observed"].is_null(), "{run:#}");
+    lab.nullcline("simulate weights.json --start nan").refuses(&["1 finite number in --start", "NaN"]);
+    lab.write("far.json", r#"{"type": "PLRNN", "A": [2], "W": [[0]], "h": [3]}"#);
+    lab.nullcline("simulate far.json --steps 2000 --start 1").refuses(&["from 1 diverged within 2000 steps"]);
+    lab.nullcline("simulate tiny.toml").refuses(&[".safetensors", ".json", "tiny.toml"]);
 }
 
 #[test]

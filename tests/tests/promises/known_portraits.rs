@@ -112,6 +112,19 @@ fn constant_input() {
     check_point(&found["fixed_points"][0], &[6.0], &[0.5], "stable");
 }
 
+/// `z' = z/2 + 2 relu(z − 1) + (1 − ε)/2` rests at `1 − ε`, where its slope is 1/2, and at `1 + ε/3`, where it is 5/2.
+#[test]
+fn close_neighbours_are_not_one() {
+    let gap = 1e-7;
+    let found = portrait(
+        &json!({"type": "shPLRNN", "A": [0.5], "W1": [[2]], "W2": [[1]], "h1": [0.5 - 0.5 * gap], "h2": [-1]}),
+    );
+    let points = found["fixed_points"].as_array().unwrap();
+    let offsets: Vec<f64> = points.iter().map(|point| (numbers(&point["z"])[0] - 1.0) / gap).collect();
+    assert_eq!(offsets.len(), 2, "{found:#}");
+    assert!((offsets[0] + 1.0).abs() < 1e-6 && (offsets[1] - 1.0 / 3.0).abs() < 1e-6, "{offsets:?}");
+}
+
 /// The only fixed point is stable, found with certainty, and draws every start.
 #[track_caller]
 fn check_rests(weights: &Value, at: &[f64], multipliers: &[f64]) {

@@ -119,20 +119,26 @@ fn verdict(noisy: bool, model: &Scores, floor: &Scores, constant: &Scores, share
         ("D_stsp", position(model.d_stsp, floor.d_stsp, constant.d_stsp)),
         ("D_H", position(model.d_h, floor.d_h, constant.d_h)),
     ];
-    let words: Vec<String> = placed
-        .iter()
-        .map(|(name, position)| match position {
-            // Adding 0 turns −0 into 0.
-            Some(position) => format!("{name} is {:.0} %", (100.0 * position).round() + 0.0),
-            None => format!("{name} cannot tell this recording from a constant"),
-        })
-        .collect();
+    let words: Vec<String> = placed.iter().map(|&(name, position)| place_in_words(name, position)).collect();
     let how = if noisy { "with" } else { "without" };
-    let way =
-        format!("simulated {how} process noise, {} of the way from the recording to a constant", words.join(", "));
+    let place = format!(
+        "simulated {how} process noise; on the way from an earlier stretch of the recording (0 %) to a constant (100 %), {}",
+        words.join(", ")
+    );
     match placed.iter().all(|(_, position)| position.is_some_and(|position| position <= share)) {
-        true => (Verdict::Faithful, way),
-        false => (Verdict::NotFaithful, format!("{way}; at most {:.0} % is allowed", 100.0 * share)),
+        true => (Verdict::Faithful, place),
+        false => (Verdict::NotFaithful, format!("{place}; at most {:.0} % is allowed", 100.0 * share)),
+    }
+}
+
+/// Beyond the ends of the way no percentage means anything.
+fn place_in_words(score: &str, position: Option<f64>) -> String {
+    match position.map(|position| (100.0 * position).round()) {
+        None => format!("{score} cannot tell this recording from a constant"),
+        Some(percent) if percent < 0.0 => format!("{score} is better than 0 %"),
+        Some(percent) if percent > 100.0 => format!("{score} is worse than 100 %"),
+        // Adding 0 turns −0 into 0.
+        Some(percent) => format!("{score} is at {:.0} %", percent + 0.0),
     }
 }
 
@@ -286,5 +292,26 @@ impl Counts {
             }
         }
         expected
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn reason(d_stsp: f64, d_h: f64) -> (Verdict, String) {
+        let scores = |d_stsp, d_h| Scores { d_stsp: Some(d_stsp), d_h: Some(d_h), ..Scores::default() };
+        verdict(false, &scores(d_stsp, d_h), &scores(1.0, 0.2), &scores(2.0, 0.7), 0.5)
+    }
+
+    #[test]
+    fn a_verdict_names_percentages_only_between_its_ends() {
+        let way = "simulated without process noise; \
+                   on the way from an earlier stretch of the recording (0 %) to a constant (100 %)";
+        let told = |words: &str| format!("{way}, {words}");
+        assert_eq!(reason(1.25, 0.2), (Verdict::Faithful, told("D_stsp is at 25 %, D_H is at 0 %")));
+        assert_eq!(reason(0.1, 0.3), (Verdict::Faithful, told("D_stsp is better than 0 %, D_H is at 20 %")));
+        let beyond = told("D_stsp is better than 0 %, D_H is worse than 100 %; at most 50 % is allowed");
+        assert_eq!(reason(0.1, 0.9), (Verdict::NotFaithful, beyond));
     }
 }

@@ -1,6 +1,6 @@
 //! Training itself: epochs, checkpoints, and when to stop.
 
-use std::ops::ControlFlow;
+use std::ops::{ControlFlow, Range};
 
 use candle_core::Tensor;
 use rand::SeedableRng;
@@ -83,9 +83,11 @@ pub fn train(
             (model, optimiser, checkpoint)
         }
         None => {
+            model_plan.check(series.n_channels)?;
+            check_lengths(task)?;
             let mut rng = ChaCha8Rng::seed_from_u64(seed);
             let mut model = SequenceVae::init(&mut rng, model_plan, series, split.training())?;
-            check_lengths(&model, task)?;
+            check_states(&model, task)?;
             let best_score = match plan.start {
                 Start::Random => f64::INFINITY,
                 Start::Linear => {
@@ -112,7 +114,7 @@ pub fn train(
     let variables = model.variables();
     let workspace = Workspace::with_threads(threads);
     let mut forcing = ForcingState { adaptive: progress.adaptive_alpha };
-    let windows = Windows::new(&model, series, split, sequence_length(&model, task))?;
+    let windows = Windows::new(&model, series, split, sequence_length(task))?;
     let mut not_validated = NotValidated::Incomparable;
     for epoch in progress.history.len()..plan.epochs {
         if plan.patience > 0 && progress.stale >= plan.patience {
@@ -186,30 +188,48 @@ pub fn train(
 }
 
 /// Steps of a training sequence: as many as asked for, at most half of what there is to fit on.
-fn sequence_length(model: &SequenceVae, task: &Task<'_>) -> usize {
-    task.train.sequence_length.min((task.split.fit.len() / 2).saturating_sub(model.needed_context() + 1))
+fn sequence_length(task: &Task<'_>) -> usize {
+    task.train.sequence_length.min((task.split.fit.len() / 2).saturating_sub(needed_context(task) + 1))
 }
 
-/// Before hours are spent: sequences need steps, a prediction starts after the encoder's context and needs a sample to
-/// meet.
-fn check_lengths(model: &SequenceVae, task: &Task<'_>) -> Result<(), TrainError> {
+/// Samples before the first state of a sequence that must be there.
+fn needed_context(task: &Task<'_>) -> usize {
+    task.model.needed_context(!task.series.is_complete())
+}
+
+/// Sequences need steps, a prediction starts after the encoder's context and needs a sample to meet.
+///
+/// Before anything is computed: an encoder of many delays takes long to set up, and hours to train.
+fn check_lengths(task: &Task<'_>) -> Result<(), TrainError> {
     let Task { series, split, judge, .. } = *task;
-    let context = model.needed_context();
-    if sequence_length(model, task) < 2 {
+    let context = needed_context(task);
+    if sequence_length(task) < 2 {
         return Err(TrainError::TooShort { needed: 2 * (context + 4), found: split.fit.len() });
     }
     let needed = context + judge.prediction_steps;
-    for (what, part) in [("validate the model", &split.validation), ("judge the model", &split.held_out)] {
+    for (what, part) in parts_beside(split) {
         let longest = series.runs(part.clone()).into_iter().map(|run| run.len()).max().unwrap_or(0);
         if longest <= needed {
             return Err(TrainError::TooShortToJudge { what, needed, found: longest });
         }
-        let states = model.encode(series, part.clone())?;
+    }
+    Ok(())
+}
+
+/// Without gaps every part tells a state somewhere.
+fn check_states(model: &SequenceVae, task: &Task<'_>) -> Result<(), TrainError> {
+    for (what, part) in parts_beside(task.split) {
+        let states = model.encode(task.series, part.clone())?;
         if !states.row_iter().any(|state| state.iter().all(|z| !z.is_nan())) {
             return Err(TrainError::NoState { what });
         }
     }
     Ok(())
+}
+
+/// What each part beside the one that is fitted is needed for.
+fn parts_beside(split: &Split) -> [(&'static str, &Range<usize>); 2] {
+    [("validate the model", &split.validation), ("judge the model", &split.held_out)]
 }
 
 /// Of a validation score, which lies between 0 and 3; less than this does not keep a training alive.

@@ -45,14 +45,20 @@ impl SequenceVae {
         if let Some(channel) = (0..n).find(unseen) {
             return Err(ModelError::NothingSeen { channel });
         }
-        let projection = match plan.observation {
-            kind if !kind.is_counts() && n > plan.max_observed_dim => {
-                Projection::principal(rows, n, plan.max_observed_dim)
-            }
-            _ => Projection::identity(n),
+        let changes = |channel: usize| {
+            let mut seen = rows.iter().skip(channel).step_by(n).filter(|x| !x.is_nan());
+            let first = seen.next();
+            seen.any(|x| Some(x) != first)
         };
-        let observed = projection.n_components();
-        plan.check(observed)?;
+        if !(0..n).any(changes) {
+            return Err(ModelError::NothingChanges);
+        }
+        plan.check(n)?;
+        let observed = plan.observed_dim(n);
+        let projection = match observed < n {
+            true => Projection::principal(rows, n, observed),
+            false => Projection::identity(n),
+        };
         let ModelPlan { latent_dim: latent, hidden_dim: hidden, .. } = *plan;
         let sight = Sight { observation: plan.observation, n_channels: observed, has_gaps: !series.is_complete() };
         let shape = LatentShape { latent_dim: latent, hidden_dim: hidden, input_dim: series.n_inputs };
@@ -110,7 +116,7 @@ impl SequenceVae {
 
     /// As far as they must be there; where the encoder knows of gaps, its context may be one.
     pub fn needed_context(&self) -> usize {
-        self.encoder.needed_context() + self.plan.observation.memory()
+        self.plan.needed_context(self.encoder.knows_gaps())
     }
 
     /// Posterior means `[range.len(), M]`; a row is NaN where the samples of its run inside `range` do not say enough
@@ -118,7 +124,7 @@ impl SequenceVae {
     pub fn encode(&self, series: &Series, range: Range<usize>) -> Result<DMatrix<f64>, ModelError> {
         let mut states = DMatrix::from_element(range.len(), self.plan.latent_dim, f64::NAN);
         let context = self.plan.encoder.context();
-        let needed = self.encoder.needed_context();
+        let needed = self.plan.encoder.needed_context(self.encoder.knows_gaps());
         for run in series.runs(range.clone()).into_iter().filter(|run| run.len() > needed) {
             let y = self.projection.apply(series.rows(run.clone()));
             let (n, d) = y.shape();

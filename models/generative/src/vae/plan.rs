@@ -22,8 +22,20 @@ pub struct ModelPlan {
 }
 
 impl ModelPlan {
-    pub(super) fn check(&self, observed: usize) -> Result<(), ModelError> {
+    /// Samples before the first state of a sequence that it cannot do without: those the encoder looks back on, and
+    /// states that still show.
+    pub fn needed_context(&self, has_gaps: bool) -> usize {
+        self.encoder.needed_context(has_gaps) + self.observation.memory()
+    }
+
+    /// Dimensions in which a recording of `n_channels` is seen: as many, or so many principal components.
+    pub(crate) fn observed_dim(&self, n_channels: usize) -> usize {
+        if self.observation.is_counts() { n_channels } else { n_channels.min(self.max_observed_dim) }
+    }
+
+    pub(crate) fn check(&self, n_channels: usize) -> Result<(), ModelError> {
         let ModelPlan { latent_dim: latent, hidden_dim: hidden, .. } = *self;
+        let observed = self.observed_dim(n_channels);
         let encoder_is_empty = match self.encoder {
             EncoderPlan::PseudoInverse => false,
             EncoderPlan::Delays { lags } => lags == 0,
@@ -76,8 +88,10 @@ pub enum ModelError {
         "need a time from volume to volume of {MIN_TR_SECS} to {MAX_TR_SECS} s for BOLD observations, found {found}"
     )]
     RepetitionTime { found: f64 },
-    #[error("need samples of every channel in the training part, found none of channel {channel}")]
+    #[error("need samples of every channel in the training part, found none of channel {}", .channel + 1)]
     NothingSeen { channel: usize },
+    #[error("need a recording that changes, found every channel constant in the training part")]
+    NothingChanges,
     #[error(
         "need at most as many latent dimensions as observed ones for the pseudo-inverse, found {latent} of {observed}"
     )]

@@ -1,15 +1,21 @@
 //! Weights made elsewhere, in JSON or safetensors: one map each.
 
+mod file;
 mod piecewise_linear;
+mod remarks;
 mod smooth;
 mod source;
+mod type_in_words;
 
 use std::path::Path;
 
 use anyhow::{Context, Result, bail};
 use nullcline_dynamics::{Map, PiecewiseLinearMap, SmoothSystem};
 
+use crate::outputs::is_ours;
+pub use remarks::remarks;
 use source::Source;
+use type_in_words::{Settled, TypeInWords};
 
 /// A map by weights.
 pub enum ForeignMap {
@@ -27,6 +33,15 @@ impl ForeignMap {
     }
 }
 
+/// Whether `path` holds weights made elsewhere, and not a model that was trained here.
+pub fn is_foreign(path: &Path) -> Result<bool> {
+    match path.extension().and_then(|extension| extension.to_str()) {
+        Some("safetensors") => Ok(!is_ours(path)?),
+        Some("json") => Ok(true),
+        _ => bail!("need a model in .safetensors or weights in .json, found {}", path.display()),
+    }
+}
+
 /// The families that are understood, as `"type"` names them.
 const FAMILIES: &str = "shPLRNN, clippedShPLRNN, ALRNN, PLRNN, lowRank, tanhRNN, GRU, neuralODE or polynomial";
 
@@ -34,62 +49,95 @@ const FAMILIES: &str = "shPLRNN, clippedShPLRNN, ALRNN, PLRNN, lowRank, tanhRNN,
 ///
 /// Arrays are nested lists, row after row. Their names may have prefixes that end in a dot, as those of PyTorch's
 /// modules have. What the type of a file does not say is taken from the names of its arrays where they leave no doubt.
+/// A file that says more than is used, remarks aside, is refused.
 pub fn read_weights(path: &Path, input: Option<&[f64]>) -> Result<ForeignMap> {
     let source = Source::read(path)?;
-    let map = || -> Result<ForeignMap> {
-        let input = match input {
-            Some(input) => Some(input.to_vec()),
-            None => source.optional_vector(&["input"])?,
-        };
-        if let Some(at) = input.iter().flatten().position(|x| !x.is_finite()) {
-            bail!("need a finite input, found one that is not at place {at}");
-        }
-        let input = input.as_deref();
-        match family(&source)? {
-            Family::PiecewiseLinear(family) => {
-                Ok(ForeignMap::PiecewiseLinear(piecewise_linear::read(&source, family, input)?))
-            }
-            Family::Smooth(family) => Ok(ForeignMap::Smooth(smooth::read(&source, family, input)?)),
-        }
+    map_of(&source, input).with_context(|| format!("the weights in {}", path.display()))
+}
+
+fn map_of(source: &Source, input: Option<&[f64]>) -> Result<ForeignMap> {
+    let family = family(source)?;
+    // That of the file is known also where it is not used.
+    let of_file = source.optional_vector(&["input"])?;
+    let input = input.or(of_file.as_deref());
+    let map = match &family {
+        Family::PiecewiseLinear(family) => ForeignMap::PiecewiseLinear(piecewise_linear::read(source, *family, input)?),
+        Family::Smooth(family, settled) => ForeignMap::Smooth(smooth::read(source, *family, settled, input)?),
     };
-    map().with_context(|| format!("the weights in {}", path.display()))
+    let dim = map.map().dim();
+    for name in ["dim", "latent_dim", "M"] {
+        if let Some(said) = source.optional_number(&[name])?.filter(|&said| said != dim as f64) {
+            bail!("need {name:?} of {dim}, as the weights have dimensions, found {said}");
+        }
+    }
+    source.check_all_used(family.name())?;
+    Ok(map)
 }
 
 enum Family {
     PiecewiseLinear(piecewise_linear::Family),
-    Smooth(smooth::Family),
+    Smooth(smooth::Family, Settled),
+}
+
+impl Family {
+    fn name(&self) -> &'static str {
+        use piecewise_linear::Family::{AlmostLinear, ClippedShallow, LowRank, Plain, Shallow};
+        use smooth::Family::{Gru, LowRankTanh, NeuralOde, Polynomial, TanhRnn};
+        match self {
+            Self::PiecewiseLinear(Shallow) => "a shPLRNN",
+            Self::PiecewiseLinear(ClippedShallow) => "a clippedShPLRNN",
+            Self::PiecewiseLinear(AlmostLinear) => "an ALRNN",
+            Self::PiecewiseLinear(Plain) => "a PLRNN",
+            Self::PiecewiseLinear(LowRank) | Self::Smooth(LowRankTanh, _) => "a lowRank network",
+            Self::Smooth(TanhRnn, _) => "a tanhRNN",
+            Self::Smooth(Gru, _) => "a GRU of one layer",
+            Self::Smooth(NeuralOde, _) => "a neuralODE",
+            Self::Smooth(Polynomial, _) => "a polynomial",
+        }
+    }
 }
 
 fn family(source: &Source) -> Result<Family> {
-    use piecewise_linear::Family::{AlmostLinear, ClippedShallow, LowRank, Plain, Shallow};
-    use smooth::Family::{Gru, LowRankTanh, NeuralOde, Polynomial, TanhRnn};
-    let Some(said) = source.word("type") else {
-        return inferred(source).with_context(|| format!("need the \"type\": {FAMILIES}"));
+    use piecewise_linear::Family::{AlmostLinear, ClippedShallow, Plain, Shallow};
+    use smooth::Family::{Gru, NeuralOde, Polynomial, TanhRnn};
+    let Some(text) = source.word("type")? else {
+        return inferred(source)?.with_context(|| format!("need the \"type\": {FAMILIES}"));
     };
-    let name: String = said.to_lowercase().chars().filter(|c| c.is_alphanumeric()).collect();
-    let is_tanh = source.word("activation").is_some_and(|activation| activation.eq_ignore_ascii_case("tanh"));
-    Ok(match name.as_str() {
+    let said = TypeInWords::of(text);
+    let plain = |family| Family::Smooth(family, Settled::default());
+    let family = match said.name.as_str() {
         "shplrnn" => Family::PiecewiseLinear(Shallow),
         "clippedshplrnn" => Family::PiecewiseLinear(ClippedShallow),
         "alrnn" => Family::PiecewiseLinear(AlmostLinear),
         "plrnn" => Family::PiecewiseLinear(Plain),
-        "lowrank" | "lowrankrnn" if is_tanh => Family::Smooth(LowRankTanh),
-        "lowrank" | "lowrankrnn" => Family::PiecewiseLinear(LowRank),
-        "tanhrnn" | "rnn" | "rnncell" | "elman" | "elmanrnn" => Family::Smooth(TanhRnn),
-        "polynomial" | "sindy" => Family::Smooth(Polynomial),
-        _ if name.starts_with("gru") => Family::Smooth(Gru),
-        _ if name.starts_with("neuralode") || name == "mlp" || name == "node" => Family::Smooth(NeuralOde),
-        _ => bail!("need the type {FAMILIES}, found {said:?}"),
-    })
+        "lowrank" | "lowrankrnn" => low_rank(source)?,
+        "tanhrnn" | "rnn" | "rnncell" | "elman" | "elmanrnn" => plain(TanhRnn),
+        "gru" | "grucell" | "grurnn" => plain(Gru),
+        "polynomial" | "sindy" => plain(Polynomial),
+        "neuralode" | "node" | "mlp" => return Ok(Family::Smooth(NeuralOde, said.settled()?)),
+        _ => bail!("need the type {FAMILIES}, found {text:?}"),
+    };
+    said.check_plain()?;
+    Ok(family)
+}
+
+/// Its rates are rectified, unless the file says otherwise.
+fn low_rank(source: &Source) -> Result<Family> {
+    match source.word("activation")?.map(str::to_lowercase).as_deref() {
+        None | Some("relu") => Ok(Family::PiecewiseLinear(piecewise_linear::Family::LowRank)),
+        Some("tanh") => Ok(Family::Smooth(smooth::Family::LowRankTanh, Settled::default())),
+        Some(other) => bail!("need the \"activation\" relu or tanh of a lowRank network, found {other:?}"),
+    }
 }
 
 /// Of a file that names no type: recurrent weights are those of a GRU when there are three rows for each column.
-fn inferred(source: &Source) -> Option<Family> {
+fn inferred(source: &Source) -> Result<Option<Family>> {
     if let Some((rows, columns)) = source.shape_of("weight_hh") {
-        return Some(Family::Smooth(if rows == 3 * columns { smooth::Family::Gru } else { smooth::Family::TanhRnn }));
+        let family = if rows == 3 * columns { smooth::Family::Gru } else { smooth::Family::TanhRnn };
+        return Ok(Some(Family::Smooth(family, Settled::default())));
     }
-    let has = |names: &[&str]| names.iter().any(|name| source.has(name));
-    let low_rank =
-        has(piecewise_linear::DECAY) && has(piecewise_linear::TO_LATENT) && has(piecewise_linear::FROM_LATENT);
-    low_rank.then_some(Family::PiecewiseLinear(piecewise_linear::Family::LowRank))
+    let is_low_rank = [piecewise_linear::DECAY, piecewise_linear::TO_LATENT, piecewise_linear::FROM_LATENT]
+        .iter()
+        .all(|names| source.has(names));
+    is_low_rank.then(|| low_rank(source)).transpose()
 }

@@ -48,9 +48,9 @@ pub fn read(source: &Source, family: Family, input: Option<&[f64]>) -> Result<Pi
         }
         _ => PiecewiseLinearMap::piecewise_linear(&a, &source.matrix(&["W"])?, &source.vector(&["h"])?)?,
     };
-    match input {
+    match driven(source, &["C"], input, a.len(), "dimensions")? {
         None => Ok(map),
-        Some(input) => Ok(map.with_constant_input(&driven(source, &["C"], input, a.len(), "dimensions")?)?),
+        Some(drive) => Ok(map.with_constant_input(&drive)?),
     }
 }
 
@@ -68,45 +68,44 @@ impl LowRank {
     pub fn read(source: &Source, input: Option<&[f64]>) -> Result<Self> {
         let (v, u) = (source.matrix(TO_LATENT)?, source.matrix(FROM_LATENT)?);
         let (dim, hidden) = v.shape();
-        let a = match source.optional_number(DECAY) {
-            Ok(Some(a)) => vec![a; dim],
-            _ => source.vector(DECAY)?,
-        };
+        let a = source.vector_or_number(DECAY, dim)?;
         let mut b = source.vector(&["b"])?;
         let mut h = source.optional_vector(&["h"])?.unwrap_or_else(|| vec![0.0; dim]);
-        if let Some(input) = input {
-            let inside = source.optional_matrix(&["w_inp", "W_in"])?;
-            let (target, drive) = match inside {
-                Some(weights) => {
-                    let weights = if weights.nrows() == hidden { weights } else { weights.transpose() };
-                    (&mut b, product(&weights, input, hidden, "\"w_inp\"")?)
-                }
-                None => (&mut h, driven(source, &["C"], input, dim, "dimensions")?),
-            };
-            target.iter_mut().zip(drive).for_each(|(x, drive)| *x += drive);
-        }
+        let (target, drive) = match source.optional_matrix(&["w_inp", "W_in"])? {
+            Some(weights) => {
+                let weights = if weights.nrows() == hidden { weights } else { weights.transpose() };
+                (&mut b, product(&weights, input, hidden, "w_inp")?)
+            }
+            None => (&mut h, driven(source, &["C"], input, dim, "dimensions")?),
+        };
+        target.iter_mut().zip(drive.into_iter().flatten()).for_each(|(x, drive)| *x += drive);
         Ok(Self { a, v, u, b, h })
     }
 }
 
-/// `C s: [n]`, or `s` itself where the file has no `C` and `s` has as many entries.
-pub fn driven(source: &Source, names: &[&str], input: &[f64], n: usize, what: &str) -> Result<Vec<f64>> {
-    match source.optional_matrix(names)? {
-        Some(weights) => product(&weights, input, n, &format!("{:?}", names[0])),
-        None if input.len() == n => Ok(input.to_vec()),
-        None => bail!("need {:?} for an input of {}, or an input of as many as the {n} {what}", names[0], input.len()),
+/// `C s: [n]`, or `s` itself where the file has no `C` and `s` has as many entries; nothing where there is no input.
+pub fn driven(
+    source: &Source,
+    names: &[&str],
+    input: Option<&[f64]>,
+    n: usize,
+    what: &str,
+) -> Result<Option<Vec<f64>>> {
+    match (source.optional_matrix(names)?, input) {
+        (Some(weights), _) => product(&weights, input, n, names[0]),
+        (None, Some(input)) if input.len() != n => {
+            bail!("need {:?} for an input of {}, or an input of as many as the {n} {what}", names[0], input.len())
+        }
+        (None, input) => Ok(input.map(<[f64]>::to_vec)),
     }
 }
 
-fn product(weights: &DMatrix<f64>, input: &[f64], n: usize, name: &str) -> Result<Vec<f64>> {
-    if weights.shape() != (n, input.len()) {
-        bail!(
-            "need {name} of {n} × {} for an input of {}, found {} × {}",
-            input.len(),
-            input.len(),
-            weights.nrows(),
-            weights.ncols()
-        );
+/// The weights must fit also where no input uses them.
+fn product(weights: &DMatrix<f64>, input: Option<&[f64]>, n: usize, name: &str) -> Result<Option<Vec<f64>>> {
+    let (rows, columns) = weights.shape();
+    let n_inputs = input.map_or(columns, <[f64]>::len);
+    if (rows, columns) != (n, n_inputs) {
+        bail!("need {name:?} of {n} × {n_inputs} for an input of {n_inputs}, found {rows} × {columns}");
     }
-    Ok((weights * DVector::from_column_slice(input)).iter().copied().collect())
+    Ok(input.map(|input| (weights * DVector::from_column_slice(input)).iter().copied().collect()))
 }

@@ -10,6 +10,7 @@ use serde::Deserialize;
 
 use super::piecewise_linear::{LowRank, driven};
 use super::source::Source;
+use super::type_in_words::Settled;
 
 #[derive(Clone, Copy)]
 pub enum Family {
@@ -25,7 +26,13 @@ pub enum Family {
     Polynomial,
 }
 
-pub fn read(source: &Source, family: Family, input: Option<&[f64]>) -> Result<Box<dyn SmoothSystem>> {
+/// `settled` is what the type of a neural ODE says beside its name.
+pub fn read(
+    source: &Source,
+    family: Family,
+    settled: &Settled,
+    input: Option<&[f64]>,
+) -> Result<Box<dyn SmoothSystem>> {
     Ok(match family {
         Family::TanhRnn => tanh_rnn(source, input)?,
         Family::Gru => Box::new(SmoothMap(gru(source, input)?)),
@@ -33,14 +40,20 @@ pub fn read(source: &Source, family: Family, input: Option<&[f64]>) -> Result<Bo
             let LowRank { a, v, u, b, h } = LowRank::read(source, input)?;
             Box::new(SmoothMap(Mlp::low_rank(a, v, u, b, h, Activation::Tanh)?))
         }
-        Family::NeuralOde => stepped(source, mlp(source, input)?)?,
+        Family::NeuralOde => stepped(source, mlp(source, settled, input)?, settled)?,
         Family::Polynomial if input.is_some() => bail!("need the input of a polynomial among its constant terms"),
-        Family::Polynomial => stepped(source, polynomial(source)?)?,
+        Family::Polynomial => stepped(source, polynomial(source)?, settled)?,
     })
 }
 
 /// `"form": "rates"` (the default) or `"currents"`; `"alpha"`, or `"dt"` and `"tau"`, for leaky units; `"scheme": "flow"` for continuous time.
 fn tanh_rnn(source: &Source, input: Option<&[f64]>) -> Result<Box<dyn SmoothSystem>> {
+    match source.word("activation")? {
+        Some(other) if !other.eq_ignore_ascii_case("tanh") => {
+            bail!("need the \"activation\" tanh of a tanhRNN, found {other:?}")
+        }
+        _ => {}
+    }
     let weights = source.matrix(&["W", "weight_hh", "W_hh"])?;
     let dim = weights.nrows();
     let mut bias = vec![0.0; dim];
@@ -56,37 +69,40 @@ fn tanh_rnn(source: &Source, input: Option<&[f64]>) -> Result<Box<dyn SmoothSyst
             add(term, name)?;
         }
     }
-    if let Some(input) = input {
-        add(driven(source, &["weight_ih", "W_in", "C"], input, dim, "units")?, "input")?;
+    if let Some(drive) = driven(source, &["weight_ih", "W_in", "C"], input, dim, "units")? {
+        add(drive, "input")?;
     }
-    let tau = source.optional_number(&["tau"])?;
-    let is_flow = source.word("scheme") == Some("flow");
-    let leak = match (source.optional_number(&["alpha"])?, source.optional_number(&["dt"])?, tau) {
-        _ if is_flow => 1.0,
-        (Some(alpha), _, _) => alpha,
-        (None, Some(dt), Some(tau)) => dt / tau,
-        (None, None, None) => 1.0,
-        (None, Some(_), None) => bail!("need \"tau\" beside \"dt\""),
-        (None, None, Some(_)) => bail!("need \"dt\" beside \"tau\""),
-    };
-    let currents = match source.word("form").unwrap_or("rates") {
+    let currents = match source.word("form")?.unwrap_or("rates") {
         "rates" => false,
         "currents" => true,
         other => bail!("need the \"form\" rates or currents, found {other:?}"),
     };
-    let time_constant = tau.unwrap_or(1.0);
-    Ok(match (currents, is_flow) {
-        (false, false) => Box::new(SmoothMap(TanhRnn::new(weights, bias, leak)?)),
-        (true, false) => Box::new(SmoothMap(CurrentRnn::new(weights, bias, leak)?)),
-        (false, true) => {
-            let target = TanhRnn::new(weights, bias, leak)?;
-            stepped(source, Relaxation { target, time_constant: not_zero("tau", time_constant)? })?
-        }
-        (true, true) => {
-            let target = CurrentRnn::new(weights, bias, leak)?;
-            stepped(source, Relaxation { target, time_constant: not_zero("tau", time_constant)? })?
-        }
-    })
+    if source.word("scheme")?.is_none_or(|scheme| scheme == "map") {
+        let leak = leak(source)?;
+        return Ok(match currents {
+            false => Box::new(SmoothMap(TanhRnn::new(weights, bias, leak)?)),
+            true => Box::new(SmoothMap(CurrentRnn::new(weights, bias, leak)?)),
+        });
+    }
+    let time_constant = source.optional_positive(&["tau"])?.unwrap_or(1.0);
+    let settled = Settled::default();
+    match currents {
+        false => stepped(source, Relaxation { target: TanhRnn::new(weights, bias, 1.0)?, time_constant }, &settled),
+        true => stepped(source, Relaxation { target: CurrentRnn::new(weights, bias, 1.0)?, time_constant }, &settled),
+    }
+}
+
+/// `α = Δt/τ`; units without one follow their drive at once. Given as `"alpha"`, a `"dt"` beside it is not used, and told.
+fn leak(source: &Source) -> Result<f64> {
+    if let Some(alpha) = source.optional_positive(&["alpha"])? {
+        return Ok(alpha);
+    }
+    match (source.optional_positive(&["dt"])?, source.optional_positive(&["tau"])?) {
+        (None, None) => Ok(1.0),
+        (Some(dt), Some(tau)) => Ok(dt / tau),
+        (Some(_), None) => bail!("need \"tau\" beside \"dt\""),
+        (None, Some(_)) => bail!("need \"dt\" beside \"tau\""),
+    }
 }
 
 fn gru(source: &Source, input: Option<&[f64]>) -> Result<Gru> {
@@ -98,27 +114,36 @@ fn gru(source: &Source, input: Option<&[f64]>) -> Result<Gru> {
     let silence = vec![0.0; weight_ih.ncols()];
     let input = input.unwrap_or(&silence);
     if input.len() != weight_ih.ncols() {
+        if weight_ih.ncols() == 0 {
+            bail!("need \"weight_ih\" for an input of {}", input.len());
+        }
         bail!("need an input of {} as \"weight_ih\" has columns, found {}", weight_ih.ncols(), input.len());
     }
     Ok(Gru::from_pytorch(&weight_ih, &weight_hh, &bias("bias_ih")?, &bias("bias_hh")?, input)?)
 }
 
-fn mlp(source: &Source, input: Option<&[f64]>) -> Result<Mlp> {
+fn mlp(source: &Source, settled: &Settled, input: Option<&[f64]>) -> Result<Mlp> {
     let mut layers = Vec::new();
     for name in source.layers()? {
         let weights = source.matrix(&[&format!("{name}.weight")])?;
         let bias = source.optional_vector(&[&format!("{name}.bias")])?.unwrap_or_else(|| vec![0.0; weights.nrows()]);
         layers.push(Layer { weights, bias });
     }
-    let activation = match source.word("activation").unwrap_or("tanh").to_lowercase().as_str() {
+    let in_words = settled.activation.as_deref();
+    let activation = source.word("activation")?.map(str::to_lowercase);
+    if let (Some(key), Some(words)) = (activation.as_deref(), in_words)
+        && key != words
+    {
+        bail!("need one \"activation\", found {key:?} and, in \"type\", {words:?}");
+    }
+    let activation = match activation.as_deref().or(in_words).unwrap_or("tanh") {
         "tanh" => Activation::Tanh,
         "sigmoid" => Activation::Sigmoid,
         "relu" => Activation::Relu,
         other => bail!("need the \"activation\" tanh, sigmoid or relu, found {other:?}"),
     };
     let dim = layers[0].weights.ncols();
-    if let Some(input) = input {
-        let drive = driven(source, &["C"], input, dim, "dimensions")?;
+    if let Some(drive) = driven(source, &["C"], input, dim, "dimensions")? {
         let last = layers.last_mut().context("need a layer")?;
         last.bias.iter_mut().zip(drive).for_each(|(b, drive)| *b += drive);
     }
@@ -142,18 +167,24 @@ fn polynomial(source: &Source) -> Result<Polynomial> {
 }
 
 /// The map of a velocity, by `"scheme"`: `flow` (the default) follows it for `"time_step"`, `euler` takes one step of that length, `map` takes the
-/// formula for the map itself.
-///
-/// A type that says in words how many steps make one unit of time ("neural ODE, …, 70 steps") means Euler steps.
-fn stepped<F: Formula + 'static>(source: &Source, velocity: F) -> Result<Box<dyn SmoothSystem>> {
-    let steps_in_words = source.word("type").and_then(steps_per_unit);
-    let time_step = source.optional_number(&["time_step", "dt"])?.or(steps_in_words.map(|n| 1.0 / n));
-    let scheme = source.word("scheme").unwrap_or(if steps_in_words.is_some() { "euler" } else { "flow" });
+/// formula for the map itself. What the type says in words holds where there is no such key.
+fn stepped<F: Formula + 'static>(source: &Source, velocity: F, settled: &Settled) -> Result<Box<dyn SmoothSystem>> {
+    let scheme = source.word("scheme")?.unwrap_or(if settled.is_euler { "euler" } else { "flow" });
     if scheme == "map" {
+        if let Some(words) = settled.time_step {
+            bail!("need no time step for the \"scheme\" map, found, in \"type\", {words}");
+        }
         return Ok(Box::new(SmoothMap(velocity)));
     }
-    let time_step = time_step.context("need the \"time_step\" of the map, in the unit of time of the flow")?;
-    let time_step = not_zero("time_step", time_step)?;
+    let time_step = source.optional_positive(&["time_step", "dt"])?;
+    if let (Some(key), Some(words)) = (time_step, settled.time_step)
+        && (key - words).abs() > 1e-9 * words
+    {
+        bail!("need one \"time_step\", found {key} and, in \"type\", {words}");
+    }
+    let time_step = time_step
+        .or(settled.time_step)
+        .context("need the \"time_step\" of the map, in the unit of time of the flow")?;
     match scheme {
         "euler" => Ok(Box::new(SmoothMap(EulerStep { velocity, time_step }))),
         "flow" => {
@@ -162,17 +193,4 @@ fn stepped<F: Formula + 'static>(source: &Source, velocity: F) -> Result<Box<dyn
         }
         other => bail!("need the \"scheme\" flow, euler or map, found {other:?}"),
     }
-}
-
-/// The number before the word "steps".
-fn steps_per_unit(text: &str) -> Option<f64> {
-    let words: Vec<&str> = text.split(|c: char| !c.is_alphanumeric()).filter(|word| !word.is_empty()).collect();
-    words.windows(2).find(|pair| pair[1] == "steps").and_then(|pair| pair[0].parse().ok()).filter(|&n: &f64| n > 0.0)
-}
-
-fn not_zero(name: &str, value: f64) -> Result<f64> {
-    if value == 0.0 {
-        bail!("need a {name:?} that is not zero")
-    }
-    Ok(value)
 }
