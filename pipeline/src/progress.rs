@@ -28,12 +28,7 @@ struct State {
 impl Progress {
     pub fn new(n_models: usize, epochs: usize) -> Self {
         let terminal = std::io::stderr().is_terminal();
-        let target = if terminal { ProgressDrawTarget::stderr() } else { ProgressDrawTarget::hidden() };
-        let bar = ProgressBar::with_draw_target(Some((n_models * epochs) as u64), target);
-        let style = ProgressStyle::with_template("{bar:30} {percent:>3} %  {msg}  time left {eta}")
-            .unwrap_or_else(|_| ProgressStyle::default_bar());
-        bar.set_style(style);
-        Self { bar, terminal, state: Mutex::new(State::default()) }
+        Self { bar: bar(n_models * epochs), terminal, state: Mutex::new(State::default()) }
     }
 
     /// What training says of one model, `n_models` in all.
@@ -83,6 +78,17 @@ impl Progress {
     pub fn finish(&self) {
         self.bar.finish_and_clear();
     }
+}
+
+/// A bar over `n_epochs`, drawn at a terminal only.
+pub fn bar(n_epochs: usize) -> ProgressBar {
+    let terminal = std::io::stderr().is_terminal();
+    let target = if terminal { ProgressDrawTarget::stderr() } else { ProgressDrawTarget::hidden() };
+    let bar = ProgressBar::with_draw_target(Some(n_epochs as u64), target);
+    let style = ProgressStyle::with_template("{bar:30} {percent:>3} %  {msg}  time left {eta}")
+        .unwrap_or_else(|_| ProgressStyle::default_bar());
+    bar.set_style(style);
+    bar
 }
 
 pub fn readable(secs: f64) -> String {

@@ -7,6 +7,7 @@ use nalgebra::{DMatrix, DVector, SymmetricEigen};
 
 use crate::convolution::unfold;
 use crate::encoder::Posterior;
+use crate::missing::whole_rows;
 use crate::times_matrix::data_times_matrix;
 
 /// `z̄_t = Q [x_{t−k+1}; …; x_t] + q`: what the last `k` samples say of the state, linearly.
@@ -32,7 +33,7 @@ impl Delays {
     pub fn init(training: &DMatrix<f64>, runs: &[Range<usize>], lags: usize, latent: usize) -> Result<Self> {
         let d = training.ncols();
         let width = lags * d;
-        let there: Vec<bool> = training.row_iter().map(|row| row.iter().all(|x| !x.is_nan())).collect();
+        let there = whole_rows(training);
         let windows_of = |run: &Range<usize>| run.start..(run.end + 1).saturating_sub(lags).max(run.start);
         let starts: Vec<usize> = runs.iter().flat_map(windows_of).filter(|&t| all(&there[t..t + lags])).collect();
         let windows = DMatrix::from_fn(starts.len(), width, |i, column| training[(starts[i] + column / d, column % d)]);

@@ -11,6 +11,7 @@ mod convolution;
 mod delays;
 mod elbo;
 mod encoder;
+mod missing;
 mod observation;
 mod projection;
 mod pseudo_inverse;

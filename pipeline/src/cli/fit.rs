@@ -9,7 +9,7 @@ use anyhow::{Context, Result, bail};
 use clap::Args;
 use nullcline_models::judging::{Scores, judge};
 use nullcline_models::latent::LatentFamily;
-use nullcline_models::training::{Start, Task, train};
+use nullcline_models::training::{Checkpoint, EpochRecord, Start, Task, train};
 use nullcline_models::{EncoderPlan, ModelPlan};
 use serde::Serialize;
 
@@ -18,6 +18,7 @@ use super::say;
 use crate::outputs::{WeightsFile, write_model};
 use crate::plan::{EncoderChoice, RunPlan};
 use crate::presets::preset;
+use crate::report::words::number::{counted, fixed};
 use crate::run::Outcome;
 use crate::seed::{RunSeed, Stage};
 
@@ -59,8 +60,10 @@ pub struct FitArguments {
     /// Where training begins: random (default), or linear, at the best linear map (shPLRNN and clippedShPLRNN)
     #[arg(long, value_name = "START", value_parser = by_name::<Start>)]
     start: Option<Start>,
+    /// Training ends after so many, if not earlier
     #[arg(long, value_name = "N")]
     epochs: Option<usize>,
+    /// Everything random follows from it
     #[arg(long, value_name = "N")]
     random_seed: Option<u64>,
     /// Threads for a model that is large enough to be worth them (default: all cores)
@@ -72,6 +75,7 @@ pub struct FitArguments {
     /// Save the model here (.safetensors)
     #[arg(long, value_name = "FILE")]
     save: Option<PathBuf>,
+    /// Answer in JSON
     #[arg(long)]
     json: bool,
 }
@@ -133,19 +137,25 @@ pub fn fit(arguments: &FitArguments) -> Result<Outcome> {
     let model_plan = plan.model.with_observation(observation, series.n_channels);
     check_honoured(arguments, &model_plan)?;
     if let Some(asked) = arguments.latent_dim.filter(|&asked| asked > model_plan.latent_dim) {
-        let told = model_plan.latent_dim;
+        let told = counted(model_plan.latent_dim, "latent dimension");
         tracing::warn!(
-            "the encoder can tell {told} latent dimensions from these channels, not {asked}: {told} are used"
+            "the encoder can tell {told} from these channels, not {asked}, and uses as many; delays or a convolutional one tell more"
         );
     }
     let seed = RunSeed(plan.seed);
     let (started, used) = (Instant::now(), processor_seconds());
-    let mut quiet = |_: &_, _: Option<&_>| ControlFlow::Continue(());
+    let bar = crate::progress::bar(plan.train.epochs);
+    let mut watch = |record: &EpochRecord, _: Option<&Checkpoint>| {
+        bar.set_position(record.epoch as u64);
+        bar.set_message(format!("epoch {}/{}  loss {:.3}", record.epoch, plan.train.epochs, record.loss));
+        ControlFlow::Continue(())
+    };
     let threads = threads(arguments, &model_plan, plan.train.batch_size);
     let task =
         Task { series: &series, split: &split, model: &model_plan, train: &plan.train, judge: &plan.judge, threads };
     let pool = rayon::ThreadPoolBuilder::new().num_threads(threads).build()?;
-    let trained = pool.install(|| train(seed.derive(Stage::Train, "series", 1), &task, None, &mut quiet));
+    let trained = pool.install(|| train(seed.derive(Stage::Train, "series", 1), &task, None, &mut watch));
+    bar.finish_and_clear();
     let trained = trained.with_context(|| format!("{}", arguments.arrays.series.display()))?;
     let seconds = started.elapsed().as_secs_f64();
     let processor_seconds = processor_seconds().zip(used).map(|(now, before)| now - before);
@@ -188,12 +198,16 @@ pub fn fit(arguments: &FitArguments) -> Result<Outcome> {
     Ok(Outcome::Complete)
 }
 
-/// Fails where a setting was given that this model has no use for.
+/// Before anything is trained: fails where a setting was given that this model has no use for, or a name under which
+/// no command would read it.
 fn check_honoured(arguments: &FitArguments, model: &ModelPlan) -> Result<()> {
     if arguments.encoder_kernel.is_some() && model.encoder == EncoderPlan::PseudoInverse {
         bail!(
             "need --encoder delays or convolutional for --encoder-kernel, found the pseudo-inverse, which looks back on nothing"
         );
+    }
+    if let Some(path) = arguments.save.as_ref().filter(|path| path.extension().is_none_or(|end| end != "safetensors")) {
+        bail!("need a name that ends in .safetensors for --save, found {}", path.display());
     }
     if arguments.hidden_dim.is_some() && model.family == LatentFamily::PiecewiseLinear {
         bail!("need a model with hidden units for --hidden-dim, found {}", model.family);
@@ -223,15 +237,17 @@ fn threads(arguments: &FitArguments, model: &ModelPlan, batch_size: usize) -> us
 const WORTH_A_THREAD: usize = 32_000;
 
 fn print(answer: &Answer) -> Result<()> {
-    let number = |value: Option<f64>| value.map_or("–".to_string(), |value| format!("{value:.4}"));
+    let number = |value: Option<f64>| value.map_or("–".to_string(), |value| fixed(value, 4));
+    let chosen = match answer.chosen_epoch {
+        0 => format!("as it was before the first of {}", counted(answer.epochs, "epoch")),
+        epoch => format!("at epoch {epoch} of {}", answer.epochs),
+    };
     say!(
-        "{} of {} dimensions with {} parameters, trained in {:.1} s, chosen at epoch {} of {}",
+        "{} of {} with {} parameters, trained in {:.1} s, chosen {chosen}",
         answer.model,
-        answer.latent_dim,
+        counted(answer.latent_dim, "dimension"),
         answer.parameters,
         answer.seconds,
-        answer.chosen_epoch,
-        answer.epochs
     )?;
     say!("{:<26}{:>10}{:>10}{:>10}{:>12}", "", "D_stsp", "D_H", format!("PE({})", answer.pe.n), "bits/spike")?;
     let row = |name: &str, d_stsp, d_h, pe, bits| {

@@ -4,6 +4,7 @@ use std::path::{Path, PathBuf};
 
 use anyhow::{Context, Result, bail};
 use clap::Args;
+use nullcline_datasets::cleaning::standardise::standardise as standardise_channel;
 use nullcline_models::{ObservationKind, Series, SeriesError, Split};
 
 use super::arrays::read_array;
@@ -11,6 +12,7 @@ use crate::plan::{ObservationChoice, RunPlan};
 
 #[derive(Args)]
 pub struct ArrayArguments {
+    /// Array to be modelled, [time, channel]
     pub series: PathBuf,
     /// Judge on this series instead of the end of SERIES
     #[arg(long, value_name = "SERIES")]
@@ -19,7 +21,7 @@ pub struct ArrayArguments {
     #[arg(long, value_enum)]
     pub observation: Option<ObservationChoice>,
     /// Time from volume to volume, for bold
-    #[arg(long, value_name = "SECS")]
+    #[arg(long, value_name = "SECS", allow_negative_numbers = true)]
     pub tr_secs: Option<f64>,
     /// What acts on the latent state: [time, input], rows as SERIES has them, then those of --test
     #[arg(long, value_name = "SERIES")]
@@ -136,19 +138,13 @@ fn trial_lengths(path: &Path) -> Result<Vec<usize>> {
     }
 }
 
-/// To mean 0 and standard deviation 1 over the first `n_train` rows, of the samples that are there; a flat channel
-/// stays at 0.
+/// Each channel over its first `n_train` samples; a flat one stays at 0.
 fn standardise(values: &mut [f64], n_channels: usize, n_train: usize) {
     for channel in 0..n_channels {
-        let training = || values.iter().skip(channel).step_by(n_channels).take(n_train).filter(|x| !x.is_nan());
-        let n = training().count().max(1) as f64;
-        let mean = training().sum::<f64>() / n;
-        let variance = training().map(|x| (x - mean).powi(2)).sum::<f64>() / n;
-        let largest = training().fold(0.0, |largest: f64, x| largest.max(x.abs()));
-        // Rounding leaves a constant with a deviation of a few units in the last place.
-        let scale = if variance.sqrt() > 1e-12 * largest { variance.sqrt().recip() } else { 0.0 };
-        for value in values.iter_mut().skip(channel).step_by(n_channels) {
-            *value = (*value - mean) * scale;
+        let mut column: Vec<f64> = values.iter().skip(channel).step_by(n_channels).copied().collect();
+        if standardise_channel(&mut column, n_train).is_none() {
+            column.iter_mut().filter(|value| !value.is_nan()).for_each(|value| *value = 0.0);
         }
+        values.iter_mut().skip(channel).step_by(n_channels).zip(column).for_each(|(to, value)| *to = value);
     }
 }

@@ -25,10 +25,10 @@ pub struct PortraitArguments {
     #[arg(long, value_name = "N", default_value_t = 200)]
     starts: usize,
     /// Standard deviation of the Gaussian from which starts are drawn
-    #[arg(long, value_name = "R", default_value_t = 2.0)]
+    #[arg(long, value_name = "R", default_value_t = 2.0, allow_negative_numbers = true)]
     spread: f64,
     /// Steps per second: times are then given in seconds too
-    #[arg(long, value_name = "HZ")]
+    #[arg(long, value_name = "HZ", allow_negative_numbers = true)]
     sampling_rate: Option<f64>,
     /// Picture of the basins over these two coordinates, the others at zero
     #[arg(long, value_name = "I,J", value_parser = two_coordinates)]
@@ -52,18 +52,22 @@ fn after_help() -> String {
   nullcline portrait weights.json --json
   nullcline portrait weights.json --slice 1,2 --starts 1000
 
-Weights in JSON: {{\"type\": \"shPLRNN\", \"A\": [..], \"W1\": [[..]], \"W2\": [[..]], \"h1\": [..], \"h2\": [..]}}, matrices row
-after row. The same names in safetensors, with words and single numbers in its header. Types, and what they understand:
+Weights in JSON, matrices row after row:
+  {{\"type\": \"shPLRNN\", \"A\": [..], \"W1\": [[..]], \"W2\": [[..]], \"h1\": [..], \"h2\": [..]}}
+or under the same names in safetensors, with words and single numbers in its header. Types, and what
+they understand:
   shPLRNN, clippedShPLRNN  A, W1, W2, h1, h2, C
   ALRNN, PLRNN             A, W, h, C; ALRNN also P
-  lowRank                  a, V, U, b, h, activation (relu or tanh), and w_inp or C
-  tanhRNN                  W, b, form (rates or currents), weight_ih, and alpha, or dt and tau; or scheme (flow or euler),
-                           time_step and tau
+  lowRank                  a, V, U, b, h, activation (relu or tanh), w_inp or C
+  tanhRNN                  W, b, weight_ih, form (rates or currents); alpha, or dt and tau; or
+                           scheme (flow or euler), time_step and tau
   GRU                      weight_ih, weight_hh, bias_ih, bias_hh of PyTorch, one layer
-  neuralODE                layers, activation (tanh, sigmoid or relu), a, C, scheme (flow, euler or map), time_step
+  neuralODE                layers, activation (tanh, sigmoid or relu), a, C,
+                           scheme (flow, euler or map), time_step
   polynomial               terms, scheme, time_step
-All but polynomial take an \"input\" held constant, which --input replaces. Anything else in the file is refused, since it
-might be a misspelt weight or a setting that is not honoured; except remarks:
+All but polynomial take an \"input\" held constant, which --input replaces. Sizes (dim, hidden_dim)
+must be those of the weights. Anything else in the file is refused, since it might be a misspelt
+weight or a setting that is not honoured. Remarks may stand there:
 {}.
 
 Basins are shares of random starts.",

@@ -49,7 +49,7 @@ pub enum EncoderChoice {
     #[default]
     Auto,
     PseudoInverse,
-    /// A linear map of the last `encoder_kernel` samples, for Gaussian observations.
+    /// A linear map of the last samples, as many as the encoder's kernel says, for Gaussian observations.
     Delays,
     Convolutional,
 }

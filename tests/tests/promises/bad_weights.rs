@@ -81,9 +81,10 @@ fn what_would_not_be_used_is_named() {
         (format!(r#"{gru}, "weight_hh_l1": [[0], [0], [1]]"#), vec!["GRU of one layer", "\"weight_hh_l1\""]),
         (gru.replace("GRU", "GRU, 2 layers"), vec!["\"type\"", "\"2 layers\""]),
         (gru.replace("GRU", "GRU2"), vec!["\"GRU2\""]),
-        (format!(r#"{low_rank}, "dt": 0.1, "tau": 1"#), vec!["found \"dt\", \"tau\"", "lowRank"]),
+        (format!(r#"{low_rank}, "dt": 0.1, "tau": 1"#), vec!["found \"dt\" and \"tau\"", "lowRank"]),
         (format!(r#"{low_rank}, "scheme": "flow""#), vec!["found \"scheme\""]),
         (format!(r#"{low_rank}, "activation": "sigmoid""#), vec!["relu or tanh", "\"sigmoid\""]),
+        (format!(r#"{low_rank}, "H": 1, "hidden_dim": 7"#), vec!["\"hidden_dim\" of 1", "found 7"]),
         (format!(r#"{low_rank}, "A": [0.9]"#), vec!["found \"A\""]),
         (format!(r#"{ode}, "time_step": -0.1"#), vec!["positive \"time_step\"", "-0.1"]),
         (format!(r#"{ode}, "time_step": 0.1, "dt": 0.2"#), vec!["found \"dt\""]),
@@ -91,6 +92,10 @@ fn what_would_not_be_used_is_named() {
         (ode.replace("neuralODE", "neuralODE, 70 steps"), vec!["\"type\"", "70 steps"]),
         (ode.replace("neuralODE", "neuralODE, dopri5"), vec!["\"dopri5\"", "\"time_step\""]),
         (format!(r#"{}, "time_step": 0.1"#, ode.replace("neuralODE", "neuralODE, t in [0,1], 70 steps")), vec!["0.1"]),
+        (r#""type": "PLRNN", "A": [0.5], "W": [[0]], "h_1": [0]"#.to_string(), vec!["need \"h\"", "\"h_1\""]),
+        (r#""type": "PLRNN", "A": [0.5], "W": [[0]], "h": [0], "h": [1]"#.to_string(), vec!["one \"h\"", "two"]),
+        (format!(r#"{tanh}, "input": [1], "C": [[1, 2]]"#), vec!["\"C\" of 1 × 1", "1 × 2"]),
+        (r#""type": "polynomial", "terms": [[1]], "time_step": 1"#.to_string(), vec!["\"terms\"", "[coefficient"]),
         (r#""type": "PLRNN", "A": [0.5], "W": [[0]], "h": [0], "W2": [[1]]"#.to_string(), vec!["found \"W2\""]),
     ] {
         let lab = Lab::new();

@@ -5,6 +5,7 @@ use std::ops::Range;
 use nalgebra::{DMatrix, RowDVector};
 
 use super::JudgingSpace;
+use crate::missing::is_whole;
 use crate::vae::{ModelError, SequenceVae};
 use crate::{Series, Surroundings};
 
@@ -73,8 +74,7 @@ impl Encoded {
         let run = self.runs.get(self.runs.partition_point(|run| run.end <= time)).filter(|run| run.contains(&time))?;
         let from = time.checked_sub(self.memory).filter(|from| *from >= run.start)?;
         let past = &self.states[from - self.first..=time - self.first];
-        let known = past.iter().flatten().all(|z| !z.is_nan());
-        known.then(|| past.iter().map(Vec::as_slice).collect())
+        is_whole(past.iter().flatten()).then(|| past.iter().map(Vec::as_slice).collect())
     }
 }
 

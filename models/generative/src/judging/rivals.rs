@@ -7,6 +7,8 @@ use rand::{Rng, RngExt};
 use rand_distr::StandardNormal;
 use realfft::RealFftPlanner;
 
+use crate::missing::{is_whole, mean_of_seen, seen, whole_rows};
+
 /// The series with its spectrum and cross-correlations kept and its phases drawn at random.
 ///
 /// `series: [T, D]`; the same phase is added to every dimension, which keeps their relations. A missing sample (NaN)
@@ -20,8 +22,7 @@ pub fn phase_surrogate(rng: &mut impl Rng, series: &DMatrix<f64>) -> DMatrix<f64
     let turns: Vec<f64> = (0..n / 2 + 1).map(|_| rng.random_range(0.0..TAU)).collect();
     let mut surrogate = DMatrix::zeros(n, series.ncols());
     for (from, mut to) in series.column_iter().zip(surrogate.column_iter_mut()) {
-        let seen: Vec<f64> = from.iter().copied().filter(|x| !x.is_nan()).collect();
-        let mean = seen.iter().sum::<f64>() / seen.len().max(1) as f64;
+        let mean = mean_of_seen(&from);
         let mut samples: Vec<f64> = from.iter().map(|&x| if x.is_nan() { mean } else { x }).collect();
         let mut spectrum = forward.make_output_vec();
         forward.process(&mut samples, &mut spectrum).expect("buffers have the planned lengths");
@@ -79,14 +80,14 @@ impl VectorAutoregression {
         if order == 0 || n_times < order + n_regressors + 1 {
             return None;
         }
-        let there: Vec<bool> = series.row_iter().map(|row| row.iter().all(|x| !x.is_nan())).collect();
+        let there = whole_rows(series);
         let times: Vec<usize> = (past..n_times).filter(|&t| there[t - past..=t].iter().all(|&there| there)).collect();
         let n_equations = times.len();
         if n_equations < n_regressors + 1 {
             return None;
         }
-        let seen: f64 = series.iter().filter(|x| !x.is_nan()).map(|x| x.powi(2)).sum();
-        let scale = (seen / dim as f64).sqrt().max(f64::MIN_POSITIVE);
+        let power: f64 = seen(series).iter().map(|x| x.powi(2)).sum();
+        let scale = (power / dim as f64).sqrt().max(f64::MIN_POSITIVE);
         // The last rows are the ridge; the normal equations would square the condition number.
         let design = DMatrix::from_fn(n_equations + n_regressors, n_regressors, |row, column| {
             match (row.checked_sub(n_equations), column) {
@@ -153,7 +154,7 @@ impl VectorAutoregression {
     pub fn simulate(&self, rng: &mut impl Rng, past: &DMatrix<f64>, n_times: usize) -> DMatrix<f64> {
         let dim = self.coefficients.ncols();
         let ends = (self.order..=past.nrows()).rev();
-        let whole = |window: &Vec<f64>| window.iter().all(|x| !x.is_nan());
+        let whole = |window: &Vec<f64>| is_whole(window);
         let mut window = ends.map(|end| self.window(past, end)).find(whole).expect("it was fitted on such a stretch");
         let mut states = Vec::with_capacity(n_times * dim);
         for _ in 0..n_times {

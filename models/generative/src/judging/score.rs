@@ -2,7 +2,7 @@
 
 use std::ops::Range;
 
-use nalgebra::{DMatrix, DVectorView};
+use nalgebra::DMatrix;
 use rand::SeedableRng;
 use rand_chacha::ChaCha8Rng;
 use serde::{Deserialize, Serialize};
@@ -12,6 +12,7 @@ use super::{
     JudgePlan, JudgingSpace, NoRun, VectorAutoregression, bits_per_spike, phase_surrogate, prediction_error,
     spectral_distance, state_space_divergence,
 };
+use crate::missing::{is_whole, mean_of_seen};
 use crate::vae::{ModelError, SequenceVae};
 use crate::{Series, Split};
 
@@ -119,7 +120,7 @@ fn verdict(noisy: bool, model: &Scores, floor: &Scores, constant: &Scores, share
         ("D_stsp", position(model.d_stsp, floor.d_stsp, constant.d_stsp)),
         ("D_H", position(model.d_h, floor.d_h, constant.d_h)),
     ];
-    let words: Vec<String> = placed.iter().map(|&(name, position)| place_in_words(name, position)).collect();
+    let words: Vec<String> = placed.iter().map(|&(name, position)| place_in_words(name, position, share)).collect();
     let how = if noisy { "with" } else { "without" };
     let place = format!(
         "simulated {how} process noise; on the way from an earlier stretch of the recording (0 %) to a constant (100 %), {}",
@@ -132,11 +133,14 @@ fn verdict(noisy: bool, model: &Scores, floor: &Scores, constant: &Scores, share
 }
 
 /// Beyond the ends of the way no percentage means anything.
-fn place_in_words(score: &str, position: Option<f64>) -> String {
+fn place_in_words(score: &str, position: Option<f64>, allowed: f64) -> String {
+    let most = (100.0 * allowed).round();
     match position.map(|position| (100.0 * position).round()) {
         None => format!("{score} cannot tell this recording from a constant"),
         Some(percent) if percent < 0.0 => format!("{score} is better than 0 %"),
         Some(percent) if percent > 100.0 => format!("{score} is worse than 100 %"),
+        // Rounded, it would look allowed.
+        Some(percent) if percent == most && position > Some(allowed) => format!("{score} is just above {most:.0} %"),
         // Adding 0 turns −0 into 0.
         Some(percent) => format!("{score} is at {:.0} %", percent + 0.0),
     }
@@ -223,7 +227,7 @@ impl Arena<'_> {
         let first = self.held_out_runs.first().map_or(0, |run| run.start);
         for run in &self.held_out_runs {
             let rows = self.held_out.rows(run.start - first, run.len());
-            let whole = |end: &usize| rows.rows(end - fitted.order, fitted.order).iter().all(|x| !x.is_nan());
+            let whole = |end: &usize| is_whole(&rows.rows(end - fitted.order, fitted.order));
             let Some(end) = (fitted.order..=run.len()).find(whole) else { continue };
             let past = rows.rows(end - fitted.order, fitted.order).into_owned();
             let from = run.start - first + end - 1;
@@ -259,11 +263,7 @@ fn last(rows: &DMatrix<f64>, n: usize) -> DMatrix<f64> {
 
 /// Of the samples that are there.
 fn column_means(rows: &DMatrix<f64>) -> Vec<f64> {
-    let mean = |column: DVectorView<'_, f64>| {
-        let seen: Vec<f64> = column.iter().copied().filter(|x| !x.is_nan()).collect();
-        seen.iter().sum::<f64>() / seen.len().max(1) as f64
-    };
-    rows.column_iter().map(|column| mean(column.as_view())).collect()
+    rows.column_iter().map(|column| mean_of_seen(&column)).collect()
 }
 
 /// Held-out counts and the mean counts of the training part.
@@ -311,6 +311,8 @@ mod tests {
         let told = |words: &str| format!("{way}, {words}");
         assert_eq!(reason(1.25, 0.2), (Verdict::Faithful, told("D_stsp is at 25 %, D_H is at 0 %")));
         assert_eq!(reason(0.1, 0.3), (Verdict::Faithful, told("D_stsp is better than 0 %, D_H is at 20 %")));
+        let above = told("D_stsp is at 50 %, D_H is just above 50 %; at most 50 % is allowed");
+        assert_eq!(reason(1.5, 0.451), (Verdict::NotFaithful, above));
         let beyond = told("D_stsp is better than 0 %, D_H is worse than 100 %; at most 50 % is allowed");
         assert_eq!(reason(0.1, 0.9), (Verdict::NotFaithful, beyond));
     }

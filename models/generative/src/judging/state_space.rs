@@ -5,6 +5,7 @@ use rand::{Rng, RngExt};
 use rand_distr::StandardNormal;
 
 use super::JudgePlan;
+use crate::missing::whole_rows;
 
 /// Dimensions up to which states are binned.
 const MAX_BINNED_DIM: usize = 5;
@@ -57,8 +58,8 @@ fn moves(states: &DMatrix<f64>, dimension: usize) -> bool {
 }
 
 fn complete_rows(states: &DMatrix<f64>) -> DMatrix<f64> {
-    let complete: Vec<usize> =
-        (0..states.nrows()).filter(|&t| !states.row(t).iter().any(|value| value.is_nan())).collect();
+    let whole = whole_rows(states);
+    let complete: Vec<usize> = (0..states.nrows()).filter(|&t| whole[t]).collect();
     if complete.len() == states.nrows() { states.clone() } else { states.select_rows(&complete) }
 }
 

@@ -20,6 +20,7 @@ use nalgebra::DMatrix;
 use rand::Rng;
 use serde::{Deserialize, Serialize};
 
+use crate::missing::{is_whole, mean_of_seen, seen};
 use crate::random::normal_tensor;
 use crate::times_matrix::times_matrix;
 use family::Family;
@@ -110,10 +111,7 @@ impl Observation {
         n_nuisance: usize,
     ) -> Result<Self> {
         let observed_dim = training.ncols();
-        let mean = training.column_iter().map(|column| {
-            let seen = column.iter().filter(|x| !x.is_nan());
-            seen.clone().sum::<f64>() / seen.count().max(1) as f64
-        });
+        let mean = training.column_iter().map(|column| mean_of_seen(&column));
         let (weight, bias): (Tensor, Vec<f32>) = if kind.is_counts() {
             (normal_tensor(rng, &[observed_dim, latent_dim], 0.2)?, mean.map(|m| m.max(1e-4).ln() as f32).collect())
         } else {
@@ -133,7 +131,7 @@ impl Observation {
 
     /// Sets `B` and `b` by least squares: `y: [T, D]` seen from `states: [T, M]`, where both are known.
     pub(crate) fn fit(&self, states: &DMatrix<f64>, y: &DMatrix<f64>) -> Result<()> {
-        let is_known = |t: &usize| states.row(*t).iter().chain(y.row(*t).iter()).all(|value| !value.is_nan());
+        let is_known = |t: &usize| is_whole(&states.row(*t)) && is_whole(&y.row(*t));
         let known: Vec<usize> = (0..states.nrows()).filter(is_known).collect();
         let design = states.select_rows(&known).insert_column(states.ncols(), 1.0);
         let ridge = 1e-9 * known.len() as f64;
@@ -224,8 +222,7 @@ fn principal_loadings(rng: &mut impl Rng, training: &DMatrix<f64>, latent_dim: u
     let scores = principal.apply(&rows);
     let mut weight = normal_tensor(rng, &[observed_dim, latent_dim], 0.01)?.to_vec2::<f32>()?;
     for component in 0..principal.n_components() {
-        let seen = scores.column(component).iter().copied().filter(|y| !y.is_nan()).collect::<Vec<_>>();
-        let std = nalgebra::DVector::from_vec(seen).variance().sqrt();
+        let std = nalgebra::DVector::from_vec(seen(&scores.column(component))).variance().sqrt();
         for (channel, row) in weight.iter_mut().enumerate() {
             row[component] += (principal.axes[(channel, component)] * std / principal.scale) as f32;
         }

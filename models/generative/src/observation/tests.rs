@@ -4,6 +4,7 @@ use proptest::prelude::*;
 use rand::SeedableRng;
 use rand_chacha::ChaCha8Rng;
 
+use super::family::LOG_RATE_RANGE;
 use super::gamma::ln_gamma;
 use super::*;
 
@@ -152,6 +153,11 @@ fn by_autograd(observation: &Observation, x: &Tensor, z: &Tensor) -> Result<Tens
         .matmul(&double(&observation.weight)?.t()?)?
         .reshape((batch, time, n_channels))?
         .broadcast_add(&double(&observation.bias)?)?;
+    // Rates are bounded there, so that no draw of weights and states overflows.
+    let eta = match observation.kind.is_counts() {
+        true => eta.clamp(f64::from(LOG_RATE_RANGE.0), f64::from(LOG_RATE_RANGE.1))?,
+        false => eta,
+    };
     let theta = match &observation.auxiliary {
         Some(theta) => double(theta)?.broadcast_as((batch, time, n_channels))?,
         None => x.zeros_like()?,

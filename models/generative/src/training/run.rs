@@ -15,6 +15,7 @@ use super::windows::Windows;
 use super::{Checkpoint, EpochRecord, NotValidated, Start, TrainPlan, validate};
 use crate::judging::JudgePlan;
 use crate::latent::Workspace;
+use crate::missing::whole_rows;
 use crate::vae::{ModelError, ModelPlan, SequenceVae};
 use crate::{Series, Split};
 
@@ -26,8 +27,8 @@ pub enum TrainError {
     Stopped { epoch: usize },
     #[error("no checkpoint could be validated; of the last, {0}")]
     NeverValid(NotValidated),
-    #[error("need {needed} time steps for one sequence, found {found} to fit on")]
-    TooShort { needed: usize, found: usize },
+    #[error("need {needed} time steps to fit on, as a state needs {context} samples before its own, found {found}")]
+    TooShort { needed: usize, context: usize, found: usize },
     #[error("need more than {needed} time steps to {what}, found {found}")]
     TooShortToJudge { what: &'static str, needed: usize, found: usize },
     #[error("need a stretch without gaps from which a state can be told to {what}, found none")]
@@ -204,7 +205,7 @@ fn check_lengths(task: &Task<'_>) -> Result<(), TrainError> {
     let Task { series, split, judge, .. } = *task;
     let context = needed_context(task);
     if sequence_length(task) < 2 {
-        return Err(TrainError::TooShort { needed: 2 * (context + 4), found: split.fit.len() });
+        return Err(TrainError::TooShort { needed: 2 * (context + 4), context, found: split.fit.len() });
     }
     let needed = context + judge.prediction_steps;
     for (what, part) in parts_beside(split) {
@@ -220,7 +221,7 @@ fn check_lengths(task: &Task<'_>) -> Result<(), TrainError> {
 fn check_states(model: &SequenceVae, task: &Task<'_>) -> Result<(), TrainError> {
     for (what, part) in parts_beside(task.split) {
         let states = model.encode(task.series, part.clone())?;
-        if !states.row_iter().any(|state| state.iter().all(|z| !z.is_nan())) {
+        if !whole_rows(&states).contains(&true) {
             return Err(TrainError::NoState { what });
         }
     }

@@ -5,6 +5,7 @@ use rand::{Rng, RngExt};
 
 use super::TrainError;
 use crate::elbo::Batch;
+use crate::missing::{is_whole, whole_rows};
 use crate::vae::SequenceVae;
 use crate::{Series, Split};
 
@@ -52,16 +53,16 @@ impl Windows {
         let runs = series.runs(split.fit.clone());
         let longest = runs.iter().map(|run| run.len()).max().unwrap_or(0);
         let n_steps = n_steps.min(longest.saturating_sub(model.needed_context() + 1)).max(1);
-        let complete = runs.len() == 1 && !observed.iter().any(|value| value.is_nan());
+        let complete = runs.len() == 1 && is_whole(&components);
         let starts = if complete {
             let length = context + n_steps + 1;
             if found < length {
-                return Err(TrainError::TooShort { needed: length, found });
+                return Err(TrainError::TooShort { needed: length, context, found });
             }
             Starts::Every { first: context, n: found - length + 1 }
         } else {
             let first = split.fit.start;
-            let known = model.encode(series, split.fit.clone())?;
+            let known = whole_rows(&model.encode(series, split.fit.clone())?);
             let needed = model.needed_context();
             let mut starts = Vec::new();
             for run in runs.iter().map(|run| run.start - first..run.end - first) {
@@ -70,12 +71,11 @@ impl Windows {
                 let last_whole = (run.end - 1).saturating_sub(n_steps).max(run.start + needed);
                 let rows = run.start + needed..=last_whole.min(last);
                 let memory = model.plan.observation.memory();
-                let is_known = |row: usize| known.row(row).iter().all(|z| !z.is_nan());
-                let rows = rows.filter(|&row| (row - memory..=row).all(is_known));
+                let rows = rows.filter(|&row| known[row - memory..=row].iter().all(|&known| known));
                 starts.extend(rows.map(|row| Place { row, run_start: run.start, run_end: run.end }));
             }
             if starts.is_empty() {
-                return Err(TrainError::TooShort { needed: needed + 2, found: longest });
+                return Err(TrainError::TooShort { needed: needed + 2, context: needed, found: longest });
             }
             Starts::Listed(starts)
         };

@@ -13,6 +13,7 @@ pub use plan::{ModelError, ModelPlan};
 
 use crate::encoder::{Encoder, Sight};
 use crate::latent::{LatentParameters, LatentShape, LinearMap};
+use crate::missing::is_whole;
 use crate::observation::Observation;
 use crate::simulation::{FrozenModel, ProcessNoise};
 use crate::{Projection, Series};
@@ -199,7 +200,7 @@ impl SequenceVae {
         let encoded = self.encode(series, range.clone())?;
         let state = |t: usize| {
             let row: Vec<f64> = encoded.row(t - range.start).iter().copied().collect();
-            (!row.iter().any(|value| value.is_nan())).then_some(row)
+            is_whole(&row).then_some(row)
         };
         let runs = series.runs(range.clone());
         let steps = runs.into_iter().flat_map(|run| run.start..run.end - 1);

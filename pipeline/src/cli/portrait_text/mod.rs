@@ -1,49 +1,36 @@
 //! A portrait as a person reads it.
 
-use std::collections::BTreeMap;
+mod completeness;
+
+use std::collections::{BTreeMap, BTreeSet};
 
 use anyhow::Result;
 
 use super::say;
-use crate::outputs::{AttractorJson, FixedPointJson, PortraitJson, SliceJson, StepsAndSeconds};
-use crate::report::words::number::{count, counted, fixed, number, percent};
+use crate::outputs::{AttractorJson, CycleJson, FixedPointJson, PortraitJson, SliceJson, StepsAndSeconds};
+use crate::report::words::number::{count, counted, fixed, number, percent, significant};
 
 /// Coordinates shown of a point; the JSON has all.
 const SHOWN_COORDINATES: usize = 6;
+/// Decimals of a coordinate, where they tell all points apart, and at most.
+const DECIMALS: usize = 4;
+const MOST_DECIMALS: usize = 15;
 /// Fixed points shown; the JSON has all.
 const SHOWN_POINTS: usize = 24;
 
 pub fn print(found: &PortraitJson) -> Result<()> {
-    let effort = match found.effort.method.as_str() {
-        "branch and bound" => {
-            format!("{} boxes, {}", count(found.effort.boxes), counted(found.effort.regions_visited, "linear region"))
-        }
-        "interval arithmetic" => format!("{} boxes with interval arithmetic", count(found.effort.boxes)),
-        "Newton" => format!("Newton's method from {}", counted(found.effort.linear_solves, "start")),
-        "enumeration" => format!("all {} solved", counted(found.effort.regions_visited, "linear region")),
-        _ => format!(
-            "searched: {}, {}",
-            counted(found.effort.regions_visited, "linear region"),
-            counted(found.effort.linear_solves, "equation")
-        ),
-    };
     let n = found.fixed_points.len();
-    let how = match (n, found.fixed_points_complete) {
-        (0, true) => format!("no fixed point exists ({effort})"),
-        (0, false) => format!("no fixed point was found, but one may exist ({effort})"),
-        (_, true) => format!("{}, which is proven to be all ({effort})", counted(n, "fixed point")),
-        (_, false) => format!("{} found; there may be more ({effort})", counted(n, "fixed point")),
-    };
-    say!("{}; {how}", counted(found.dim, "dimension"))?;
+    say!("{}; {}", counted(found.dim, "dimension"), completeness::of_fixed_points(found))?;
+    let decimals = telling_apart(found.fixed_points.iter().take(SHOWN_POINTS).map(|point| point.z.as_slice()));
     for (n, point) in (1..).zip(&found.fixed_points).take(SHOWN_POINTS) {
-        say!("  P{n:<3} {}", fixed_point(point))?;
+        say!("  P{n:<3} {}", fixed_point(point, decimals))?;
     }
     if n > SHOWN_POINTS {
         say!("  … and {} more: --json lists them", count(n - SHOWN_POINTS))?;
     }
     for line in &found.continua {
         let extends = counted(line.directions.len(), "direction");
-        say!("  a continuum of fixed points in {extends} through z = {}", coordinates(&line.z))?;
+        say!("  a continuum of fixed points in {extends} through z = {}", coordinates(&line.z, DECIMALS))?;
     }
     print_cycles(found)?;
     say!("")?;
@@ -61,11 +48,14 @@ pub fn print(found: &PortraitJson) -> Result<()> {
 }
 
 /// `saddle, 1 growing direction; |λ| 1.204 … 0.31; decay 12.3 steps; one turn 8.1 steps; z = (…)`
-fn fixed_point(point: &FixedPointJson) -> String {
+fn fixed_point(point: &FixedPointJson, decimals: usize) -> String {
     let moduli: Vec<f64> = point.multipliers.iter().map(|[re, im]| re.hypot(*im)).collect();
-    let mut facts = vec![match point.unstable_dims {
-        0 => point.stability.clone(),
-        n => format!("{}, {}", point.stability, counted(n, "growing direction")),
+    let mut facts = vec![match (point.stability.as_str(), point.unstable_dims) {
+        // Whatever side of one its multipliers are on, it is not known to grow.
+        ("marginal", _) if point.on_border => "marginal, on a border between linear regions".to_string(),
+        ("marginal", _) => "marginal, a direction neither clearly grows nor decays".to_string(),
+        (stability, 0) => stability.to_string(),
+        (stability, n) => format!("{stability}, {}", counted(n, "growing direction")),
     }];
     facts.push(match moduli.as_slice() {
         [] => "multipliers unknown".to_string(),
@@ -81,35 +71,23 @@ fn fixed_point(point: &FixedPointJson) -> String {
     if let Some(peak) = point.peak_amplification.filter(|&peak| peak > 1.005) {
         facts.push(format!("amplifies up to {} times before it decays", number(peak)));
     }
-    facts.push(format!("z = {}", coordinates(&point.z)));
+    facts.push(format!("z = {}", coordinates(&point.z, decimals)));
     facts.join("; ")
 }
 
 fn print_cycles(found: &PortraitJson) -> Result<()> {
-    let complete = found.cycles_complete_up_to;
-    let searched = match found.cycles_unseen {
-        Some(unseen) => format!(
-            "longer ones searched in {}, perhaps {} not met",
-            counted(found.effort.cycle_steps, "step"),
-            number(unseen.estimate.round())
-        ),
-        None => String::new(),
-    };
-    let proof = match complete {
-        0 => String::new(),
-        period => format!("proven to be all up to period {period}"),
-    };
-    let how: Vec<&str> = [proof.as_str(), searched.as_str()].into_iter().filter(|part| !part.is_empty()).collect();
-    let how = if how.is_empty() { String::new() } else { format!(" ({})", how.join("; ")) };
-    say!("{}{how}", if found.cycles.is_empty() { "no cycle".into() } else { counted(found.cycles.len(), "cycle") })?;
-    for cycle in found.cycles.iter().take(SHOWN_POINTS) {
+    say!("{}", completeness::of_cycles(found))?;
+    let first = |cycle: &CycleJson| cycle.points.first().cloned().unwrap_or_default();
+    let firsts: Vec<Vec<f64>> = found.cycles.iter().take(SHOWN_POINTS).map(first).collect();
+    let decimals = telling_apart(firsts.iter().map(Vec::as_slice));
+    for (cycle, first) in found.cycles.iter().zip(&firsts) {
         let radius = cycle.multipliers.first().map_or(f64::NAN, |[re, im]| re.hypot(*im));
-        let first = cycle.points.first().map_or(String::new(), |z| coordinates(z));
         say!(
-            "  period {:<4} {}; largest |λ| of one turn {}; from z = {first}",
+            "  period {:<4} {}; largest |λ| of one turn {}; from z = {}",
             cycle.period,
             cycle.stability,
-            fixed(radius, 4)
+            fixed(radius, 4),
+            coordinates(first, decimals)
         )?;
     }
     if found.cycles.len() > SHOWN_POINTS {
@@ -151,7 +129,7 @@ fn print_attractor(name: &str, attractor: &AttractorJson, portrait: &PortraitJso
         });
     }
     if attractor.certified_radius > 0.0 {
-        facts.push(format!("certain for states within {}", number(attractor.certified_radius)));
+        facts.push(format!("all states within {} end here, up to rounding", number(attractor.certified_radius)));
     }
     say!("       {}", facts.join("; "))
 }
@@ -162,7 +140,7 @@ fn kind(attractor: &AttractorJson, portrait: &PortraitJson) -> String {
         _ if attractor.continuum => "continuum of fixed points".to_string(),
         ("fixed point", _) => match portrait.fixed_points.iter().position(|point| is_at(attractor, point)) {
             Some(index) => format!("fixed point P{}", index + 1),
-            None => format!("fixed point at z = {}", coordinates(&attractor.center)),
+            None => format!("fixed point at z = {}", coordinates(&attractor.center, DECIMALS)),
         },
         ("cycle", Some(period)) => match attractor.turn.and_then(|turn| turn.seconds) {
             Some(seconds) => format!("cycle of {period} steps ({} s)", number(seconds)),
@@ -224,19 +202,63 @@ fn time(time: &StepsAndSeconds) -> String {
     time.seconds.map_or(steps.clone(), |seconds| format!("{steps} ({} s)", number(seconds)))
 }
 
-fn coordinates(z: &[f64]) -> String {
-    let shown: Vec<String> = z.iter().take(SHOWN_COORDINATES).map(|&x| fixed(x, 4)).collect();
+fn coordinates(z: &[f64], decimals: usize) -> String {
+    let shown: Vec<String> = z.iter().take(SHOWN_COORDINATES).map(|&x| coordinate(x, decimals)).collect();
     let rest = if z.len() > SHOWN_COORDINATES { ", …" } else { "" };
     format!("({}{rest})", shown.join(", "))
 }
 
+fn coordinate(x: f64, decimals: usize) -> String {
+    if x.abs() < 1e5 { fixed(x, decimals) } else { significant(x, decimals + 1) }
+}
+
+/// Decimals with which different points are printed differently, if as many as doubles have can do that.
+fn telling_apart<'a>(points: impl Iterator<Item = &'a [f64]>) -> usize {
+    let points: Vec<&[f64]> = points.collect();
+    let n_told = |decimals: usize| points.iter().map(|z| coordinates(z, decimals)).collect::<BTreeSet<_>>().len();
+    let most = n_told(MOST_DECIMALS);
+    (DECIMALS..MOST_DECIMALS).find(|&decimals| n_told(decimals) == most).unwrap_or(MOST_DECIMALS)
+}
+
 #[cfg(test)]
 mod tests {
-    use super::symbol;
+    use super::*;
 
     #[test]
     fn every_end_has_a_sign() {
         let ends = ["A1", "A9", "A10", "A35", "A36", "diverged", "undecided"];
         assert_eq!(ends.map(symbol), ['1', '9', 'a', 'z', '#', '×', '·']);
+    }
+
+    #[test]
+    fn different_points_are_printed_differently() {
+        let told = |points: &[&[f64]]| {
+            let decimals = telling_apart(points.iter().copied());
+            points.iter().map(|z| coordinates(z, decimals)).collect::<Vec<_>>()
+        };
+        assert_eq!(told(&[&[0.25], &[0.5]]), ["(0.2500)", "(0.5000)"]);
+        assert_eq!(told(&[&[0.25], &[0.250001]]), ["(0.250000)", "(0.250001)"]);
+        assert_eq!(told(&[&[123_456.0], &[123_457.0]]), ["(1.23456 × 10⁵)", "(1.23457 × 10⁵)"]);
+        // No decimals help.
+        assert_eq!(told(&[&[0.25], &[0.25]]), ["(0.2500)", "(0.2500)"]);
+    }
+
+    #[test]
+    fn a_marginal_point_is_not_said_to_grow() {
+        let point = |on_border: bool| FixedPointJson {
+            z: vec![1.0],
+            multipliers: vec![[1.000_000_1, 0.0]],
+            time_constants: vec![None],
+            turns: vec![None],
+            stability: "marginal".into(),
+            unstable_dims: 1,
+            on_border,
+            residual: 0.0,
+            henrici_departure: None,
+            reactivity: None,
+            peak_amplification: None,
+        };
+        assert!(fixed_point(&point(true), 4).starts_with("marginal, on a border between linear regions; |λ| 1.0000"));
+        assert!(fixed_point(&point(false), 4).starts_with("marginal, a direction neither clearly grows nor decays;"));
     }
 }

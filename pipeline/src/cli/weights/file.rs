@@ -7,6 +7,7 @@ use anyhow::{Context, Result, bail};
 use safetensors::{Dtype, SafeTensors};
 use serde_json::{Map, Value};
 
+use super::json::from_json;
 use super::remarks::is_remark;
 
 /// What stands in a `.json` or `.safetensors` file, by full names with a dot between the levels of nested objects;
@@ -18,7 +19,7 @@ pub fn entries(path: &Path) -> Result<BTreeMap<String, Value>> {
         Some("safetensors") => {
             from_safetensors(&bytes).with_context(|| format!("need weights in safetensors in {}", path.display()))?
         }
-        _ => serde_json::from_slice(&bytes).with_context(|| format!("need weights in JSON in {}", path.display()))?,
+        _ => from_json(&bytes).with_context(|| format!("need weights in JSON in {}", path.display()))?,
     };
     let Value::Object(fields) = value else {
         bail!("need an object with weights in JSON in {}", path.display());

@@ -1,6 +1,7 @@
 //! Weights made elsewhere, in JSON or safetensors: one map each.
 
 mod file;
+mod json;
 mod piecewise_linear;
 mod remarks;
 mod smooth;
@@ -64,12 +65,7 @@ fn map_of(source: &Source, input: Option<&[f64]>) -> Result<ForeignMap> {
         Family::PiecewiseLinear(family) => ForeignMap::PiecewiseLinear(piecewise_linear::read(source, *family, input)?),
         Family::Smooth(family, settled) => ForeignMap::Smooth(smooth::read(source, *family, settled, input)?),
     };
-    let dim = map.map().dim();
-    for name in ["dim", "latent_dim", "M"] {
-        if let Some(said) = source.optional_number(&[name])?.filter(|&said| said != dim as f64) {
-            bail!("need {name:?} of {dim}, as the weights have dimensions, found {said}");
-        }
-    }
+    source.check_size(&["dim", "latent_dim", "M"], map.map().dim())?;
     source.check_all_used(family.name())?;
     Ok(map)
 }

@@ -19,6 +19,9 @@ pub enum Family {
     LowRank,
 }
 
+/// Names of the number of hidden units, which the weights tell too.
+const HIDDEN: &[&str] = &["hidden_dim", "H"];
+
 /// Names under which low-rank networks are found.
 pub const DECAY: &[&str] = &["a", "A", "decay_a"];
 pub const TO_LATENT: &[&str] = &["V", "V_latent_from_rates"];
@@ -33,6 +36,7 @@ pub fn read(source: &Source, family: Family, input: Option<&[f64]>) -> Result<Pi
     let map = match family {
         Family::Shallow | Family::ClippedShallow => {
             let (w1, w2) = (source.matrix(&["W1"])?, source.matrix(&["W2"])?);
+            source.check_size(HIDDEN, w1.ncols())?;
             let (h1, h2) = (source.vector(&["h1"])?, source.vector(&["h2"])?);
             match family {
                 Family::Shallow => PiecewiseLinearMap::shallow(&a, &w1, &w2, &h1, &h2)?,
@@ -68,13 +72,14 @@ impl LowRank {
     pub fn read(source: &Source, input: Option<&[f64]>) -> Result<Self> {
         let (v, u) = (source.matrix(TO_LATENT)?, source.matrix(FROM_LATENT)?);
         let (dim, hidden) = v.shape();
+        source.check_size(HIDDEN, hidden)?;
         let a = source.vector_or_number(DECAY, dim)?;
         let mut b = source.vector(&["b"])?;
         let mut h = source.optional_vector(&["h"])?.unwrap_or_else(|| vec![0.0; dim]);
         let (target, drive) = match source.optional_matrix(&["w_inp", "W_in"])? {
-            Some(weights) => {
+            Some((name, weights)) => {
                 let weights = if weights.nrows() == hidden { weights } else { weights.transpose() };
-                (&mut b, product(&weights, input, hidden, "w_inp")?)
+                (&mut b, product(&weights, input, hidden, name)?)
             }
             None => (&mut h, driven(source, &["C"], input, dim, "dimensions")?),
         };
@@ -92,7 +97,7 @@ pub fn driven(
     what: &str,
 ) -> Result<Option<Vec<f64>>> {
     match (source.optional_matrix(names)?, input) {
-        (Some(weights), _) => product(&weights, input, n, names[0]),
+        (Some((name, weights)), _) => product(&weights, input, n, name),
         (None, Some(input)) if input.len() != n => {
             bail!("need {:?} for an input of {}, or an input of as many as the {n} {what}", names[0], input.len())
         }

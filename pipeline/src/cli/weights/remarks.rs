@@ -45,11 +45,16 @@ const FINDINGS: &[&str] =
 
 /// Which keys are remarks, as `portrait --help` tells it.
 pub fn remarks() -> String {
-    let [about, readouts, findings] = [ABOUT, READOUTS, FINDINGS].map(|names| names.join(", "));
+    let [about, readouts, findings] = [ABOUT, READOUTS, FINDINGS].map(in_lines);
     format!(
-        "{about};\n{readouts}, which do not act on the state; what was found before ({findings});\n\
+        "{about};\n{readouts}, which do not act on the state; what was found before:\n{findings};\n\
          a text called dynamics; whatever begins with _; and everything below one of these"
     )
+}
+
+/// A list for a terminal of the usual width.
+fn in_lines(names: &[&str]) -> String {
+    names.chunks(10).map(|line| line.join(", ")).collect::<Vec<_>>().join(",\n")
 }
 
 /// Whether the entry `key`, with a dot between the levels, is or lies below a remark.

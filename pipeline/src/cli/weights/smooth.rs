@@ -1,6 +1,6 @@
 //! Weights of smooth maps and parameters of flows made elsewhere.
 
-use anyhow::{Context, Result, bail};
+use anyhow::{Context, Result, anyhow, bail};
 use nalgebra::DMatrix;
 use nullcline_dynamics::{
     Activation, CurrentRnn, EulerStep, Formula, Gru, IntegrationPlan, Layer, Mlp, Monomial, Polynomial, Relaxation,
@@ -108,7 +108,8 @@ fn leak(source: &Source) -> Result<f64> {
 fn gru(source: &Source, input: Option<&[f64]>) -> Result<Gru> {
     let weight_hh = source.matrix(&["weight_hh"])?;
     let rows = weight_hh.nrows();
-    let weight_ih = source.optional_matrix(&["weight_ih"])?.unwrap_or_else(|| DMatrix::zeros(rows, 0));
+    let weight_ih =
+        source.optional_matrix(&["weight_ih"])?.map_or_else(|| DMatrix::zeros(rows, 0), |(_, weights)| weights);
     let bias =
         |name: &str| -> Result<Vec<f64>> { Ok(source.optional_vector(&[name])?.unwrap_or_else(|| vec![0.0; rows])) };
     let silence = vec![0.0; weight_ih.ncols()];
@@ -158,8 +159,9 @@ fn mlp(source: &Source, settled: &Settled, input: Option<&[f64]>) -> Result<Mlp>
 fn polynomial(source: &Source) -> Result<Polynomial> {
     #[derive(Deserialize)]
     struct Term(f64, Vec<u32>);
-    let terms: Vec<Vec<Term>> = serde_json::from_value(source.value("terms")?.clone())
-        .context("need \"terms\" in JSON: for each component a list of [coefficient, [powers]]")?;
+    let terms: Vec<Vec<Term>> = serde_json::from_value(source.value("terms")?.clone()).map_err(|_| {
+        anyhow!("need in \"terms\", for each component, a list of [coefficient, [power of each variable]]")
+    })?;
     let monomials = terms.into_iter().map(|component| {
         component.into_iter().map(|Term(coefficient, powers)| Monomial { coefficient, powers }).collect()
     });

@@ -9,6 +9,10 @@ use nalgebra::DMatrix;
 use serde_json::Value;
 
 use super::file::entries;
+use crate::report::words::number::listed_up_to;
+
+/// Keys that a message lists at most.
+const MOST_KEYS: usize = 12;
 
 /// Named arrays, numbers and words, whatever the file format.
 ///
@@ -38,7 +42,11 @@ impl Source {
             return Ok(());
         }
         let known: Vec<String> = asked.iter().map(|name| format!("{name:?}")).collect();
-        bail!("need only what is understood of {family} ({}), found {}", known.join(", "), unused.join(", "))
+        bail!(
+            "need only what is understood of {family} ({}), found {}",
+            known.join(", "),
+            listed_up_to(MOST_KEYS, &unused)
+        )
     }
 
     /// The text under `name` at the top level.
@@ -67,7 +75,7 @@ impl Source {
 
     /// The value under one of `names`; the first of them is the one asked for when there is none.
     pub fn vector(&self, names: &[&str]) -> Result<Vec<f64>> {
-        self.optional_vector(names)?.with_context(|| format!("need {:?}", names[0]))
+        self.optional_vector(names)?.with_context(|| self.lacks(names[0]))
     }
 
     pub fn optional_vector(&self, names: &[&str]) -> Result<Option<Vec<f64>>> {
@@ -81,11 +89,12 @@ impl Source {
     }
 
     pub fn matrix(&self, names: &[&str]) -> Result<DMatrix<f64>> {
-        self.optional_matrix(names)?.with_context(|| format!("need {:?}", names[0]))
+        Ok(self.optional_matrix(names)?.with_context(|| self.lacks(names[0]))?.1)
     }
 
-    pub fn optional_matrix(&self, names: &[&str]) -> Result<Option<DMatrix<f64>>> {
-        self.find(names)?.map(|(name, value)| as_matrix(name, value)).transpose()
+    /// With the name under which it was found.
+    pub fn optional_matrix(&self, names: &[&str]) -> Result<Option<(&str, DMatrix<f64>)>> {
+        self.find(names)?.map(|(name, value)| Ok((name, as_matrix(name, value)?))).transpose()
     }
 
     pub fn optional_number(&self, names: &[&str]) -> Result<Option<f64>> {
@@ -100,6 +109,16 @@ impl Source {
         }
     }
 
+    /// A size that the file says beside its weights must be theirs, under whichever of `names` it stands.
+    pub fn check_size(&self, names: &[&str], of_weights: usize) -> Result<()> {
+        for &name in names {
+            if let Some(said) = self.optional_number(&[name])?.filter(|&said| said != of_weights as f64) {
+                bail!("need {name:?} of {of_weights}, as the weights have, found {said}");
+            }
+        }
+        Ok(())
+    }
+
     /// A list of numbers, or one number for all `n` of them.
     pub fn vector_or_number(&self, names: &[&str], n: usize) -> Result<Vec<f64>> {
         match self.find(names)? {
@@ -110,7 +129,7 @@ impl Source {
 
     /// The raw value under `name`.
     pub fn value(&self, name: &str) -> Result<&Value> {
-        Ok(self.find(&[name])?.with_context(|| format!("need {name:?}"))?.1)
+        Ok(self.find(&[name])?.with_context(|| self.lacks(name))?.1)
     }
 
     /// Layers of a sequential network: the stem of `stem.0.weight`, `stem.2.weight`, … and the numbers, in order.
@@ -130,6 +149,12 @@ impl Source {
             1 => Ok(stems.into_values().flat_map(BTreeMap::into_values).map(str::to_string).collect()),
             _ => bail!("need one network, found {}", stems.into_keys().collect::<Vec<_>>().join(" and ")),
         }
+    }
+
+    /// What was needed, and what stands there: perhaps the same under another name.
+    fn lacks(&self, name: &str) -> String {
+        let keys: Vec<String> = self.entries.keys().map(|key| format!("{key:?}")).collect();
+        format!("need {name:?}, found only {}", listed_up_to(MOST_KEYS, &keys))
     }
 
     /// The first of `names` that there is, used from now on; with an alternative beside it, one of the two stays unused.

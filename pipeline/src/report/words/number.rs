@@ -60,8 +60,8 @@ pub fn probability(value: f64) -> String {
 pub fn percent(share: f64) -> String {
     match 100.0 * share {
         x if !x.is_finite() => ABSENT.to_string(),
-        x if x > 0.0 && x < 0.5 => "< 1 %".to_string(),
-        x if x < 100.0 && x > 99.5 => "> 99 %".to_string(),
+        x if x > 0.0 && x <= 0.5 => "< 1 %".to_string(),
+        x if x < 100.0 && x >= 99.5 => "> 99 %".to_string(),
         x => format!("{} %", fixed(x, 0)),
     }
 }
@@ -191,6 +191,7 @@ mod tests {
         assert_eq!(probability(0.5), "0.50");
         assert_eq!(probability(0.0999), "0.10");
         assert_eq!(percent(0.001), "< 1 %");
+        assert_eq!(percent(0.005), "< 1 %");
         assert_eq!(percent(0.999), "> 99 %");
         assert_eq!(percent(1.0), "100 %");
         assert_eq!(duration(0.0123), "12.3 ms");

@@ -68,7 +68,7 @@ pub fn completeness(best: &BestModel) -> String {
     };
     match best.fixed_points_complete {
         true => {
-            format!("{found}. The list is complete: every linear region of the model was searched.")
+            format!("{found}. The list is complete up to rounding: every linear region of the model was searched.")
         }
         false => format!("{found}. The list may be incomplete: not every region of the model could be searched."),
     }

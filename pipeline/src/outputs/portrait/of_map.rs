@@ -1,159 +1,14 @@
-//! The answer of `portrait --json`, which is also a part of `desc-portrait_dynamics.json`.
-//!
-//! Times are in steps, and in seconds beside them where the sampling rate is known. What does not exist is null.
+//! From what `dynamics` found to what is written of it.
 
 use nullcline_dynamics::{
     Attractor, AttractorKind, BasinSlice, Complex, Cycle, End, FixedPoint, FixedPointSearch, Map, Portrait,
     SearchMethod, Unseen, frequency_per_step, non_normality, time_constant_steps,
 };
-use serde::{Deserialize, Serialize};
 
-#[derive(Clone, Debug, Serialize, Deserialize)]
-pub struct PortraitJson {
-    pub dim: usize,
-    /// Absent for weights of unknown origin.
-    pub sampling_rate_hz: Option<f64>,
-    pub fixed_points: Vec<FixedPointJson>,
-    /// The list is proven to be all there is.
-    pub fixed_points_complete: bool,
-    pub effort: EffortJson,
-    /// Lines and planes of fixed points, by one point of each and the directions it extends in.
-    pub continua: Vec<ContinuumJson>,
-    /// Stable and unstable.
-    pub cycles: Vec<CycleJson>,
-    /// Every isolated cycle of at most this period is listed; 0 where that was not shown.
-    pub cycles_complete_up_to: usize,
-    /// What the search for longer cycles may have missed; null where nothing was left to search for.
-    pub cycles_unseen: Option<UnseenJson>,
-    pub attractors: Vec<AttractorJson>,
-    /// Shares of the starts.
-    pub diverged: f64,
-    pub undecided: f64,
-    pub n_starts: usize,
-    /// What the shares are shares of.
-    pub starts: StartsJson,
-    pub slice: Option<SliceJson>,
-}
-
-/// How the fixed points and cycles were looked for.
-#[derive(Clone, Debug, Serialize, Deserialize)]
-pub struct EffortJson {
-    /// `enumeration`, `branch and bound` or `region search`.
-    pub method: String,
-    pub regions_visited: usize,
-    pub boxes: usize,
-    pub linear_solves: usize,
-    /// Regions in which `I − J` is singular.
-    pub degenerate_regions: usize,
-    pub cycle_polygons: usize,
-    pub cycle_steps: usize,
-}
-
-/// Chao's lower bound for the number of things not met, with its 95 % interval.
-#[derive(Clone, Copy, Debug, Serialize, Deserialize)]
-pub struct UnseenJson {
-    pub estimate: f64,
-    pub lower: f64,
-    pub upper: f64,
-    pub restarts: usize,
-}
-
-#[derive(Clone, Debug, Serialize, Deserialize)]
-pub struct StartsJson {
-    /// How they were drawn, in words.
-    pub drawn: String,
-    pub seed: Option<u64>,
-    /// `[n_starts × M]`
-    pub points: Vec<Vec<f64>>,
-    /// Where each ended: `A1`, `A2`, … in the order of `attractors`, `diverged` or `undecided`.
-    pub ends: Vec<String>,
-}
-
-/// Basins on a plane through state space: start `(row, column)` is `origin + u right + v up`.
-#[derive(Clone, Debug, Serialize, Deserialize)]
-pub struct SliceJson {
-    pub origin: Vec<f64>,
-    pub right: Vec<f64>,
-    pub up: Vec<f64>,
-    /// `u` and `v` go from −reach to reach; starts lie in the middle of the cells.
-    pub reach: [f64; 2],
-    pub columns: usize,
-    pub rows: usize,
-    /// Attractors that only the slice led to; they are named after those of the portrait.
-    pub found: Vec<AttractorJson>,
-    /// `[row][column]`, smallest `v` first; named as in `starts`.
-    pub ends: Vec<Vec<String>>,
-}
-
-#[derive(Clone, Debug, Serialize, Deserialize)]
-pub struct ContinuumJson {
-    pub z: Vec<f64>,
-    pub directions: Vec<Vec<f64>>,
-}
-
-/// A duration of the map, and of the recording where its sampling rate is known.
-#[derive(Clone, Copy, Debug, Serialize, Deserialize)]
-pub struct StepsAndSeconds {
-    pub steps: f64,
-    pub seconds: Option<f64>,
-}
-
-#[derive(Clone, Debug, Serialize, Deserialize)]
-pub struct FixedPointJson {
-    pub z: Vec<f64>,
-    /// `[re, im]`, largest modulus first.
-    pub multipliers: Vec<[f64; 2]>,
-    /// `−1 / ln |λ|` of each multiplier; null where nothing decays.
-    pub time_constants: Vec<Option<StepsAndSeconds>>,
-    /// Steps, and seconds, for one turn of each multiplier; null where it does not turn.
-    pub turns: Vec<Option<StepsAndSeconds>>,
-    /// `stable`, `saddle`, `unstable`, `marginal`.
-    pub stability: String,
-    pub unstable_dims: usize,
-    pub residual: f64,
-    /// In latent coordinates: not for comparison between models. Null where they could not be computed.
-    pub henrici_departure: Option<f64>,
-    /// `ln ‖J‖`, nats per step.
-    pub reactivity: Option<f64>,
-    pub peak_amplification: Option<f64>,
-}
-
-#[derive(Clone, Debug, Serialize, Deserialize)]
-pub struct CycleJson {
-    pub period: usize,
-    pub points: Vec<Vec<f64>>,
-    pub multipliers: Vec<[f64; 2]>,
-    pub stability: String,
-    pub residual: f64,
-}
-
-#[derive(Clone, Debug, Serialize, Deserialize)]
-pub struct AttractorJson {
-    /// `fixed point`, `cycle`, `limit cycle`, `quasiperiodic`, `chaotic`.
-    pub kind: String,
-    /// Steps after which a fixed point (1) or cycle is exactly back.
-    pub period: Option<usize>,
-    /// Mean time of one turn: of cycles, and of orbits that fill a closed curve in order.
-    pub turn: Option<StepsAndSeconds>,
-    /// Nats per step, largest first; an infinitely strong contraction is null.
-    pub lyapunov: Vec<Option<f64>>,
-    /// Standard errors; zero where the exponents are those of multipliers.
-    pub lyapunov_se: Vec<f64>,
-    /// Decay of the slowest deviation that decays.
-    pub time_constant: Option<StepsAndSeconds>,
-    /// Null where the exponents never sum to less than zero.
-    pub kaplan_yorke: Option<f64>,
-    pub kaplan_yorke_se: Option<f64>,
-    pub basin_fraction: f64,
-    /// 95 % Wilson interval.
-    pub basin_ci: [f64; 2],
-    /// Every state closer than this to a point of it is proven to end here; 0 where nothing is proven.
-    pub certified_radius: f64,
-    pub center: Vec<f64>,
-    pub extent: f64,
-    /// A line, ring or sheet of neutral fixed points: one object.
-    pub continuum: bool,
-}
+use super::{
+    AttractorJson, ContinuumJson, CycleJson, EffortJson, FixedPointJson, PortraitJson, SliceJson, StartsJson,
+    StepsAndSeconds, UnseenJson,
+};
 
 impl PortraitJson {
     /// The portrait of `map` from `starts`, which were `drawn` from this `seed`.
@@ -165,14 +20,22 @@ impl PortraitJson {
         drawn: String,
         seed: Option<u64>,
     ) -> Self {
-        let FixedPointSearch { found, continua, complete, .. } = &portrait.fixed_points;
+        let FixedPointSearch { found, continua, complete, on_borders, .. } = &portrait.fixed_points;
         let search = &portrait.attractors;
         let clock = Clock { sampling_rate_hz };
         Self {
             dim: portrait.dim,
             sampling_rate_hz,
-            fixed_points: found.iter().map(|point| fixed_point(point, map, clock)).collect(),
+            fixed_points: found
+                .iter()
+                .enumerate()
+                .map(|(index, point)| FixedPointJson {
+                    on_border: on_borders.contains(&index),
+                    ..fixed_point(point, map, clock)
+                })
+                .collect(),
             fixed_points_complete: *complete,
+            fixed_points_unseen: portrait.fixed_points.unseen.map(unseen),
             effort: effort(portrait),
             continua: continua
                 .iter()
@@ -180,12 +43,7 @@ impl PortraitJson {
                 .collect(),
             cycles: portrait.cycles.found.iter().map(cycle).collect(),
             cycles_complete_up_to: portrait.cycles.complete_up_to,
-            cycles_unseen: portrait.cycles.unseen.map(|Unseen { estimate, lower, upper, restarts }| UnseenJson {
-                estimate,
-                lower,
-                upper,
-                restarts,
-            }),
+            cycles_unseen: portrait.cycles.unseen.map(unseen),
             attractors: search.attractors.iter().map(|found| attractor(found, clock)).collect(),
             diverged: search.diverged.share(),
             undecided: search.undecided.share(),
@@ -226,15 +84,25 @@ fn effort(portrait: &Portrait) -> EffortJson {
         SearchMethod::Intervals => "interval arithmetic",
         SearchMethod::Newton => "Newton",
     };
+    // The search of smooth maps counts its starts and its undecided places where that of piecewise-linear ones counts
+    // linear systems and singular regions.
+    let is_smooth = matches!(points.method, SearchMethod::Intervals | SearchMethod::Newton);
+    let for_kind = |smooth: bool, n: usize| if smooth == is_smooth { n } else { 0 };
     EffortJson {
         method: method.to_string(),
         regions_visited: points.regions_visited,
         boxes: points.boxes,
-        linear_solves: points.solves,
-        degenerate_regions: points.degenerate_regions,
+        linear_solves: for_kind(false, points.solves),
+        degenerate_regions: for_kind(false, points.degenerate_regions),
+        newton_starts: for_kind(true, points.solves),
+        undecided_boxes: for_kind(true, points.degenerate_regions),
         cycle_polygons: cycles.polygons,
         cycle_steps: cycles.steps,
     }
+}
+
+fn unseen(Unseen { estimate, lower, upper, restarts }: Unseen) -> UnseenJson {
+    UnseenJson { estimate, lower, upper, restarts }
 }
 
 fn name_of(end: End) -> String {
@@ -274,6 +142,7 @@ fn fixed_point(point: &FixedPoint, map: &dyn Map, clock: Clock) -> FixedPointJso
         turns: point.multipliers.iter().map(turn).collect(),
         stability: point.stability.to_string(),
         unstable_dims: point.unstable_dims(),
+        on_border: false,
         residual: point.residual,
         henrici_departure: transient.map(|found| found.henrici),
         reactivity: transient.map(|found| found.reactivity).filter(|r| r.is_finite()),
