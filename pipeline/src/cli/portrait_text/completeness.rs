@@ -19,11 +19,23 @@ pub fn of_fixed_points(found: &PortraitJson) -> String {
         (0, false) if !found.continua.is_empty() => "no isolated fixed point was found; one may exist".to_string(),
         (0, false) => "no fixed point was found; one may exist".to_string(),
         (_, false) => {
-            let missing = at_least_missing(found.fixed_points_unseen);
-            format!("{points} found; {}", missing.unwrap_or_else(|| "there may be more".to_string()))
+            let missing =
+                at_least_missing(found.fixed_points_unseen).unwrap_or_else(|| "there may be more".to_string());
+            format!("{points} found{}; {missing}", proven_to_exist(found))
         }
     };
     format!("{list} ({})", effort(&found.effort))
+}
+
+/// How many of the points that Newton's method ended at interval arithmetic confirms, one by one.
+fn proven_to_exist(found: &PortraitJson) -> String {
+    let n = found.fixed_points.len();
+    match found.fixed_points.iter().filter(|point| point.certified).count() {
+        0 => String::new(),
+        1 if n == 1 => ", proven to exist".to_string(),
+        certified if certified == n => ", all proven to exist".to_string(),
+        certified => format!(", {} of them proven to exist", count(certified)),
+    }
 }
 
 fn effort(effort: &EffortJson) -> String {
@@ -49,6 +61,7 @@ fn effort(effort: &EffortJson) -> String {
 
 pub fn of_cycles(found: &PortraitJson) -> String {
     let cycles = match found.cycles.len() {
+        0 if !found.cycle_families.is_empty() => "no isolated cycle".to_string(),
         0 => "no cycle".to_string(),
         n => counted(n, "cycle"),
     };
@@ -154,6 +167,12 @@ mod tests {
         let words = "1 fixed point found; there may be more \
                      (Newton's method from 700 starts; 12 boxes with interval arithmetic, 2 undecided)";
         check_points(1, &newton, words);
+        let mut some = portrait(3, &[], &newton);
+        some.fixed_points[1].certified = true;
+        let begins = |found: &PortraitJson, words: &str| assert!(of_fixed_points(found).starts_with(words));
+        begins(&some, "3 fixed points found, 1 of them proven to exist; there may be more");
+        some.fixed_points.iter_mut().for_each(|point| point.certified = true);
+        begins(&some, "3 fixed points found, all proven to exist; there may be more");
     }
 
     #[test]

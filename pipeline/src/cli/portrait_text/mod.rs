@@ -93,6 +93,14 @@ fn print_cycles(found: &PortraitJson) -> Result<()> {
     if found.cycles.len() > SHOWN_POINTS {
         say!("  … and {} more: --json lists them", count(found.cycles.len() - SHOWN_POINTS))?;
     }
+    for family in found.cycle_families.iter().take(SHOWN_POINTS) {
+        let extends = counted(family.directions.len(), "direction");
+        let through = coordinates(&family.z, DECIMALS);
+        say!("  period {:<4} a family of neutral cycles in {extends}, one through z = {through}", family.period)?;
+    }
+    if found.cycle_families.len() > SHOWN_POINTS {
+        say!("  … and {} families more: --json lists them", count(found.cycle_families.len() - SHOWN_POINTS))?;
+    }
     Ok(())
 }
 

@@ -22,7 +22,10 @@ pub struct PortraitJson {
     pub continua: Vec<ContinuumJson>,
     /// Stable and unstable; of smooth maps and flows only those that starts were drawn to.
     pub cycles: Vec<CycleJson>,
-    /// Every isolated cycle of at most this period is listed, up to rounding; 0 where that was not shown.
+    /// Lines and planes of cycles, neutral along them: looked for in one and two dimensions.
+    #[serde(default)]
+    pub cycle_families: Vec<CycleFamilyJson>,
+    /// Every isolated cycle of at most this period is listed, and every family, up to rounding; 0 where that was not shown.
     pub cycles_complete_up_to: usize,
     /// What the search for longer cycles may have missed; null where nothing was left to search for.
     pub cycles_unseen: Option<UnseenJson>,
@@ -64,7 +67,8 @@ pub struct EffortJson {
 pub struct UnseenJson {
     pub estimate: f64,
     pub lower: f64,
-    pub upper: f64,
+    /// Null where nothing was met, which bounds nothing.
+    pub upper: Option<f64>,
     pub restarts: usize,
 }
 
@@ -101,6 +105,14 @@ pub struct ContinuumJson {
     pub directions: Vec<Vec<f64>>,
 }
 
+#[derive(Clone, Debug, Serialize, Deserialize)]
+pub struct CycleFamilyJson {
+    pub period: usize,
+    /// A point of one of them.
+    pub z: Vec<f64>,
+    pub directions: Vec<Vec<f64>>,
+}
+
 /// A duration of the map, and of the recording where its sampling rate is known.
 #[derive(Clone, Copy, Debug, Serialize, Deserialize)]
 pub struct StepsAndSeconds {
@@ -123,6 +135,9 @@ pub struct FixedPointJson {
     /// Lies between linear regions, so that no single Jacobian decides its stability.
     #[serde(default)]
     pub on_border: bool,
+    /// Interval arithmetic proves that a fixed point of the map lies here, and no second one beside it; only asked of smooth maps.
+    #[serde(default)]
+    pub certified: bool,
     pub residual: f64,
     /// In latent coordinates: not for comparison between models. Null where they could not be computed.
     pub henrici_departure: Option<f64>,

@@ -1,13 +1,13 @@
 //! From what `dynamics` found to what is written of it.
 
 use nullcline_dynamics::{
-    Attractor, AttractorKind, BasinSlice, Complex, Cycle, End, FixedPoint, FixedPointSearch, Map, Portrait,
-    SearchMethod, Unseen, frequency_per_step, non_normality, time_constant_steps,
+    Attractor, AttractorKind, BasinSlice, Complex, Cycle, CycleFamily, End, FixedPoint, FixedPointSearch, Map,
+    Portrait, SearchMethod, Unseen, frequency_per_step, non_normality, time_constant_steps,
 };
 
 use super::{
-    AttractorJson, ContinuumJson, CycleJson, EffortJson, FixedPointJson, PortraitJson, SliceJson, StartsJson,
-    StepsAndSeconds, UnseenJson,
+    AttractorJson, ContinuumJson, CycleFamilyJson, CycleJson, EffortJson, FixedPointJson, PortraitJson, SliceJson,
+    StartsJson, StepsAndSeconds, UnseenJson,
 };
 
 impl PortraitJson {
@@ -20,7 +20,7 @@ impl PortraitJson {
         drawn: String,
         seed: Option<u64>,
     ) -> Self {
-        let FixedPointSearch { found, continua, complete, on_borders, .. } = &portrait.fixed_points;
+        let FixedPointSearch { found, continua, complete, on_borders, certified, .. } = &portrait.fixed_points;
         let search = &portrait.attractors;
         let clock = Clock { sampling_rate_hz };
         Self {
@@ -31,6 +31,7 @@ impl PortraitJson {
                 .enumerate()
                 .map(|(index, point)| FixedPointJson {
                     on_border: on_borders.contains(&index),
+                    certified: certified.contains(&index),
                     ..fixed_point(point, map, clock)
                 })
                 .collect(),
@@ -42,6 +43,7 @@ impl PortraitJson {
                 .map(|line| ContinuumJson { z: line.location.clone(), directions: line.directions.clone() })
                 .collect(),
             cycles: portrait.cycles.found.iter().map(cycle).collect(),
+            cycle_families: portrait.cycles.families.iter().map(family).collect(),
             cycles_complete_up_to: portrait.cycles.complete_up_to,
             cycles_unseen: portrait.cycles.unseen.map(unseen),
             attractors: search.attractors.iter().map(|found| attractor(found, clock)).collect(),
@@ -102,7 +104,11 @@ fn effort(portrait: &Portrait) -> EffortJson {
 }
 
 fn unseen(Unseen { estimate, lower, upper, restarts }: Unseen) -> UnseenJson {
-    UnseenJson { estimate, lower, upper, restarts }
+    UnseenJson { estimate, lower, upper: upper.is_finite().then_some(upper), restarts }
+}
+
+fn family(family: &CycleFamily) -> CycleFamilyJson {
+    CycleFamilyJson { period: family.period, z: family.location.clone(), directions: family.directions.clone() }
 }
 
 fn name_of(end: End) -> String {
@@ -143,6 +149,7 @@ fn fixed_point(point: &FixedPoint, map: &dyn Map, clock: Clock) -> FixedPointJso
         stability: point.stability.to_string(),
         unstable_dims: point.unstable_dims(),
         on_border: false,
+        certified: false,
         residual: point.residual,
         henrici_departure: transient.map(|found| found.henrici),
         reactivity: transient.map(|found| found.reactivity).filter(|r| r.is_finite()),
