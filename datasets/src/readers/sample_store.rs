@@ -4,7 +4,7 @@
 //! after the other, FIF buffers of those. All are [`Extent`]s: records that follow each other, each a list of runs.
 
 use std::fs::File;
-use std::io::{Read, Seek, SeekFrom};
+use std::os::unix::fs::FileExt;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
@@ -85,8 +85,9 @@ impl Extent {
     }
 }
 
-/// What is read at a time: enough that threads seldom wait for each other.
-const BLOCK_BYTES: usize = 1 << 23;
+/// What is read at a time: enough that threads seldom wait for each other, and little enough that what one thread reads is
+/// still in the cache when the others decode it.
+const BLOCK_BYTES: usize = 1 << 22;
 /// What a thread goes through for all of its channels before it goes on: little enough to stay in its first cache, which
 /// each line of it enters once for all channels.
 const TILE_BYTES: usize = 1 << 14;
@@ -97,26 +98,50 @@ const GROUPS_PER_THREAD: usize = 2;
 impl SampleStore {
     /// Hands every sample to the sink of its channel, scaled; `scalings` and `sinks` have one entry for each channel.
     ///
-    /// Memory: one block. Channels are decoded in parallel; each sees its samples in order, so the result does not
-    /// depend on the number of threads.
+    /// Memory: two blocks, as one is read while the one before is decoded. Channels are decoded in parallel; each sees its
+    /// samples in order, so the result does not depend on the number of threads.
     pub fn stream<S: SampleSink>(&self, path: &Path, scalings: &[Scaling], sinks: &mut [S]) -> Result<(), ReadError> {
-        let mut source = self.bytes.open()?;
-        let mut buffer = Vec::new();
-        for extent in &self.extents {
-            if extent.record_bytes == 0 {
-                continue;
-            }
-            if extent.record_bytes > BLOCK_BYTES {
+        let source = self.bytes.open()?;
+        // Once inside, no thread has to be woken for each block.
+        rayon::scope(|_| self.stream_blocks(&source, path, scalings, sinks))
+    }
+
+    fn stream_blocks<S: SampleSink>(
+        &self,
+        source: &Source,
+        path: &Path,
+        scalings: &[Scaling],
+        sinks: &mut [S],
+    ) -> Result<(), ReadError> {
+        let [mut buffer, mut next_buffer] = [Vec::new(), Vec::new()];
+        // Has been read, and is decoded while the next is read.
+        let mut last: Option<(&Extent, Block)> = None;
+        for extent in self.extents.iter().filter(|extent| extent.record_bytes > 0) {
+            let most = BLOCK_BYTES / extent.record_bytes;
+            if most == 0 {
+                if let Some((extent, block)) = last.take() {
+                    self.decode_block(source.bytes(block, &buffer), extent, scalings, sinks);
+                }
                 self.stream_runs(extent, path, scalings, sinks)?;
                 continue;
             }
-            let most = BLOCK_BYTES / extent.record_bytes;
             for first in (0..extent.n_records).step_by(most) {
                 let n_records = most.min(extent.n_records - first);
                 let at = extent.start_byte + (first * extent.record_bytes) as u64;
-                let block = source.read(at, n_records * extent.record_bytes, &mut buffer, path)?;
-                self.decode_block(block, extent, scalings, sinks);
+                let block = Block { at, n_bytes: n_records * extent.record_bytes };
+                let decode = || {
+                    if let Some((extent, block)) = last {
+                        self.decode_block(source.bytes(block, &buffer), extent, scalings, sinks);
+                    }
+                };
+                let (read, ()) = rayon::join(|| source.read(block, &mut next_buffer, path), decode);
+                read?;
+                std::mem::swap(&mut buffer, &mut next_buffer);
+                last = Some((extent, block));
             }
+        }
+        if let Some((extent, block)) = last {
+            self.decode_block(source.bytes(block, &buffer), extent, scalings, sinks);
         }
         Ok(())
     }
@@ -158,7 +183,7 @@ impl SampleStore {
         sinks: &mut [S],
     ) -> Result<(), ReadError> {
         sinks.par_iter_mut().enumerate().try_for_each(|(channel, sink)| {
-            let mut source = self.bytes.open()?;
+            let source = self.bytes.open()?;
             let mut buffer = Vec::new();
             let mut stretch = [0.0; STRETCH];
             for record in 0..extent.n_records {
@@ -170,8 +195,9 @@ impl SampleStore {
                     let most = PIECE_BYTES / width;
                     for first in (0..run.n_samples).step_by(most) {
                         let n = most.min(run.n_samples - first);
-                        let bytes = source.read(start + (first * width) as u64, n * width, &mut buffer, path)?;
-                        decoder.decode(bytes, width, n, &mut stretch, |part| sink.take(part));
+                        let piece = Block { at: start + (first * width) as u64, n_bytes: n * width };
+                        source.read(piece, &mut buffer, path)?;
+                        decoder.decode(source.bytes(piece, &buffer), width, n, &mut stretch, |part| sink.take(part));
                     }
                 }
             }
@@ -197,23 +223,27 @@ enum Source<'b> {
     File(File),
 }
 
+/// Bytes that are read together.
+#[derive(Clone, Copy)]
+struct Block {
+    at: u64,
+    n_bytes: usize,
+}
+
 impl Source<'_> {
-    fn read<'s>(
-        &'s mut self,
-        at: u64,
-        n_bytes: usize,
-        buffer: &'s mut Vec<u8>,
-        path: &Path,
-    ) -> Result<&'s [u8], ReadError> {
+    /// Into `buffer`, unless they are in memory already.
+    fn read(&self, block: Block, buffer: &mut Vec<u8>, path: &Path) -> Result<(), ReadError> {
+        let Self::File(file) = self else { return Ok(()) };
+        buffer.resize(block.n_bytes, 0);
+        // The size was checked at opening: a file that ends now has been cut meanwhile.
+        file.read_exact_at(buffer, block.at).map_err(|source| ReadError::unreadable(path, source))
+    }
+
+    /// What was read into `buffer`.
+    fn bytes<'s>(&'s self, block: Block, buffer: &'s [u8]) -> &'s [u8] {
         match self {
-            Self::Memory(bytes) => Ok(&bytes[at as usize..at as usize + n_bytes]),
-            Self::File(file) => {
-                buffer.resize(n_bytes, 0);
-                let read = file.seek(SeekFrom::Start(at)).and_then(|_| file.read_exact(buffer));
-                // The size was checked at opening: a file that ends now has been cut meanwhile.
-                read.map_err(|source| ReadError::unreadable(path, source))?;
-                Ok(buffer)
-            }
+            Self::Memory(bytes) => &bytes[block.at as usize..block.at as usize + block.n_bytes],
+            Self::File(_) => buffer,
         }
     }
 }

@@ -136,16 +136,39 @@ impl Decoder {
     }
 }
 
+/// `bytes` start with the first number and hold all of them, `stride` bytes apart.
 #[inline]
 fn fill<const N: usize>(bytes: &[u8], stride: usize, numbers: &mut [f64], number: impl Fn([u8; N]) -> f64) {
+    let convert = |numbers: &mut [f64], bytes: &[[u8; N]]| {
+        numbers.iter_mut().zip(bytes).for_each(|(value, &bytes)| *value = number(bytes));
+    };
     if stride == N {
-        for (value, &bytes) in numbers.iter_mut().zip(bytes.as_chunks::<N>().0) {
-            *value = number(bytes);
-        }
-    } else {
-        for (value, bytes) in numbers.iter_mut().zip(bytes.chunks(stride)) {
-            *value = bytes.first_chunk::<N>().map_or(f64::NAN, |&bytes| number(bytes));
-        }
+        return convert(numbers, bytes.as_chunks::<N>().0);
+    }
+    // Side by side first: numbers that are apart are converted one by one, others several at a time.
+    const TOGETHER: usize = 64;
+    for (numbers, bytes) in numbers.chunks_mut(TOGETHER).zip(bytes.chunks(TOGETHER * stride)) {
+        let mut together = [[0; N]; TOGETHER];
+        let together = &mut together[..numbers.len()];
+        gather(bytes, stride, together);
+        convert(numbers, together);
+    }
+}
+
+/// A function of its own, as a loop so short needs the registers for itself.
+#[inline(never)]
+fn gather<const N: usize>(bytes: &[u8], stride: usize, together: &mut [[u8; N]]) {
+    let Some((last, before)) = together.split_last_mut() else { return };
+    if stride < N {
+        return;
+    }
+    // A whole stride follows each but the last.
+    let (whole, rest) = bytes.split_at((before.len() * stride).min(bytes.len()));
+    for (number, bytes) in before.iter_mut().zip(whole.chunks_exact(stride)) {
+        number.copy_from_slice(&bytes[..N]);
+    }
+    if let Some(bytes) = rest.first_chunk::<N>() {
+        *last = *bytes;
     }
 }
 
