@@ -170,7 +170,7 @@ fn counted(annotations: &[Annotation]) -> BTreeMap<String, usize> {
 /// Spike times where they may be some or the name says so, else columns over time.
 fn of_number_lines(path: &Path) -> Result<Inspection, ReadError> {
     let is_called_spikes = BidsName::of(path).is_some_and(|name| name.suffix == "spikes");
-    match NumberLines::read(path)?.is_series().filter(|_| !is_called_spikes) {
+    match NumberLines::read(path)?.why_columns().filter(|_| !is_called_spikes) {
         None => Ok(Inspection::of_spikes("spike times", &read_spikes(path)?)),
         Some(reason) => {
             let mut found = Inspection::of_series("text", &read_series(path)?);

@@ -146,7 +146,7 @@ mod tests {
 
     use super::*;
 
-    fn unicode(text: &String) -> VarLenUnicode {
+    fn unicode(text: &str) -> VarLenUnicode {
         VarLenUnicode::from_str(text).unwrap()
     }
 
@@ -156,7 +156,7 @@ mod tests {
         let folder = tempfile::tempdir().unwrap();
         let path = folder.path().join("a.h5");
         let texts: Vec<String> = (0..3000).map(|i| "µ".repeat(i % 40) + &i.to_string().repeat(i % 3)).collect();
-        let stored: Vec<VarLenUnicode> = texts.iter().map(unicode).collect();
+        let stored: Vec<VarLenUnicode> = texts.iter().map(|text| unicode(text)).collect();
         let file = hdf5::File::create(&path).unwrap();
         let new = || file.new_dataset::<VarLenUnicode>().shape(stored.len());
         new().create("one_piece").unwrap().write_raw(&stored).unwrap();
@@ -180,7 +180,7 @@ mod tests {
     fn damaged_heaps_are_an_error_or_other_texts() {
         let folder = tempfile::tempdir().unwrap();
         let path = folder.path().join("a.h5");
-        let stored: Vec<VarLenUnicode> = ["motor", "", "visual cortex"].map(|t| unicode(&t.to_owned())).to_vec();
+        let stored: Vec<VarLenUnicode> = ["motor", "", "visual cortex"].map(unicode).to_vec();
         let file = hdf5::File::create(&path).unwrap();
         let dataset = file.new_dataset::<VarLenUnicode>().shape(3).create("a").unwrap();
         dataset.write_raw(&stored).unwrap();

@@ -65,7 +65,7 @@ impl NumberLines {
 
     /// Why these are columns over time and no spike times: of those, files keep each unit's in their order, and seldom as
     /// many of one unit as of the next. `None` where they may be spike times.
-    pub fn is_series(&self) -> Option<String> {
+    pub fn why_columns(&self) -> Option<String> {
         if self.names.is_some() {
             return Some("its first line names columns".to_owned());
         }
@@ -123,14 +123,14 @@ mod tests {
 
     #[test]
     fn what_goes_back_is_a_series() {
-        let is_series = |text: &str| lines(text).unwrap().is_series();
+        let why_columns = |text: &str| lines(text).unwrap().why_columns();
         for spikes in ["0.5 1.5\n2 2 7\n", "0.5\n1.5\n2\n", "# by hand\n1 2 3\n0 4 5\n", "3 1\n2\n", "3 1\n"] {
-            assert_eq!(is_series(spikes), None, "{spikes:?}");
+            assert_eq!(why_columns(spikes), None, "{spikes:?}");
         }
-        assert!(is_series("1 2\n\n3 2.5\n").unwrap().ends_with("in line 3"));
-        assert!(is_series("# one channel\n1\n2\n1.5\n").unwrap().ends_with("in line 4"));
-        assert!(is_series("1 nan\n2 3\n").unwrap().ends_with("in line 1"));
-        assert!(is_series("Fz Cz\n1 2\n").unwrap().contains("names columns"));
+        assert!(why_columns("1 2\n\n3 2.5\n").unwrap().ends_with("in line 3"));
+        assert!(why_columns("# one channel\n1\n2\n1.5\n").unwrap().ends_with("in line 4"));
+        assert!(why_columns("1 nan\n2 3\n").unwrap().ends_with("in line 1"));
+        assert!(why_columns("Fz Cz\n1 2\n").unwrap().contains("names columns"));
     }
 
     #[test]

@@ -213,7 +213,9 @@ fn nwb_that_lies_is_told() {
             let group = file.create_group(place).unwrap();
             group.new_dataset::<f32>().shape((3000, 4)).create("data").unwrap();
             let start = group.new_dataset::<f64>().create("starting_time").unwrap();
-            hz.map(|hz| start.new_attr::<f64>().create("rate").unwrap().write_scalar(&hz).unwrap());
+            if let Some(hz) = hz {
+                start.new_attr::<f64>().create("rate").unwrap().write_scalar(&hz).unwrap();
+            }
         };
         series("acquisition/ElectricalSeries", Some(1000.0));
         series("processing/ecephys/LFP/two\nlines", None);

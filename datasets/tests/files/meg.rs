@@ -155,7 +155,8 @@ fn shared_files_have_the_kinds_that_mne_gives_them() {
     let Some(folder) = shared_data("formats/fif") else {
         return;
     };
-    let cases: [(&str, Modality, &[(&str, usize)]); 5] = [
+    type Counts<'a> = &'a [(&'a str, usize)];
+    let cases: [(&str, Modality, Counts); 5] = [
         ("bv_dig_raw.fif", Modality::Eeg, &[("EEG", 67)]),
         ("neuromag122_test_file-raw.fif", Modality::Meg, &[("MEGGRADPLANAR", 122), ("TRIG", 7)]),
         ("sample_invalid_birthday_raw.fif", Modality::Eeg, &[("EEG", 1)]),
