@@ -261,6 +261,7 @@ mod tests {
             stability: "marginal".into(),
             unstable_dims: 1,
             on_border,
+            certified: false,
             residual: 0.0,
             henrici_departure: None,
             reactivity: None,
