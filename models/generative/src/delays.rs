@@ -97,6 +97,7 @@ fn all(there: &[bool]) -> bool {
 }
 
 #[cfg(test)]
+#[expect(clippy::single_range_in_vec_init, reason = "a recording of one run")]
 mod tests {
     use super::*;
 

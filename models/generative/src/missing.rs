@@ -20,7 +20,7 @@ pub(crate) fn is_whole<'a>(values: impl IntoIterator<Item = &'a f64>) -> bool {
 
 /// Of `rows: [T, D]`, at which times nothing is missing.
 pub(crate) fn whole_rows(rows: &DMatrix<f64>) -> Vec<bool> {
-    rows.row_iter().map(|row| is_whole(&row)).collect()
+    rows.row_iter().map(is_whole).collect()
 }
 
 #[cfg(test)]
@@ -30,8 +30,8 @@ mod tests {
     #[test]
     fn only_what_is_there_counts() {
         let rows = DMatrix::from_row_slice(3, 2, &[1.0, 4.0, f64::NAN, 5.0, 3.0, f64::NAN]);
-        assert_eq!(seen(&rows.column(0)), [1.0, 3.0]);
-        assert_eq!(mean_of_seen(&rows.column(1)), 4.5);
+        assert_eq!(seen(rows.column(0)), [1.0, 3.0]);
+        assert_eq!(mean_of_seen(rows.column(1)), 4.5);
         assert_eq!(mean_of_seen(&[f64::NAN]), 0.0);
         assert_eq!(whole_rows(&rows), [true, false, false]);
         assert!(is_whole(&[f64::INFINITY]) && is_whole(&[]) && !is_whole(&[0.0, f64::NAN]));

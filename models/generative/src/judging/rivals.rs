@@ -22,7 +22,7 @@ pub fn phase_surrogate(rng: &mut impl Rng, series: &DMatrix<f64>) -> DMatrix<f64
     let turns: Vec<f64> = (0..n / 2 + 1).map(|_| rng.random_range(0.0..TAU)).collect();
     let mut surrogate = DMatrix::zeros(n, series.ncols());
     for (from, mut to) in series.column_iter().zip(surrogate.column_iter_mut()) {
-        let mean = mean_of_seen(&from);
+        let mean = mean_of_seen(from);
         let mut samples: Vec<f64> = from.iter().map(|&x| if x.is_nan() { mean } else { x }).collect();
         let mut spectrum = forward.make_output_vec();
         forward.process(&mut samples, &mut spectrum).expect("buffers have the planned lengths");

@@ -227,7 +227,7 @@ impl Arena<'_> {
         let first = self.held_out_runs.first().map_or(0, |run| run.start);
         for run in &self.held_out_runs {
             let rows = self.held_out.rows(run.start - first, run.len());
-            let whole = |end: &usize| is_whole(&rows.rows(end - fitted.order, fitted.order));
+            let whole = |end: &usize| is_whole(rows.rows(end - fitted.order, fitted.order));
             let Some(end) = (fitted.order..=run.len()).find(whole) else { continue };
             let past = rows.rows(end - fitted.order, fitted.order).into_owned();
             let from = run.start - first + end - 1;
@@ -263,7 +263,7 @@ fn last(rows: &DMatrix<f64>, n: usize) -> DMatrix<f64> {
 
 /// Of the samples that are there.
 fn column_means(rows: &DMatrix<f64>) -> Vec<f64> {
-    rows.column_iter().map(|column| mean_of_seen(&column)).collect()
+    rows.column_iter().map(mean_of_seen).collect()
 }
 
 /// Held-out counts and the mean counts of the training part.

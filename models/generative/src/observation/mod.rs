@@ -111,7 +111,7 @@ impl Observation {
         n_nuisance: usize,
     ) -> Result<Self> {
         let observed_dim = training.ncols();
-        let mean = training.column_iter().map(|column| mean_of_seen(&column));
+        let mean = training.column_iter().map(mean_of_seen);
         let (weight, bias): (Tensor, Vec<f32>) = if kind.is_counts() {
             (normal_tensor(rng, &[observed_dim, latent_dim], 0.2)?, mean.map(|m| m.max(1e-4).ln() as f32).collect())
         } else {
@@ -131,7 +131,7 @@ impl Observation {
 
     /// Sets `B` and `b` by least squares: `y: [T, D]` seen from `states: [T, M]`, where both are known.
     pub(crate) fn fit(&self, states: &DMatrix<f64>, y: &DMatrix<f64>) -> Result<()> {
-        let is_known = |t: &usize| is_whole(&states.row(*t)) && is_whole(&y.row(*t));
+        let is_known = |t: &usize| is_whole(states.row(*t)) && is_whole(y.row(*t));
         let known: Vec<usize> = (0..states.nrows()).filter(is_known).collect();
         let design = states.select_rows(&known).insert_column(states.ncols(), 1.0);
         let ridge = 1e-9 * known.len() as f64;
@@ -222,7 +222,7 @@ fn principal_loadings(rng: &mut impl Rng, training: &DMatrix<f64>, latent_dim: u
     let scores = principal.apply(&rows);
     let mut weight = normal_tensor(rng, &[observed_dim, latent_dim], 0.01)?.to_vec2::<f32>()?;
     for component in 0..principal.n_components() {
-        let std = nalgebra::DVector::from_vec(seen(&scores.column(component))).variance().sqrt();
+        let std = nalgebra::DVector::from_vec(seen(scores.column(component))).variance().sqrt();
         for (channel, row) in weight.iter_mut().enumerate() {
             row[component] += (principal.axes[(channel, component)] * std / principal.scale) as f32;
         }

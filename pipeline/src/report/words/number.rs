@@ -61,7 +61,7 @@ pub fn percent(share: f64) -> String {
     match 100.0 * share {
         x if !x.is_finite() => ABSENT.to_string(),
         x if x > 0.0 && x <= 0.5 => "< 1 %".to_string(),
-        x if x < 100.0 && x >= 99.5 => "> 99 %".to_string(),
+        x if (99.5..100.0).contains(&x) => "> 99 %".to_string(),
         x => format!("{} %", fixed(x, 0)),
     }
 }
