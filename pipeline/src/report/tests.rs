@@ -115,7 +115,7 @@ fn a_difference_without_variance_has_a_direction() {
     (row.mean_control, row.mean_other, row.hedges_g, row.q_fdr) = (2.0, 1.0, f64::NAN, 0.001);
     let text = visible_text(&render_group(&page).expect("renders"));
     assert!(
-        text.contains(&format!("attractors (lower in {other}, 1 against 2 in every subject, q = 0.001)")),
+        text.contains(&format!("attractors (lower in {other}, 1.00 against 2.00 in every subject, q = 0.001)")),
         "{text}"
     );
 }

@@ -97,20 +97,26 @@ impl Finds<'_> {
 
     /// Solves a sequence, goes on to the one that its solution visits, and so on.
     fn follow_chain(&mut self, mut word: Vec<ActivationPattern>, next: Next) -> Option<usize> {
+        let period = word.len();
         let mut seen = HashSet::new();
         while seen.len() < LONGEST_CHAIN && self.steps < self.plan.max_steps && seen.insert(word.clone()) {
-            self.steps += word.len() * self.map.dim().pow(3).div_ceil(16_usize.pow(3));
-            let Solved { points, visits } = solve_word(self.map, &word)?;
-            if visits == word {
+            // What repeats a shorter sequence has its solution: mostly a fixed point, visited again and again.
+            let root = &word[..length_of_root(&word)];
+            self.steps += root.len() * self.map.dim().pow(3).div_ceil(16_usize.pow(3));
+            let Solved { points, visits } = solve_word(self.map, root)?;
+            if visits == root {
+                if root.len() == 1 {
+                    return None;
+                }
                 return match self.keep_near(points) {
                     Refined::Cycle(index) => Some(index),
                     Refined::FixedPoint | Refined::Nothing => None,
                 };
             }
             word = match next {
-                Next::VisitedByPoints => visits,
+                Next::VisitedByPoints => visits.iter().cycle().take(period).cloned().collect(),
                 Next::VisitedByOrbit => {
-                    self.map.orbit(&points[0], word.len() - 1).iter().map(|z| self.map.pattern_at(z)).collect()
+                    self.map.orbit(&points[0], period - 1).iter().map(|z| self.map.pattern_at(z)).collect()
                 }
             };
         }
@@ -142,4 +148,11 @@ impl Finds<'_> {
             }
         }
     }
+}
+
+/// The length of the shortest sequence that this one repeats.
+fn length_of_root(word: &[ActivationPattern]) -> usize {
+    let period = word.len();
+    let repeats = |length: usize| period.is_multiple_of(length) && word[length..] == word[..period - length];
+    (1..period).find(|&length| repeats(length)).unwrap_or(period)
 }
