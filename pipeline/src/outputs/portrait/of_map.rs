@@ -198,3 +198,18 @@ fn attractor(attractor: &Attractor, clock: Clock) -> AttractorJson {
         continuum: attractor.is_continuum(),
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// JSON has no infinity: a bound that does not exist is null, and what was written can be read.
+    #[test]
+    fn what_bounds_nothing_is_null_and_reads_back() {
+        let nothing_met = Unseen { estimate: 0.0, lower: 0.0, upper: f64::INFINITY, restarts: 7 };
+        let text = serde_json::to_string(&unseen(nothing_met)).unwrap();
+        assert!(text.contains("\"upper\":null"), "{text}");
+        let back: UnseenJson = serde_json::from_str(&text).unwrap();
+        assert_eq!((back.upper, back.restarts), (None, 7));
+    }
+}
