@@ -6,6 +6,8 @@ use std::fs;
 use std::io::Read;
 use std::path::Path;
 
+use hdf5::filters::Filter;
+
 use super::error::{ReadError, one_line};
 use super::hdf5_texts::variable_length_texts;
 
@@ -46,6 +48,7 @@ pub(super) fn texts(dataset: &hdf5::Dataset, path: &Path) -> Result<Option<Vec<S
     use hdf5::types::{FixedAscii, FixedUnicode, TypeDescriptor, VarLenAscii, VarLenUnicode};
     const LONGEST: usize = 256;
     check_size(dataset, 16, path)?;
+    check_filters(dataset, path)?;
     let descriptor = dataset.dtype().and_then(|dtype| dtype.to_descriptor());
     if matches!(descriptor, Ok(TypeDescriptor::VarLenUnicode | TypeDescriptor::VarLenAscii))
         && let Some(texts) = variable_length_texts(dataset, path)?
@@ -77,7 +80,9 @@ pub(super) fn broken(path: &Path, error: &hdf5::Error) -> ReadError {
 
 /// The library's own message names a folder of the machine that it was built on.
 fn check_filters(dataset: &hdf5::Dataset, path: &Path) -> Result<(), ReadError> {
-    let Some(missing) = dataset.filters().into_iter().find(|filter| !filter.is_available()) else {
+    let filters = dataset.filters();
+    check_checksums(dataset, &filters, path)?;
+    let Some(missing) = filters.into_iter().find(|filter| !filter.is_available()) else {
         return Ok(());
     };
     let found = match missing.id() {
@@ -90,6 +95,28 @@ fn check_filters(dataset: &hdf5::Dataset, path: &Path) -> Result<(), ReadError> 
     };
     let needed = format!("values of {} without compression or by gzip", one_line(&dataset.name()));
     Err(ReadError::field(needed, found, path))
+}
+
+/// The library takes the bytes of a checksum off whatever is left of a chunk, and goes on beyond the end of memory where
+/// that is less. What is stored has a known length, so checksums must be what was added last, and once.
+fn check_checksums(dataset: &hdf5::Dataset, filters: &[Filter], path: &Path) -> Result<(), ReadError> {
+    const CHECKSUM_BYTES: u64 = 4;
+    let n_checksums = filters.iter().filter(|filter| **filter == Filter::Fletcher32).count();
+    if n_checksums == 0 {
+        return Ok(());
+    }
+    let mut shortest = u64::MAX;
+    let visited = dataset.chunks_visit(|chunk| {
+        shortest = shortest.min(chunk.size);
+        0
+    });
+    let found = match filters.last() {
+        _ if visited.is_err() => "chunks that cannot be listed".to_owned(),
+        Some(Filter::Fletcher32) if n_checksums == 1 && shortest > CHECKSUM_BYTES => return Ok(()),
+        Some(Filter::Fletcher32) if n_checksums == 1 => format!("a chunk of {shortest} bytes"),
+        _ => "other filters after it".to_owned(),
+    };
+    Err(ReadError::field(format!("chunks of {} with a checksum at the end", dataset.name()), found, path))
 }
 
 /// A dataset's shape is a promise; what is stored for it bounds what it can be.

@@ -38,6 +38,9 @@ impl NumberLines {
                 continue;
             }
             let cells = || text.split([' ', '\t', ',', ';']).filter(|cell| !cell.is_empty());
+            if cells().next().is_none() {
+                continue;
+            }
             let is_first = found.lines.is_empty() && found.names.is_none();
             if is_first && cells().all(|cell| number(cell).is_none()) {
                 found.names = Some(cells().map(one_line).collect());
@@ -136,7 +139,7 @@ mod tests {
     #[test]
     fn columns_are_of_one_length() {
         let path = Path::new("a.txt");
-        let series = lines("Fz;Cz\n1;-2\n3;4\n").unwrap().into_series(path).unwrap();
+        let series = lines(";;\nFz;Cz\n1;-2\n3;4\n").unwrap().into_series(path).unwrap();
         assert_eq!(
             (series.names, series.n_times, series.values),
             (vec!["Fz".into(), "Cz".into()], 2, vec![1.0, -2.0, 3.0, 4.0])

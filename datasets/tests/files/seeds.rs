@@ -77,6 +77,15 @@ fn texts_in_a_damaged_heap_end() {
     assert_eq!(trains.trials.columns["correct"], ["true"]);
 }
 
+/// The library reads beyond the end of memory in a chunk that is shorter than its checksum.
+#[test]
+fn chunks_shorter_than_their_checksum_are_refused() {
+    let damaged = Path::new(env!("CARGO_MANIFEST_DIR")).join("fuzz/seeds/nwb/short_checksum.nwb");
+    let message = inspect(&damaged).unwrap_err().to_string();
+    let expected = "need chunks of /units/spike_times with a checksum at the end, found a chunk of 0 bytes in ";
+    assert!(message.starts_with(expected), "{message}");
+}
+
 /// No row, and columns beyond number.
 #[test]
 fn arrays_without_values_are_refused_whatever_their_other_extent() {
