@@ -47,6 +47,9 @@ pub(super) fn values<T: hdf5::H5Type>(dataset: &hdf5::Dataset, path: &Path) -> R
 pub(super) fn texts(dataset: &hdf5::Dataset, path: &Path) -> Result<Option<Vec<String>>, ReadError> {
     use hdf5::types::{FixedAscii, FixedUnicode, TypeDescriptor, VarLenAscii, VarLenUnicode};
     const LONGEST: usize = 256;
+    if dataset.ndim() > 1 {
+        return Ok(None);
+    }
     check_size(dataset, 16, path)?;
     check_filters(dataset, path)?;
     let descriptor = dataset.dtype().and_then(|dtype| dtype.to_descriptor());

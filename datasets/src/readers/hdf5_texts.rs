@@ -12,9 +12,18 @@ use std::path::Path;
 use super::error::ReadError;
 use super::hdf5_numbers::Layout;
 
-/// All texts of a dataset of one or no dimension; `None` where its elements lie in a way that is unknown here.
+/// All texts of a dataset of one or no dimension; `None` where its elements lie in a way that is unknown here. In one piece
+/// there is no such way: their number and the size of the piece then do not agree.
 pub(super) fn variable_length_texts(dataset: &hdf5::Dataset, path: &Path) -> Result<Option<Vec<String>>, ReadError> {
-    let Some(layout) = Layout::of_elements(dataset, Element::BYTES) else { return Ok(None) };
+    let Some(layout) = Layout::of_elements(dataset, Element::BYTES) else {
+        return match dataset.offset() {
+            None => Ok(None),
+            Some(_) => {
+                let needed = format!("{} texts of 16 bytes each in {}", dataset.size(), dataset.name());
+                Err(ReadError::field(needed, format!("{} bytes", dataset.storage_size()), path))
+            }
+        };
+    };
     let mut bytes = vec![0; dataset.size() * Element::BYTES];
     layout.fill(dataset, &mut bytes, path)?;
     let elements: Vec<Element> = bytes.as_chunks().0.iter().map(Element::of).collect();

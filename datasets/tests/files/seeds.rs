@@ -77,6 +77,14 @@ fn texts_in_a_damaged_heap_end() {
     assert_eq!(trains.trials.columns["correct"], ["true"]);
 }
 
+/// As above, where besides the number of texts does not fit the bytes that are kept for them.
+#[test]
+fn texts_whose_number_does_not_fit_are_refused() {
+    let spoilt = Path::new(env!("CARGO_MANIFEST_DIR")).join("fuzz/seeds/nwb/texts_of_wrong_size.nwb");
+    let message = inspect(&spoilt).unwrap_err().to_string();
+    assert!(message.starts_with("need ") && message.contains(" texts of 16 bytes each in /"), "{message}");
+}
+
 /// The library reads beyond the end of memory in a chunk that is shorter than its checksum.
 #[test]
 fn chunks_shorter_than_their_checksum_are_refused() {
