@@ -81,9 +81,17 @@ pub(super) fn broken(path: &Path, error: &hdf5::Error) -> ReadError {
     ReadError::field("a sound HDF5 file", format!("\"{}\"", one_line(&error.to_string())), path)
 }
 
+/// What was done to each chunk when it was written. A list that cannot be read is an error; `Dataset::filters` makes it an empty one.
+pub(super) fn filters(dataset: &hdf5::Dataset) -> hdf5::Result<Vec<Filter>> {
+    dataset.dcpl()?.get_filters()
+}
+
 /// The library's own message names a folder of the machine that it was built on.
 fn check_filters(dataset: &hdf5::Dataset, path: &Path) -> Result<(), ReadError> {
-    let filters = dataset.filters();
+    let filters = filters(dataset).map_err(|_| {
+        let needed = format!("values of {} without compression or by gzip", one_line(&dataset.name()));
+        ReadError::field(needed, "filters that cannot be read", path)
+    })?;
     check_checksums(dataset, &filters, path)?;
     let Some(missing) = filters.into_iter().find(|filter| !filter.is_available()) else {
         return Ok(());

@@ -16,7 +16,7 @@ use libdeflater::Decompressor;
 use rayon::prelude::*;
 
 use super::error::ReadError;
-use super::hdf5_guard::{check_size, values};
+use super::hdf5_guard::{check_size, filters, values};
 use super::large_buffer;
 
 /// What a thread reads at a time of a vector that lies in one piece.
@@ -84,7 +84,7 @@ impl Layout {
             let is_whole = dataset.storage_size() == (n_numbers * width) as u64;
             return is_whole.then_some(Self::OnePiece(start_byte));
         }
-        let filters = dataset.filters();
+        let filters = filters(dataset).ok()?;
         let &[numbers_each] = &dataset.chunk()?[..] else { return None };
         let are_known = filters.iter().all(|filter| match filter {
             Filter::Shuffle => width == WIDTH,
