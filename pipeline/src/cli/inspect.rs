@@ -22,7 +22,9 @@ use crate::run::Outcome;
 The small curve beside a channel is its range (largest less smallest value) in equal parts of the recording, or, of
 short series, the values themselves; beside a unit, its spikes in equal parts of the session.")]
 pub struct InspectArguments {
+    /// EEG, MEG, an image, spikes, a table or an array; a folder of Phy or KiloSort
     file: PathBuf,
+    /// Print JSON
     #[arg(long)]
     json: bool,
 }
