@@ -22,8 +22,9 @@ pub(super) fn with_capacity<T>(n: usize) -> Vec<T> {
 #[cfg(target_os = "linux")]
 const LEAST_BYTES: usize = 1 << 20;
 
+/// Asks that the memory of `values`, when it is first written to, come in large pages.
 #[cfg(target_os = "linux")]
-fn prefer_large_pages<T>(values: &Vec<T>) {
+pub(super) fn prefer_large_pages<T>(values: &Vec<T>) {
     let n_bytes = values.capacity() * size_of::<T>();
     if n_bytes < LEAST_BYTES {
         return;
@@ -41,7 +42,7 @@ fn prefer_large_pages<T>(values: &Vec<T>) {
 }
 
 #[cfg(not(target_os = "linux"))]
-fn prefer_large_pages<T>(_values: &Vec<T>) {}
+pub(super) fn prefer_large_pages<T>(_values: &Vec<T>) {}
 
 #[cfg(test)]
 mod tests {

@@ -9,6 +9,7 @@ use std::path::{Path, PathBuf};
 use flate2::bufread::MultiGzDecoder;
 
 use super::error::ReadError;
+use super::large_buffer;
 use super::nifti_header::HEADER_BYTES;
 pub use super::nifti_header::{ByteOrder, Datatype, NiftiHeader, Orientation};
 use super::nifti_values::{Real, decode};
@@ -126,6 +127,7 @@ impl NiftiImage {
         values.try_reserve_exact(self.remaining).map_err(|_| {
             ReadError::field("memory for the values", format!("shape {:?}", self.header.shape), &self.path)
         })?;
+        large_buffer::prefer_large_pages(&values);
         self.append(self.remaining, &mut values)?;
         self.finish()?;
         Ok(values)
