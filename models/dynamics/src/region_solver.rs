@@ -262,6 +262,12 @@ impl<'a> RegionSolver<'a> {
         if self.worst_violation(region, point.as_slice()) > BORDER_SLACK {
             return;
         }
+        // Far out, what the map adds is lost in the rounding of what it multiplies: such a point says nothing.
+        let misfit = (balance * &point - offset).norm();
+        if misfit > self.plan.residual_tolerance * offset.norm() {
+            self.unanswered += 1;
+            return;
+        }
         if !matches!(self.polish_and_keep(point.as_slice().to_vec()), Candidate::Accepted(_)) {
             self.unanswered += 1;
         }

@@ -77,8 +77,11 @@ impl<'a> Finds<'a> {
         if cycle.period == 1 {
             return Refined::FixedPoint;
         }
-        if cycle.period > self.plan.max_period || self.lies_elsewhere(&cycle.points) {
+        if cycle.period > self.plan.max_period || self.is_one_of_many(&cycle) || self.lies_elsewhere(&cycle.points) {
             return Refined::Nothing;
+        }
+        if is_rounding(&cycle) {
+            return Refined::FixedPoint;
         }
         if let Some(known) = self.known(&cycle.points) {
             return Refined::Cycle(known);
@@ -113,6 +116,13 @@ impl<'a> Finds<'a> {
         })
     }
 
+    /// Whether `I − DFᵏ` is singular: one of a family of cycles, or of points so far out that what shifts them is lost in rounding.
+    fn is_one_of_many(&self, cycle: &Cycle) -> bool {
+        let largest = cycle.multipliers.first().map_or(0.0, |multiplier| multiplier.norm());
+        let tolerance = self.plan.marginal_tolerance.max(1e-14 * largest);
+        cycle.multipliers.iter().any(|multiplier| (multiplier - 1.0).norm() <= tolerance)
+    }
+
     /// Whether the equations of the regions that these points visit are solved clearly outside them. Beside a border where two cycles have just
     /// met and gone, the solutions of both are outside their regions and yet nearly cycles.
     fn lies_elsewhere(&self, points: &[Vec<f64>]) -> bool {
@@ -131,6 +141,13 @@ impl<'a> Finds<'a> {
     fn lies_on_a_border(&self, z: &[f64]) -> bool {
         self.map.hinges().iter().any(|hinge| is_on_border(hinge, hinge.activation(z), z))
     }
+}
+
+/// Whether its points differ by no more than each misses the next: a fixed point, seen through rounding.
+fn is_rounding(cycle: &Cycle) -> bool {
+    let reach = cycle.points.iter().map(|point| norm(point)).fold(0.0, f64::max);
+    let extent = center_and_extent(cycle.points.iter().map(Vec::as_slice)).1;
+    cycle.residual * reach > 1e-3 * extent
 }
 
 fn is_on_border(hinge: &Hinge, activation: f64, z: &[f64]) -> bool {

@@ -69,8 +69,8 @@ pub(crate) fn follow_itineraries(
         if !done {
             return followed;
         }
-        followed.complete_up_to = depth;
-        if depth >= max_period {
+        followed.complete_up_to = depth.min(plane.trusted.get());
+        if depth >= max_period || plane.trusted.get() < depth {
             return followed;
         }
         // A depth that costs a few times the last one is worth starting only if it can be finished.
@@ -85,6 +85,8 @@ struct Plane<'a> {
     map: &'a PiecewiseLinearMap,
     /// `wₖ` and `bₖ` as functionals on `(x, y, 1)`.
     folds: Vec<[f64; 3]>,
+    /// Every word of at most this length was followed in polygons that rounding has not blurred.
+    trusted: std::cell::Cell<usize>,
 }
 
 /// The points that share an itinerary so far, part of the way into the next region.
@@ -105,6 +107,9 @@ struct Cell {
 const NEARLY_INSIDE: f64 = 1e-7;
 /// Polygons followed in the time in which a cycle is confirmed, for each of its points.
 const POLYGONS_PER_POINT: usize = 5;
+/// Where distances have grown by more than this, polygons are so thin that rounding decides what is in them, and the one cycle of a word
+/// is known too badly to be found again.
+const MOST_EXPANSION: f64 = 1e7;
 /// Points no further outside than this are inside.
 const INSIDE: f64 = 1e-13;
 
@@ -119,7 +124,7 @@ impl<'a> Plane<'a> {
             return None;
         }
         let folds = map.hinges().iter().map(|hinge| fold(&hinge.normal, hinge.bias)).collect::<Option<_>>()?;
-        Some(Self { map, folds })
+        Some(Self { map, folds, trusted: std::cell::Cell::new(usize::MAX) })
     }
 
     /// Whether all itineraries of `depth` regions were followed before the polygons ran out.
@@ -169,6 +174,9 @@ impl<'a> Plane<'a> {
             cell.time += 1;
             if cell.reached.iter().flatten().any(|x| !x.is_finite()) {
                 return false;
+            }
+            if cell.reached.iter().any(|row| row[0].abs().max(row[1].abs()) > MOST_EXPANSION) {
+                self.trusted.set(self.trusted.get().min(cell.time - 1));
             }
             if cell.time == cell.word_period && close(&cell, &word) {
                 *polygons += POLYGONS_PER_POINT * cell.time;

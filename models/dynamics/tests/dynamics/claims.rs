@@ -208,3 +208,48 @@ fn lorenz_has_one_attractor() {
         search.attractors.iter().map(|a| (a.kind, a.basin)).collect::<Vec<_>>()
     );
 }
+
+/// `x′ = 2 x` or `1 − 2000 x`: a full shift on two symbols, whose cycles soon expand by more than numbers can tell. What is
+/// called complete has as many cycles as there are necklaces.
+#[test]
+fn strong_expansion_ends_the_claim() {
+    let necklaces = [2, 1, 2, 3, 6, 9, 18, 30, 56, 99, 186, 335, 630, 1161, 2182, 4080];
+    for slope in [3.0, 52.0, 2002.0, 10_003.0] {
+        let w1 = DMatrix::from_element(1, 1, -slope);
+        let map = PiecewiseLinearMap::shallow(&[2.0], &w1, &DMatrix::identity(1, 1), &[1.0], &[0.0]).unwrap();
+        let search = find_cycles(&mut rng(1), &map, &[vec![0.1]], &cycles(100));
+        assert!(search.complete_up_to < 30, "{slope}: {}", search.complete_up_to);
+        if slope > 3.0 {
+            for period in 2..=search.complete_up_to.min(16) {
+                let found = search.found.iter().filter(|cycle| cycle.period == period).count();
+                assert_eq!(found, necklaces[period - 1], "slope {slope}, period {period}");
+            }
+        }
+    }
+}
+
+/// On the line `z₁ = 2` every point is on a cycle of two, and orbits lead to many: the family is one, and no member is listed as isolated.
+#[test]
+fn members_of_a_family_are_not_isolated() {
+    let w = DMatrix::from_row_slice(2, 2, &[0.0, 1.0, -1.0, 2.0]);
+    let map = PiecewiseLinearMap::piecewise_linear(&[2.0, -1.0], &w, &[-2.0, -1.0]).unwrap();
+    let starts = uniform_starts(&mut rng(1), 20, 2, 2.0);
+    let search = find_cycles(&mut rng(1), &map, &starts, &cycles(20));
+    assert!(search.found.len() <= 1, "{:?}", search.found);
+    assert!(!search.families.is_empty());
+}
+
+/// All points of these maps leave; far out, a shift by four is lost in rounding, and what seems to return is no cycle and no fixed point.
+#[test]
+fn nothing_is_found_where_numbers_end() {
+    let w = DMatrix::from_row_slice(2, 2, &[0.0, 1.0, -2.0, -2.0]);
+    let map = PiecewiseLinearMap::piecewise_linear(&[1.0, -1.0], &w, &[-2.0, 0.0]).unwrap();
+    let search = find_cycles(&mut rng(1), &map, &uniform_starts(&mut rng(1), 20, 2, 2.0), &cycles(20));
+    assert!(search.found.is_empty(), "{:?}", search.found);
+    let w1 = DMatrix::from_row_slice(4, 3, &[2.0, -2.0, -1.0, 0.0, -1.0, 0.0, 2.0, 1.0, 1.0, 0.0, 2.0, -1.0]);
+    let w2 = DMatrix::from_row_slice(3, 4, &[1.0, 0.0, -2.0, 1.0, -1.0, 0.0, 1.0, 1.0, -1.0, 1.0, 0.0, -1.0]);
+    let map = PiecewiseLinearMap::shallow(&[1.0, 1.0, 1.0, -2.0], &w1, &w2, &[0.0, 1.0, 0.0, -1.0], &[-1.0, -1.0, 0.0])
+        .unwrap();
+    let search = find_fixed_points(&mut rng(1), &map, &[], &trying_patterns());
+    assert!(search.found.is_empty(), "{:?}", search.found);
+}
