@@ -46,3 +46,8 @@ pub(crate) fn is_finite(z: &[f64]) -> bool {
 pub(crate) fn coincide(a: &[f64], b: &[f64], merge_distance: f64, smallest_scale: f64) -> bool {
     distance(a, b) <= merge_distance * norm(a).max(norm(b)).max(smallest_scale)
 }
+
+/// By the first coordinate, where that is equal by the second, and so on.
+pub(crate) fn lexicographic(a: &[f64], b: &[f64]) -> std::cmp::Ordering {
+    a.iter().zip(b).map(|(x, y)| x.total_cmp(y)).find(|order| order.is_ne()).unwrap_or(std::cmp::Ordering::Equal)
+}

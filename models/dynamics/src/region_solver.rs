@@ -3,7 +3,7 @@
 use nalgebra::{DMatrix, DVector};
 
 use crate::fixed_points::{Continuum, FixedPoint, FixedPointPlan, FixedPointSearch, SearchMethod};
-use crate::geometry::{coincide, distance, dot, is_finite, norm};
+use crate::geometry::{coincide, distance, dot, is_finite, lexicographic, norm};
 use crate::homotopy::{self, Direction};
 use crate::linear_system::{Solutions, eliminate, solve_regular, solve_singular};
 use crate::map::Map;
@@ -328,7 +328,3 @@ const POLISH_ROUNDS: usize = 4;
 
 /// Regions that one path may pass before another is tried.
 const LONGEST_PATH: usize = 5_000;
-
-fn lexicographic(a: &[f64], b: &[f64]) -> std::cmp::Ordering {
-    a.iter().zip(b).map(|(x, y)| x.total_cmp(y)).find(|order| order.is_ne()).unwrap_or(std::cmp::Ordering::Equal)
-}

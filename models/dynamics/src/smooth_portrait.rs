@@ -5,7 +5,7 @@ use crate::attractors::find_attractors;
 use crate::certified::{BoxPlan, BoxSearch, certified_fixed_points, certify};
 use crate::cycle_search::CycleSearch;
 use crate::fixed_points::{FixedPoint, FixedPointSearch, SearchMethod};
-use crate::geometry::{coincide, norm};
+use crate::geometry::{coincide, lexicographic, norm};
 use crate::map::Map;
 use crate::newton::{NewtonPlan, find_fixed_points_smooth};
 use crate::portrait::{Portrait, PortraitPlan};
@@ -88,10 +88,7 @@ fn search(rng: &mut impl Rng, map: &dyn SmoothSystem, starts: &[Vec<f64>], plan:
         answer.found.retain(|point| may_be_beside(&point.location, &proven, newton.merge_distance));
         answer.found.extend(proven.found.into_iter().map(|certified| certified.point));
     }
-    answer.found.sort_by(|a, b| {
-        let sides = a.location.iter().zip(&b.location);
-        sides.map(|(a, b)| a.total_cmp(b)).find(|order| order.is_ne()).unwrap_or(std::cmp::Ordering::Equal)
-    });
+    answer.found.sort_by(|a, b| lexicographic(&a.location, &b.location));
     if map.dim() <= MOST_CERTIFIED {
         let is_certified: Vec<bool> =
             answer.found.par_iter().map(|point| certify(map, &point.location).is_some()).collect();

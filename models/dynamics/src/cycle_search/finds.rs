@@ -2,9 +2,9 @@
 
 use std::collections::{BTreeSet, HashMap};
 
-use super::{CycleSearchPlan, lexicographic};
+use super::CycleSearchPlan;
 use crate::cycles::{Cycle, CyclePlan, newton_step, refine_points};
-use crate::geometry::{distance, norm};
+use crate::geometry::{distance, lexicographic, norm};
 use crate::map::Map;
 use crate::orbit::center_and_extent;
 use crate::pattern::ActivationPattern;

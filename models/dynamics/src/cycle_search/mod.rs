@@ -7,7 +7,7 @@ use nalgebra::DMatrix;
 use rand::Rng;
 
 use crate::cycles::{Cycle, cycle_jacobian, minimal_period};
-use crate::geometry::{distance, norm};
+use crate::geometry::{distance, lexicographic, norm};
 use crate::itineraries::{Met, follow_itineraries};
 use crate::map::Map;
 use crate::piecewise_linear::PiecewiseLinearMap;
@@ -115,8 +115,4 @@ fn family(map: &PiecewiseLinearMap, start: &[f64], period: usize, residual_toler
     let neutral = (0..dim).filter(|&i| singular.values[i] <= 1e-9 * singular.largest().max(1.0));
     let directions = neutral.map(|i| singular.right.column(i).as_slice().to_vec()).collect();
     Some(CycleFamily { period: points.len(), location: start.to_vec(), directions })
-}
-
-fn lexicographic(a: &[f64], b: &[f64]) -> std::cmp::Ordering {
-    a.iter().zip(b).map(|(x, y)| x.total_cmp(y)).find(|order| order.is_ne()).unwrap_or(std::cmp::Ordering::Equal)
 }
