@@ -7,6 +7,7 @@ use crate::catalogue::{Catalogue, Fate, Following, Noise};
 use crate::continuum::connected;
 use crate::cycles::Cycle;
 use crate::fixed_points::FixedPoint;
+use crate::flow::LimitCycle;
 use crate::fraction::Fraction;
 use crate::geometry::{distance, norm};
 use crate::known_attractor::{KnownAttractor, SAMPLE_POINTS, exponents_of};
@@ -84,6 +85,8 @@ pub struct Attractor {
     pub sample: Vec<Vec<f64>>,
     /// The exact orbit, for a cycle.
     pub cycle: Option<Cycle>,
+    /// The closed orbit with its Floquet multipliers, for a limit cycle of a flow whose velocity is at hand.
+    pub limit_cycle: Option<LimitCycle>,
 }
 
 impl Attractor {
@@ -130,7 +133,8 @@ impl AttractorSearch {
 /// multipliers say. Coming to rest next to a saddle is a slow passage, from which the orbit is nudged away and followed further.
 /// An orbit that neither arrives nor diverges is chaotic or quasiperiodic by its largest exponent, provided that both
 /// halves of it agree and cover the same ground; otherwise it is followed for longer and at last left undecided.
-/// Of a flow sampled in time, an orbit with exactly one neutral exponent is a limit cycle.
+/// A flow's closed orbit is closed by shooting where the velocity is at hand ([`Map::velocity_field`]): its Floquet multipliers tell a limit
+/// cycle from one of a family of closed orbits. Elsewhere an orbit of a flow sampled in time with exactly one neutral exponent is a limit cycle.
 /// Points of rest that are neutral are joined to continua where the map rests between them too; one alone is a continuum
 /// where the map also rests beside it, and else undecided.
 ///
@@ -279,6 +283,7 @@ fn continuum(
         extent,
         sample: strided(&points, SAMPLE_POINTS),
         cycle: None,
+        limit_cycle: None,
     })
 }
 

@@ -5,6 +5,7 @@ use nalgebra::Complex;
 use crate::attractors::{Attractor, AttractorKind};
 use crate::cycles::Cycle;
 use crate::fixed_points::FixedPoint;
+use crate::flow::LimitCycle;
 use crate::fraction::Fraction;
 use crate::geometry::{distance, norm};
 use crate::lyapunov::{Estimate, LyapunovSpectrum};
@@ -65,6 +66,7 @@ impl KnownAttractor {
             extent: if period == 1 { 0.0 } else { extent },
             sample: strided(&points, SAMPLE_POINTS),
             cycle,
+            limit_cycle: None,
         };
         Self { shape: Shape::points(points, trap), attractor, stride: 0.0 }
     }
@@ -93,6 +95,30 @@ impl KnownAttractor {
             extent,
             sample: orbit.spread(SAMPLE_POINTS),
             cycle: None,
+            limit_cycle: None,
+        };
+        Self { shape: Shape::Cloud(Cloud::of(orbit, 0..orbit.len())), stride: stride(map, &attractor), attractor }
+    }
+
+    /// A limit cycle of the flow that `map` samples every `time_step`; `orbit` follows it.
+    pub fn limit_cycle(map: &dyn Map, cycle: LimitCycle, time_step: f64, orbit: &Orbit, n_exponents: usize) -> Self {
+        let (center, extent) = center_and_extent(cycle.points.iter().map(Vec::as_slice));
+        let steps = cycle.period / time_step;
+        let across = cycle.multipliers.iter().map(|multiplier| multiplier.norm().ln() / steps);
+        let lyapunov: Vec<f64> = std::iter::once(0.0).chain(across).take(n_exponents).collect();
+        let attractor = Attractor {
+            kind: AttractorKind::LimitCycle,
+            lyapunov_errors: vec![0.0; lyapunov.len()],
+            lyapunov,
+            kaplan_yorke: Some(Estimate { value: 1.0, standard_error: 0.0 }),
+            period_steps: Some(steps),
+            basin: Fraction::default(),
+            certified_radius: 0.0,
+            center,
+            extent,
+            sample: cycle.points.clone(),
+            cycle: None,
+            limit_cycle: Some(cycle),
         };
         Self { shape: Shape::Cloud(Cloud::of(orbit, 0..orbit.len())), stride: stride(map, &attractor), attractor }
     }

@@ -1,4 +1,8 @@
-use nalgebra::{DMatrix, DMatrixView};
+use nalgebra::{Complex, DMatrix, DMatrixView};
+
+use crate::flow::VectorField;
+use crate::multipliers::{MultiplierError, multipliers};
+use crate::stability::Stability;
 
 /// A frozen dynamical system in discrete time, `z ← F(z)` with `z: [M]`.
 pub trait Map: Send + Sync {
@@ -7,6 +11,12 @@ pub trait Map: Send + Sync {
 
     /// Writes `F(z)` into `next`; both are `[M]`.
     fn step(&self, z: &[f64], next: &mut [f64]);
+
+    /// Whether `image`, as [`Map::step`] wrote it, says that the image could not be found, and not that it left the numbers: an orbit that ends
+    /// so is undecided instead of diverged.
+    fn is_unknown(&self, _image: &[f64]) -> bool {
+        false
+    }
 
     /// `∂F/∂z` at `z`, `[M × M]`, rows indexing outputs.
     fn jacobian(&self, z: &[f64]) -> DMatrix<f64>;
@@ -22,6 +32,11 @@ pub trait Map: Send + Sync {
     ///
     /// A limit cycle of the flow is a closed curve of the sampled map, and only this tells it from quasiperiodicity.
     fn flow_time_per_step(&self) -> Option<f64> {
+        None
+    }
+
+    /// The velocity of the flow that the map samples, where it is at hand: closed orbits are then found as what they are.
+    fn velocity_field(&self) -> Option<&dyn VectorField> {
         None
     }
 
@@ -46,6 +61,15 @@ pub trait Map: Send + Sync {
         let mut slope = self.jacobian(z);
         (0..slope.nrows()).for_each(|i| slope[(i, i)] -= 1.0);
         slope
+    }
+
+    /// Eigenvalues of `∂F/∂z` at a point of rest, as [`multipliers`] gives them, and what they say of its stability.
+    ///
+    /// A flow knows them from its velocity: there is nothing to follow at a point of rest.
+    fn at_rest(&self, z: &[f64], marginal_tolerance: f64) -> Result<(Vec<Complex<f64>>, Stability), MultiplierError> {
+        let multipliers = multipliers(&self.jacobian(z))?;
+        let stability = Stability::from_multipliers(&multipliers, marginal_tolerance);
+        Ok((multipliers, stability))
     }
 
     /// `Fⁿ(start)`.

@@ -31,11 +31,16 @@ pub fn multipliers(jacobian: &DMatrix<f64>) -> Result<Vec<Complex<f64>>, Multipl
         1 => vec![Complex::new(jacobian[(0, 0)], 0.0)],
         _ => schur_eigenvalues(jacobian)?,
     };
+    sort_by_modulus(&mut values);
+    Ok(values)
+}
+
+/// Largest modulus first; within a modulus by descending real, then imaginary part.
+pub(crate) fn sort_by_modulus(values: &mut [Complex<f64>]) {
     values.sort_by(|a, b| {
         // Conjugates have one modulus: compare squares, which are symmetric in the sign of the imaginary part.
         b.norm_sqr().total_cmp(&a.norm_sqr()).then(b.re.total_cmp(&a.re)).then(b.im.total_cmp(&a.im))
     });
-    Ok(values)
 }
 
 /// Steps until a deviation along this multiplier has shrunk by `1/e`: `τ = −1 / ln |λ|`.

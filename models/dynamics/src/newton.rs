@@ -5,7 +5,6 @@ use crate::fixed_points::FixedPoint;
 use crate::geometry::{coincide, is_finite, norm};
 use crate::lu::Factors;
 use crate::map::Map;
-use crate::multipliers::multipliers;
 use crate::stability::Stability;
 
 /// What a search from many starts found, and how each attempt ended.
@@ -255,12 +254,8 @@ pub(crate) fn describe_fixed_point(
     location: Vec<f64>,
     marginal_tolerance: f64,
 ) -> FixedPoint {
-    let multipliers = multipliers(&map.jacobian(&location)).unwrap_or_default();
-    let stability = if multipliers.is_empty() {
-        Stability::Marginal
-    } else {
-        Stability::from_multipliers(&multipliers, marginal_tolerance)
-    };
+    let (multipliers, stability) =
+        map.at_rest(&location, marginal_tolerance).unwrap_or((Vec::new(), Stability::Marginal));
     let mut image = vec![0.0; location.len()];
     map.step(&location, &mut image);
     image.iter_mut().zip(&location).for_each(|(f, z)| *f -= z);

@@ -35,13 +35,13 @@ impl Catalogue<'_> {
             let n_exponents = self.plan.n_exponents.max(2);
             let plan = LyapunovPlan { transient: 0, steps, n_exponents, renormalise_every: 1 };
             let spectrum = lyapunov_spectrum(self.map, &z, &plan).ok()?;
-            let orbit = self.record(&z, self.plan.exponent_steps.max(2))?;
+            let orbit = self.record(&z, self.plan.exponent_steps.max(2)).ok()?;
             let neutral = self.plan.neutral_growth / steps as f64;
             let largest = spectrum.exponents[0];
             let kind = if is_positive(&spectrum, neutral) {
                 Some(AttractorKind::Chaotic)
             } else if largest.abs() <= neutral && spectrum.halves.iter().all(|half| half[0].abs() <= 2.0 * neutral) {
-                Some(self.neutral_kind(&spectrum, neutral))
+                self.neutral_kind(&spectrum, neutral)
             } else {
                 None
             };
@@ -69,13 +69,17 @@ impl Catalogue<'_> {
         None
     }
 
-    /// Of a flow, one neutral exponent belongs to the motion along a limit cycle; a second one makes a torus.
-    pub(super) fn neutral_kind(&self, spectrum: &LyapunovSpectrum, neutral: f64) -> AttractorKind {
-        let is_torus = spectrum.exponents.get(1).is_some_and(|second| second.abs() <= neutral);
-        if self.map.flow_time_per_step().is_some() && !is_torus {
-            AttractorKind::LimitCycle
-        } else {
-            AttractorKind::Quasiperiodic
+    /// Of a flow, one neutral exponent belongs to the motion along a limit cycle; a second one makes a torus. `None` where the second is
+    /// neither neutral nor clearly below.
+    fn neutral_kind(&self, spectrum: &LyapunovSpectrum, neutral: f64) -> Option<AttractorKind> {
+        let (Some(_), Some(&second)) = (self.map.flow_time_per_step(), spectrum.exponents.get(1)) else {
+            return Some(AttractorKind::Quasiperiodic);
+        };
+        let contracts = second < -neutral.max(3.0 * spectrum.standard_errors[1]);
+        match (contracts, second.abs() <= neutral) {
+            (true, _) => Some(AttractorKind::LimitCycle),
+            (_, true) => Some(AttractorKind::Quasiperiodic),
+            _ => None,
         }
     }
 

@@ -1,6 +1,7 @@
 //! Following one orbit to its end among the attractors known so far.
 
 mod journey;
+mod limit_cycles;
 mod long_orbits;
 mod look;
 
@@ -101,7 +102,7 @@ impl<'a> Catalogue<'a> {
             let (orbit, verdict) = look.expect("an orbit that may be new has been looked at");
             let settled = match verdict {
                 Verdict::NewCycle(cycle) => Some(Fate::Arrived(self.add_cycle(cycle))),
-                _ => self.look_for_long(orbit.last()),
+                _ => self.look_for_limit_cycle(&orbit).or_else(|| self.look_for_long(orbit.last())),
             };
             if let Some(fate) = settled {
                 return fate;
@@ -121,8 +122,9 @@ impl<'a> Catalogue<'a> {
                 }
                 journey.is_past_transient = true;
             }
-            let Some(orbit) = self.record(&journey.z, self.plan.steps) else {
-                return ended(Fate::Diverged);
+            let orbit = match self.record(&journey.z, self.plan.steps) {
+                Ok(orbit) => orbit,
+                Err(fate) => return ended(fate),
             };
             match self.judge(&orbit, journey.round) {
                 Verdict::Settled(index) => return ended(Fate::Arrived(index)),
@@ -152,30 +154,32 @@ impl<'a> Catalogue<'a> {
             }
             self.map.step(z, &mut next);
             std::mem::swap(z, &mut next);
-            if self.is_out_of_bounds(z) {
-                return Some(Fate::Diverged);
+            if let Some(fate) = self.out_of_bounds(z) {
+                return Some(fate);
             }
         }
         None
     }
 
-    fn record(&self, start: &[f64], steps: usize) -> Option<Orbit> {
+    /// The orbit of `start`, or how it ended before its last step.
+    fn record(&self, start: &[f64], steps: usize) -> Result<Orbit, Fate> {
         let dim = start.len();
         let mut states = vec![0.0; (steps + 1) * dim];
         states[..dim].copy_from_slice(start);
         for t in 0..steps {
             let (past, future) = states.split_at_mut((t + 1) * dim);
             self.map.step(&past[t * dim..], &mut future[..dim]);
-            if self.is_out_of_bounds(&future[..dim]) {
-                return None;
+            if let Some(fate) = self.out_of_bounds(&future[..dim]) {
+                return Err(fate);
             }
         }
-        Some(Orbit { dim, states })
+        Ok(Orbit { dim, states })
     }
 
-    fn is_out_of_bounds(&self, z: &[f64]) -> bool {
+    fn out_of_bounds(&self, z: &[f64]) -> Option<Fate> {
         // Written so that a coordinate that is not a number is out of bounds.
-        !z.iter().all(|x| x.abs() <= self.bound)
+        let is_out = !z.iter().all(|x| x.abs() <= self.bound);
+        is_out.then(|| if self.map.is_unknown(z) { Fate::Undecided } else { Fate::Diverged })
     }
 
     /// The stable fixed point or cycle where `z` has arrived, if it is known. Overwrites `scratch: [M]`.

@@ -56,15 +56,18 @@ pub(crate) fn describe_equilibrium(
     let mut eigenvalues = multipliers(&jacobian).unwrap_or_default();
     eigenvalues
         .sort_by(|a, b| b.re.total_cmp(&a.re).then(b.norm_sqr().total_cmp(&a.norm_sqr())).then(b.im.total_cmp(&a.im)));
-    let fastest = eigenvalues.iter().map(|value| value.norm()).fold(0.0, f64::max);
-    let stability = if fastest > 0.0 {
-        // The multipliers of the flow over one unit of its fastest time.
-        let over_time: Vec<Complex<f64>> = eigenvalues.iter().map(|value| (value / fastest).exp()).collect();
-        Stability::from_multipliers(&over_time, marginal_tolerance)
-    } else {
-        Stability::Marginal
-    };
+    let stability = stability_of_rates(&eigenvalues, marginal_tolerance);
     let size = jacobian.norm() * norm(&location).max(1.0);
     let residual = if norm(&velocity) == 0.0 { 0.0 } else { norm(&velocity) / size };
     Equilibrium { location, eigenvalues, stability, residual }
+}
+
+/// By the signs of the real parts, within a tolerance relative to the fastest: as the multipliers over one unit of its time say.
+pub(super) fn stability_of_rates(rates: &[Complex<f64>], marginal_tolerance: f64) -> Stability {
+    let fastest = rates.iter().map(|rate| rate.norm()).fold(0.0, f64::max);
+    if fastest == 0.0 {
+        return Stability::Marginal;
+    }
+    let over_time: Vec<Complex<f64>> = rates.iter().map(|rate| (rate / fastest).exp()).collect();
+    Stability::from_multipliers(&over_time, marginal_tolerance)
 }

@@ -1,8 +1,12 @@
 //! Flows `ż = v(z)`: integration, equilibria, limit cycles, and the maps they induce.
 
+mod equations;
 mod equilibria;
 mod integrate;
 mod limit_cycle;
+mod radau;
+mod shooting;
+mod solvers;
 mod time_step;
 mod vector_field;
 

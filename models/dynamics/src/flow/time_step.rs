@@ -1,16 +1,20 @@
-use nalgebra::{DMatrix, DMatrixView};
+use nalgebra::{Complex, DMatrix, DMatrixView};
 
-use super::integrate::{FirstStep, FlowError, IntegrationPlan, advance_forced, advance_frame};
+use super::equilibria::stability_of_rates;
+use super::integrate::{FlowError, IntegrationPlan};
+use super::solvers::{FirstStep, Leg, follow, follow_frame};
 use super::vector_field::{Autonomous, ForcedField, VectorField};
 use crate::map::Map;
+use crate::multipliers::{MultiplierError, multipliers, sort_by_modulus};
 use crate::smooth::{Enclosed, Interval};
+use crate::stability::Stability;
 
 /// The map that follows a flow for a fixed time: `F(z) = φ_Δt(z)`.
 ///
 /// Everything that is asked of maps can so be asked of flows; multipliers and exponents are per step, divided by `Δt` they
 /// are rates. Its points of rest are the equilibria of the flow; a limit cycle of period `T` is an invariant curve,
-/// periodic only where `T/Δt` is rational: [`super::find_limit_cycle`] finds it as what it is. Where the flow cannot be
-/// followed (it escapes within a step, or the integrator gives up) the image is not a number, which counts as divergence.
+/// periodic only where `T/Δt` is rational: [`super::find_limit_cycle`] finds it as what it is. Where the flow escapes within a step
+/// the image is infinite; where the integrators give up it is not a number, and the orbit counts as undecided.
 #[derive(Debug, Clone)]
 pub struct TimeStepMap<F> {
     pub field: F,
@@ -20,12 +24,12 @@ pub struct TimeStepMap<F> {
 }
 
 impl<F: VectorField> TimeStepMap<F> {
-    fn span(&self) -> (f64, f64) {
-        (0.0, self.time_step)
+    fn leg(&self) -> Leg<'_> {
+        Leg { span: (0.0, self.time_step), plan: &self.plan, first: FirstStep::Whole }
     }
 
     fn image_of(&self, z: &[f64], frame: &DMatrix<f64>) -> DMatrix<f64> {
-        let end = advance_frame(&Autonomous(&self.field), z, frame, self.span(), &self.plan, FirstStep::Whole);
+        let end = follow_frame(&Autonomous(&self.field), z, frame, &self.leg());
         derivative_or_nan(end, frame)
     }
 }
@@ -35,7 +39,10 @@ impl<F: VectorField> Map for TimeStepMap<F> {
         self.field.dim()
     }
     fn step(&self, z: &[f64], next: &mut [f64]) {
-        write_or_nan(advance_forced(&Autonomous(&self.field), z, self.span(), &self.plan, FirstStep::Whole), next);
+        write_end(follow(&Autonomous(&self.field), z, &self.leg(), None), next);
+    }
+    fn is_unknown(&self, image: &[f64]) -> bool {
+        image.iter().all(|x| x.is_nan())
     }
     fn jacobian(&self, z: &[f64]) -> DMatrix<f64> {
         let frame = DMatrix::identity(z.len(), z.len());
@@ -46,6 +53,19 @@ impl<F: VectorField> Map for TimeStepMap<F> {
     }
     fn flow_time_per_step(&self) -> Option<f64> {
         Some(self.time_step)
+    }
+    fn velocity_field(&self) -> Option<&dyn VectorField> {
+        Some(&self.field)
+    }
+    /// `e^{λ Δt}` of the eigenvalues `λ` of the velocity's Jacobian, within the range of `f64`; stability by their real parts, however short the step.
+    fn at_rest(&self, z: &[f64], marginal_tolerance: f64) -> Result<(Vec<Complex<f64>>, Stability), MultiplierError> {
+        let rates: Vec<Complex<f64>> =
+            multipliers(&self.field.jacobian(z))?.into_iter().map(|rate| rate * self.time_step).collect();
+        let stability = stability_of_rates(&rates, marginal_tolerance);
+        let mut multipliers: Vec<Complex<f64>> =
+            rates.iter().map(|rate| Complex::from_polar(rate.re.exp().min(f64::MAX.sqrt()), rate.im)).collect();
+        sort_by_modulus(&mut multipliers);
+        Ok((multipliers, stability))
     }
     fn rest_residual(&self, z: &[f64], residual: &mut [f64]) {
         self.field.velocity(z, residual);
@@ -91,12 +111,13 @@ pub struct StroboscopicMap<F> {
 }
 
 impl<F: ForcedField> StroboscopicMap<F> {
-    fn span(&self) -> (f64, f64) {
-        (self.start_time, self.start_time + self.period)
+    fn leg(&self) -> Leg<'_> {
+        let span = (self.start_time, self.start_time + self.period);
+        Leg { span, plan: &self.plan, first: FirstStep::Estimated }
     }
 
     fn image_of(&self, z: &[f64], frame: &DMatrix<f64>) -> DMatrix<f64> {
-        let end = advance_frame(&self.field, z, frame, self.span(), &self.plan, FirstStep::Estimated);
+        let end = follow_frame(&self.field, z, frame, &self.leg());
         derivative_or_nan(end, frame)
     }
 }
@@ -106,7 +127,10 @@ impl<F: ForcedField> Map for StroboscopicMap<F> {
         self.field.dim()
     }
     fn step(&self, z: &[f64], next: &mut [f64]) {
-        write_or_nan(advance_forced(&self.field, z, self.span(), &self.plan, FirstStep::Estimated), next);
+        write_end(follow(&self.field, z, &self.leg(), None), next);
+    }
+    fn is_unknown(&self, image: &[f64]) -> bool {
+        image.iter().all(|x| x.is_nan())
     }
     fn jacobian(&self, z: &[f64]) -> DMatrix<f64> {
         let frame = DMatrix::identity(z.len(), z.len());
@@ -117,9 +141,11 @@ impl<F: ForcedField> Map for StroboscopicMap<F> {
     }
 }
 
-fn write_or_nan(end: Result<Vec<f64>, FlowError>, next: &mut [f64]) {
+/// Infinite where the flow escapes; not a number where it could not be followed, which is no statement about the flow.
+fn write_end(end: Result<Vec<f64>, FlowError>, next: &mut [f64]) {
     match end {
         Ok(end) => next.copy_from_slice(&end),
+        Err(FlowError::Diverged) => next.fill(f64::INFINITY),
         Err(_) => next.fill(f64::NAN),
     }
 }

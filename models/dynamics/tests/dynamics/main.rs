@@ -16,5 +16,6 @@ mod sampled_flows;
 mod smooth;
 mod special_positions;
 mod speed;
+mod stiff_flows;
 mod systems;
 mod weights;
