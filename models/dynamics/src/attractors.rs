@@ -4,7 +4,7 @@ use rand::{Rng, RngExt};
 use rayon::prelude::*;
 
 use crate::catalogue::{Catalogue, Fate, Following, Noise};
-use crate::continuum::connected;
+use crate::continuum::{connected, settles_between};
 use crate::cycles::Cycle;
 use crate::fixed_points::FixedPoint;
 use crate::flow::LimitCycle;
@@ -74,8 +74,8 @@ pub struct Attractor {
     pub period_steps: Option<f64>,
     /// Starts that ended here.
     pub basin: Fraction,
-    /// Every state closer than this to a point of the attractor (of `cycle`, or its center) is proven to end here, with a millionth to spare for rounding;
-    /// zero where nothing is proven.
+    /// Every state closer than this to a point of the attractor (of `cycle`, or its center) ends here, by the ellipsoid of `trapping.rs` with a millionth to spare
+    /// for rounding; zero where that says nothing.
     pub certified_radius: f64,
     /// Mean of the orbit, `[M]`.
     pub center: Vec<f64>,
@@ -128,7 +128,7 @@ impl AttractorSearch {
 
 /// Attractors of `map`, by following the orbit of every start.
 ///
-/// An orbit has arrived at a fixed point or cycle when it enters a neighbourhood that is proven to be trapping (around stable
+/// An orbit has arrived at a fixed point or cycle when it enters a neighbourhood that is trapping up to rounding (around stable
 /// points of piecewise-linear maps), or comes within `arrival_distance` of one that is *stable*, or decays towards it as its
 /// multipliers say. Coming to rest next to a saddle is a slow passage, from which the orbit is nudged away and followed further.
 /// An orbit that neither arrives nor diverges is chaotic or quasiperiodic by its largest exponent, provided that both
@@ -205,7 +205,7 @@ fn follow_all(
     }
     let mut attractors: Vec<Attractor> = catalogue.entries.into_iter().map(|entry| entry.attractor).collect();
     let resting: Vec<Vec<f64>> = neutral.iter().map(|(_, point)| point.points[0].clone()).collect();
-    for group in connected(map, &resting, plan.transient) {
+    for group in connected(&resting, |a, b| settles_between(map, a, b, plan.transient)) {
         let members: Vec<&Cycle> = group.iter().map(|&i| &neutral[i].1).collect();
         let points = group.iter().map(|&i| resting[i].clone()).collect();
         if let Some(attractor) = continuum(rng, map, points, members[0], plan, size) {

@@ -26,7 +26,7 @@ pub struct BasinEdge {
     pub end: End,
     /// The shortest displacement found from which the orbit ends elsewhere: the true distance to the edge is at most its length.
     pub escape: Option<Escape>,
-    /// Every displacement shorter than this is proven to end where the state does; zero where nothing is proven.
+    /// Every displacement shorter than this ends where the state does, up to rounding; zero where nothing is known.
     pub safe_distance: f64,
     /// Orbits followed.
     pub orbits: usize,
@@ -48,7 +48,7 @@ pub struct Escape {
 /// From above by search: along random directions, the axes and those to the other attractors, lengths are doubled until the orbit ends
 /// elsewhere, the edge is bisected, and the best direction is turned as long as that shortens it. The result is an upper
 /// bound, since the displacement reported does escape; that none shorter exists is not shown. An end that is undecided is
-/// no escape. From below where the state lies in a neighbourhood of a piecewise-linear map's attractor that is proven to be
+/// no escape. From below where the state lies in a neighbourhood of a piecewise-linear map's attractor that is, up to rounding,
 /// trapping: `safe_distance`.
 ///
 /// Misleads where basins are riddled or interwoven: then the distance found falls with every further trial.

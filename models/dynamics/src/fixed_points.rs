@@ -69,12 +69,12 @@ pub enum SearchMethod {
     Newton,
 }
 
-/// A linear region whose fixed points form a line, a plane, …: a continuous attractor or repeller in the making.
+/// Fixed points that form a line, a plane, …, within a linear region or along a curve of a smooth map: a continuous attractor or repeller in the making.
 #[derive(Debug, Clone, PartialEq)]
 pub struct Continuum {
     /// One of its points.
     pub location: Vec<f64>,
-    /// Orthonormal directions along which it extends, each `[M]`.
+    /// Orthonormal directions along which it extends there, each `[M]`.
     pub directions: Vec<Vec<f64>>,
 }
 
@@ -83,7 +83,7 @@ pub struct Continuum {
 pub struct FixedPointSearch {
     /// Isolated fixed points, ordered by their coordinates.
     pub found: Vec<FixedPoint>,
-    /// Lines, planes, … of fixed points, one entry per linear region that they cross.
+    /// Lines, planes, … of fixed points, one entry per linear region that they cross; of smooth maps one per connected piece.
     pub continua: Vec<Continuum>,
     /// `found` is all there is: every linear region was visited and each answered.
     pub complete: bool,

@@ -161,7 +161,7 @@ impl KnownAttractor {
         points.iter().map(|point| distance(point, z)).fold(f64::INFINITY, f64::min)
     }
 
-    /// Every state closer to `z` than this is proven to end here; zero where nothing is proven.
+    /// Every state closer to `z` than this ends here, up to rounding; zero where nothing is known.
     pub fn safe_distance(&self, z: &[f64]) -> f64 {
         match &self.shape {
             Shape::Points { points, trap: Some(trap), .. } => trap.depth(points, z),

@@ -3,6 +3,7 @@ use rayon::prelude::*;
 
 use crate::attractors::find_attractors;
 use crate::certified::{BoxPlan, BoxSearch, certified_fixed_points, certify};
+use crate::continuum::part_continua;
 use crate::cycle_search::CycleSearch;
 use crate::fixed_points::{FixedPoint, FixedPointSearch, SearchMethod};
 use crate::geometry::{coincide, lexicographic, norm};
@@ -10,6 +11,7 @@ use crate::map::Map;
 use crate::newton::{NewtonPlan, find_fixed_points_smooth};
 use crate::portrait::{Portrait, PortraitPlan};
 use crate::smooth::{Interval, SmoothSystem};
+use crate::stability::Stability;
 
 /// Beyond this many dimensions a box is not searched: the number of parts grows like its power.
 const MOST_SEARCHED: usize = 4;
@@ -26,7 +28,7 @@ const RANDOM_STARTS: usize = 300;
 /// searched with proof as well, and what Newton's method found where the box is proven to hold nothing is dropped. Where the formula bounds its
 /// points of rest, that is the box and the answer is `complete` for all of
 /// space; elsewhere the box holds the starts and what Newton found with as much again around it, and the answer never claims to be complete. Cycles are those
-/// that orbits were seen to reach. In the answer, `solves` counts the starts of Newton's method; `degenerate_regions` are the places of the box that stayed undecided.
+/// that orbits were seen to reach. Points of rest that lie on one line, ring or sheet of them are one continuum. In the answer, `solves` counts the starts of Newton's method; `degenerate_regions` are the places of the box that stayed undecided.
 ///
 /// Costs and misleads as its parts do, where the sources stand too: [`find_fixed_points_smooth`], [`certified_fixed_points`] (up to
 /// 200,000 boxes), [`find_attractors`], whose orbits are most of the time for a flow.
@@ -59,9 +61,10 @@ fn search(rng: &mut impl Rng, map: &dyn SmoothSystem, starts: &[Vec<f64>], plan:
     from.extend(starts.iter().map(|start| map.iterate(start, 50)).filter(|z| z.iter().all(|x| x.is_finite())));
     from.extend((0..RANDOM_STARTS).map(|_| home.iter().map(|side| rng.random_range(side.lo()..=side.hi())).collect()));
     let searched = find_fixed_points_smooth(map as &dyn Map, &from, &newton);
+    let (found, continua) = part_continua(map, searched.found);
     let mut answer = FixedPointSearch {
-        found: searched.found,
-        continua: Vec::new(),
+        found,
+        continua,
         complete: false,
         method: SearchMethod::Newton,
         regions_visited: 0,
@@ -86,6 +89,7 @@ fn search(rng: &mut impl Rng, map: &dyn SmoothSystem, starts: &[Vec<f64>], plan:
         answer.boxes = proven.boxes_examined;
         answer.degenerate_regions = proven.undecided.len();
         answer.found.retain(|point| may_be_beside(&point.location, &proven, newton.merge_distance));
+        one_in_each_part(map, &mut answer.found, &proven.undecided, &newton);
         answer.found.extend(proven.found.into_iter().map(|certified| certified.point));
     }
     answer.found.sort_by(|a, b| lexicographic(&a.location, &b.location));
@@ -108,6 +112,32 @@ fn may_be_beside(z: &[f64], search: &BoxSearch<FixedPoint>, merge_distance: f64)
     let is_open = !lies_in(&search.region, 0.0) || search.undecided.iter().any(|part| lies_in(part, reach));
     is_open && !is_certified
 }
+
+/// Of neutral points in one part that stayed undecided, only the best: where the map is so flat that its residual is lost in rounding, Newton's
+/// method stops wherever it comes from. The middle of the part is tried too.
+fn one_in_each_part(
+    map: &dyn SmoothSystem,
+    found: &mut Vec<FixedPoint>,
+    undecided: &[Vec<Interval>],
+    newton: &NewtonPlan,
+) {
+    let lies_in = |part: &[Interval], z: &[f64]| part.iter().zip(z).all(|(side, &x)| side.contains(x));
+    for part in undecided.iter().take(MOST_PARTS) {
+        let is_flat = |point: &FixedPoint| point.stability == Stability::Marginal && lies_in(part, &point.location);
+        if found.iter().filter(|point| is_flat(point)).count() < 2 {
+            continue;
+        }
+        let middle: Vec<f64> = part.iter().map(|side| side.mid()).collect();
+        found.extend(find_fixed_points_smooth(map as &dyn Map, &[middle], newton).found);
+        let best =
+            found.iter().filter(|point| is_flat(point)).min_by(|a, b| a.residual.total_cmp(&b.residual)).cloned();
+        found.retain(|point| !is_flat(point));
+        found.extend(best);
+    }
+}
+
+/// Undecided parts in which flat points are looked for.
+const MOST_PARTS: usize = 1000;
 
 /// The smallest box around all points and the origin.
 fn hull<'a>(dim: usize, points: impl Iterator<Item = &'a Vec<f64>>) -> Vec<Interval> {

@@ -1,3 +1,5 @@
+use nalgebra::DVector;
+
 use super::krawczyk::{Certificate, Verdict, krawczyk, narrowed};
 use crate::fixed_points::FixedPoint;
 use crate::flow::{Equilibrium, VectorField, describe_equilibrium};
@@ -62,7 +64,7 @@ pub fn certified_fixed_points(
     plan: &BoxPlan,
 ) -> BoxSearch<FixedPoint> {
     let search = search_box(map, region, plan);
-    search.described(|location| describe_fixed_point(map, location, plan.marginal_tolerance))
+    search.described(map, |location| describe_fixed_point(map, location, plan.marginal_tolerance))
 }
 
 /// Every equilibrium of a flow in `region: [M]`, with proof: as [`certified_fixed_points`], for `v(z) = 0`, at
@@ -73,14 +75,14 @@ pub fn certified_equilibria(
     plan: &BoxPlan,
 ) -> BoxSearch<Equilibrium> {
     let search = search_box(field, region, plan);
-    search.described(|location| describe_equilibrium(field, location, plan.marginal_tolerance))
+    search.described(field, |location| describe_equilibrium(field, location, plan.marginal_tolerance))
 }
 
 impl BoxSearch<()> {
-    fn described<T>(self, describe: impl Fn(Vec<f64>) -> T) -> BoxSearch<T> {
+    fn described<T>(self, system: &(impl Enclosed + ?Sized), describe: impl Fn(Vec<f64>) -> T) -> BoxSearch<T> {
         let found = self.found.into_iter().map(|Certified { certificate, .. }| {
-            let location = certificate.enclosure.iter().map(|side| side.mid()).collect();
-            Certified { point: describe(location), certificate }
+            let point = describe(solution_in(system, &certificate.enclosure));
+            Certified { point, certificate }
         });
         BoxSearch {
             found: found.collect(),
@@ -91,6 +93,31 @@ impl BoxSearch<()> {
         }
     }
 }
+
+/// The solution in a box that holds exactly one, to rounding: bounds of ranges may stop narrowing the box before that.
+fn solution_in(system: &(impl Enclosed + ?Sized), enclosure: &[Interval]) -> Vec<f64> {
+    let residual_at = |z: &[f64]| {
+        let mut residual = DVector::zeros(z.len());
+        system.residual(z, residual.as_mut_slice());
+        residual
+    };
+    let mut z: Vec<f64> = enclosure.iter().map(|side| side.mid()).collect();
+    let mut residual = residual_at(&z);
+    for _ in 0..MOST_POLISHING_STEPS {
+        let Some(step) = system.slope(&z).lu().solve(&residual) else { break };
+        let next: Vec<f64> = z.iter().zip(step.iter()).map(|(z, step)| z - step).collect();
+        let next_residual = residual_at(&next);
+        let is_inside = enclosure.iter().zip(&next).all(|(side, &x)| side.lo() <= x && x <= side.hi());
+        if !is_inside || next_residual.norm().is_nan() || next_residual.norm() >= residual.norm() {
+            break;
+        }
+        (z, residual) = (next, next_residual);
+    }
+    z
+}
+
+/// Newton steps from the middle of a box; they converge quadratically.
+const MOST_POLISHING_STEPS: usize = 10;
 
 /// Undecided boxes are joined when there are more than this.
 const MANY_UNDECIDED: usize = 2_000;

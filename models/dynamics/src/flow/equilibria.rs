@@ -1,5 +1,6 @@
-use nalgebra::Complex;
+use nalgebra::{Complex, DMatrix};
 
+use super::solvers::generic_component;
 use super::vector_field::VectorField;
 use crate::geometry::norm;
 use crate::multipliers::multipliers;
@@ -14,8 +15,8 @@ pub struct Equilibrium {
     /// Of the Jacobian of the velocity there, in inverse units of time, largest real part first; empty if they could not be
     /// computed.
     pub eigenvalues: Vec<Complex<f64>>,
-    /// By the signs of the real parts; those within the marginal tolerance of zero, relative to the largest eigenvalue,
-    /// count as neutral.
+    /// By the signs of the real parts; neutral where rounding, or the distance to which the point is known, hides the sign, and, of
+    /// rotations, within the marginal tolerance of what they turn.
     pub stability: Stability,
     /// `|v(z)|`, relative to the size of the Jacobian times that of `z` (or one): roughly the distance to the true
     /// equilibrium, relative to `z`.
@@ -56,18 +57,43 @@ pub(crate) fn describe_equilibrium(
     let mut eigenvalues = multipliers(&jacobian).unwrap_or_default();
     eigenvalues
         .sort_by(|a, b| b.re.total_cmp(&a.re).then(b.norm_sqr().total_cmp(&a.norm_sqr())).then(b.im.total_cmp(&a.im)));
-    let stability = stability_of_rates(&eigenvalues, marginal_tolerance);
+    let stability = stability_at(field, &location, &jacobian, &eigenvalues, marginal_tolerance);
     let size = jacobian.norm() * norm(&location).max(1.0);
     let residual = if norm(&velocity) == 0.0 { 0.0 } else { norm(&velocity) / size };
     Equilibrium { location, eigenvalues, stability, residual }
 }
 
-/// By the signs of the real parts, within a tolerance relative to the fastest: as the multipliers over one unit of its time say.
-pub(super) fn stability_of_rates(rates: &[Complex<f64>], marginal_tolerance: f64) -> Stability {
-    let fastest = rates.iter().map(|rate| rate.norm()).fold(0.0, f64::max);
-    if fastest == 0.0 {
-        return Stability::Marginal;
+/// By the signs of the real parts of the `rates`, eigenvalues of `jacobian` at `z`.
+///
+/// One is neutral where its sign is lost: in the rounding of the matrix, in the change of the matrix within the distance to which points of rest
+/// are told apart, or, of a rotation, within the tolerance of what it turns. Decays are not compared with each other: stiff flows have slow ones.
+pub(super) fn stability_at(
+    field: &(impl VectorField + ?Sized),
+    z: &[f64],
+    jacobian: &DMatrix<f64>,
+    rates: &[Complex<f64>],
+    marginal_tolerance: f64,
+) -> Stability {
+    let reach = TOLD_APART * norm(z).max(1.0) / (z.len() as f64).sqrt();
+    let beside: Vec<f64> = z.iter().enumerate().map(|(i, x)| x + reach * generic_component(i)).collect();
+    let lost = (field.jacobian(&beside) - jacobian).norm() + ROUNDING * jacobian.norm();
+    let (mut growing, mut neutral) = (0, 0);
+    for rate in rates {
+        if rate.re.abs() <= lost.max(if rate.im == 0.0 { 0.0 } else { marginal_tolerance * rate.norm() }) {
+            neutral += 1;
+        } else if rate.re > 0.0 {
+            growing += 1;
+        }
     }
-    let over_time: Vec<Complex<f64>> = rates.iter().map(|rate| (rate / fastest).exp()).collect();
-    Stability::from_multipliers(&over_time, marginal_tolerance)
+    match (growing, neutral) {
+        (0, 0) => Stability::Stable,
+        (0, _) => Stability::Marginal,
+        _ if growing == rates.len() => Stability::Unstable,
+        _ => Stability::Saddle { unstable_dims: growing },
+    }
 }
+
+/// Points of rest closer than this, relative to their size, are one.
+const TOLD_APART: f64 = 1e-6;
+/// Of eigenvalues, relative to the matrix.
+const ROUNDING: f64 = 1e-13;

@@ -1,6 +1,6 @@
 use nalgebra::{Complex, DMatrix, DMatrixView};
 
-use super::equilibria::stability_of_rates;
+use super::equilibria::stability_at;
 use super::integrate::{FlowError, IntegrationPlan};
 use super::solvers::{FirstStep, Leg, follow, follow_frame};
 use super::vector_field::{Autonomous, ForcedField, VectorField};
@@ -57,13 +57,17 @@ impl<F: VectorField> Map for TimeStepMap<F> {
     fn velocity_field(&self) -> Option<&dyn VectorField> {
         Some(&self.field)
     }
-    /// `e^{λ Δt}` of the eigenvalues `λ` of the velocity's Jacobian, within the range of `f64`; stability by their real parts, however short the step.
+    /// `e^{λ Δt}` of the eigenvalues `λ` of the velocity's Jacobian, up to `1e150`; stability by their real parts, however short or long the step.
     fn at_rest(&self, z: &[f64], marginal_tolerance: f64) -> Result<(Vec<Complex<f64>>, Stability), MultiplierError> {
-        let rates: Vec<Complex<f64>> =
-            multipliers(&self.field.jacobian(z))?.into_iter().map(|rate| rate * self.time_step).collect();
-        let stability = stability_of_rates(&rates, marginal_tolerance);
-        let mut multipliers: Vec<Complex<f64>> =
-            rates.iter().map(|rate| Complex::from_polar(rate.re.exp().min(f64::MAX.sqrt()), rate.im)).collect();
+        let jacobian = self.field.jacobian(z);
+        let rates = multipliers(&jacobian)?;
+        let ahead: Vec<Complex<f64>> = rates.iter().map(|rate| rate * self.time_step.signum()).collect();
+        let stability = stability_at(&self.field, z, &jacobian, &ahead, marginal_tolerance);
+        let over_step = |rate: &Complex<f64>| {
+            let growth = (rate.re * self.time_step).exp().min(MOST_GROWTH);
+            Complex::from_polar(growth, rate.im * self.time_step)
+        };
+        let mut multipliers: Vec<Complex<f64>> = rates.iter().map(over_step).collect();
         sort_by_modulus(&mut multipliers);
         Ok((multipliers, stability))
     }
@@ -149,6 +153,9 @@ fn write_end(end: Result<Vec<f64>, FlowError>, next: &mut [f64]) {
         Err(_) => next.fill(f64::NAN),
     }
 }
+
+/// Multipliers beyond this are given as this: squares of them are still numbers.
+const MOST_GROWTH: f64 = 1e150;
 
 fn derivative_or_nan(end: Result<(Vec<f64>, DMatrix<f64>), FlowError>, frame: &DMatrix<f64>) -> DMatrix<f64> {
     end.map_or_else(|_| DMatrix::from_element(frame.nrows(), frame.ncols(), f64::NAN), |(_, image)| image)

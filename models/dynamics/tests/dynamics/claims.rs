@@ -3,9 +3,9 @@
 
 use nalgebra::DMatrix;
 use nullcline_dynamics::{
-    CycleSearchPlan, FixedPointPlan, IntegrationPlan, Map, Monomial, PiecewiseLinearMap, Polynomial, PortraitPlan,
-    SearchMethod, SmoothField, SmoothMap, TanhRnn, TimeStepMap, find_attractors, find_cycles, find_fixed_points,
-    find_fixed_points_smooth, portrait_smooth,
+    CurrentRnn, CycleSearchPlan, FixedPointPlan, IntegrationPlan, Map, Monomial, PiecewiseLinearMap, Polynomial,
+    PortraitPlan, SearchMethod, SmoothField, SmoothMap, TanhRnn, TimeStepMap, find_attractors, find_cycles,
+    find_fixed_points, find_fixed_points_smooth, portrait_smooth,
 };
 
 use crate::systems::*;
@@ -252,4 +252,48 @@ fn nothing_is_found_where_numbers_end() {
         .unwrap();
     let search = find_fixed_points(&mut rng(1), &map, &[], &trying_patterns());
     assert!(search.found.is_empty(), "{:?}", search.found);
+}
+
+/// A line of rest (`ẋ = 0`), and a ring of it around a point: one object each, wherever Newton's method ended on it. `ẋ = −x⁹` is so flat that
+/// its residual is lost over a stretch, and rests at one point all the same.
+#[test]
+fn points_of_rest_side_by_side_are_one_continuum() {
+    let term = |coefficient: f64, powers: &[u32]| Monomial { coefficient, powers: powers.to_vec() };
+    let line = vec![vec![term(0.0, &[1])]];
+    let ring = vec![
+        vec![term(1.0, &[1, 0]), term(-1.0, &[3, 0]), term(-1.0, &[1, 2])],
+        vec![term(1.0, &[0, 1]), term(-1.0, &[2, 1]), term(-1.0, &[0, 3])],
+    ];
+    let flat = vec![vec![term(-1.0, &[9])]];
+    for (terms, isolated, continua) in [(line, 0, 1), (ring, 1, 1), (flat, 1, 0)] {
+        let field = SmoothField(Polynomial::new(terms).unwrap());
+        let map = TimeStepMap { field, time_step: 0.1, plan: IntegrationPlan::default() };
+        let starts = uniform_starts(&mut rng(1), 20, map.dim(), 2.0);
+        let portrait = portrait_smooth(&mut rng(1), &map, &starts, &drawing());
+        let found = &portrait.fixed_points;
+        assert_eq!((found.found.len(), found.continua.len()), (isolated, continua), "{:?}", found.continua);
+        assert!(!found.complete);
+        for continuum in &found.continua {
+            assert_eq!(continuum.directions.len(), 1);
+            let z = &continuum.location;
+            if z.len() == 2 {
+                assert_close(z[0].hypot(z[1]), 1.0, 1e-9);
+                let across = (z[0] * continuum.directions[0][0] + z[1] * continuum.directions[0][1]).abs();
+                assert!(across < 1e-6, "{across}");
+            }
+        }
+    }
+}
+
+/// What is proven to lie in a box is given to rounding, also where the bounds of the ranges stop narrowing the box much earlier: saturated units.
+#[test]
+fn proven_points_are_exact_to_rounding() {
+    let network =
+        CurrentRnn::new(DMatrix::from_element(1, 1, 10.983_489_776_246_058), vec![-1.346_181_092_480_662], 0.5);
+    let map = SmoothMap(network.unwrap());
+    let portrait = portrait_smooth(&mut rng(1), &map, &uniform_starts(&mut rng(1), 20, 1, 2.0), &drawing());
+    assert!(portrait.fixed_points.complete && portrait.fixed_points.found.len() == 3);
+    for point in &portrait.fixed_points.found {
+        assert!(point.residual < 1e-15, "{:?}", point);
+    }
 }

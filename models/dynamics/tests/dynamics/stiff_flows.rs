@@ -3,8 +3,8 @@
 use nalgebra::DMatrix;
 use nullcline_dynamics::{
     AttractorKind, AttractorPlan, End, IntegrationPlan, LimitCyclePlan, Map, Monomial, NewtonPlan, Polynomial,
-    SmoothField, Stability, TimeStepMap, advance, advance_with_derivative, find_attractors, find_fixed_points_smooth,
-    find_limit_cycle,
+    SmoothField, Stability, TimeStepMap, advance, advance_with_derivative, find_attractors, find_equilibria,
+    find_fixed_points_smooth, find_limit_cycle,
 };
 
 use crate::systems::*;
@@ -162,4 +162,18 @@ fn a_flow_that_cannot_be_followed_is_undecided() {
     let explosion = sampled(field(&[&[(1.0, &[2])]]), 1.0);
     let search = find_attractors(&mut rng(1), &explosion, &[], &[vec![3.0]], &plan());
     assert_eq!(search.ends, [End::Diverged]);
+}
+
+/// Slow decay beside a million times faster decay is decay, at an equilibrium and in the sampled map alike.
+#[test]
+fn slow_decays_of_stiff_flows_are_stable() {
+    let flow = field(&[&[(-1e6, &[1, 0])], &[(-0.05, &[0, 1])]]);
+    let newton = NewtonPlan { speed_tolerance: 1e-18, merge_distance: 1e-6, max_steps: 100, marginal_tolerance: 1e-6 };
+    let equilibria = find_equilibria(&flow, &[vec![1.0, 1.0]], &newton).found;
+    assert_eq!(equilibria[0].stability, Stability::Stable);
+    let points = find_fixed_points_smooth(&sampled(flow, 0.1), &[vec![1.0, 1.0]], &newton).found;
+    assert_eq!(points[0].stability, Stability::Stable);
+    // Where two equilibria meet, `ẋ = x²`, the sign of the rate says nothing.
+    let fold = find_fixed_points_smooth(&sampled(field(&[&[(1.0, &[2])]]), 0.1), &[vec![-1.0]], &newton).found;
+    assert_eq!(fold[0].stability, Stability::Marginal);
 }

@@ -136,6 +136,9 @@ fn print_attractor(name: &str, attractor: &AttractorJson, portrait: &PortraitJso
             _ => "Kaplan–Yorke dimension beyond the exponents measured".to_string(),
         });
     }
+    if let Some(largest) = attractor.floquet_multipliers.iter().map(|[re, im]| re.hypot(*im)).reduce(f64::max) {
+        facts.push(format!("a deviation across it keeps {} of itself each turn", number(largest)));
+    }
     if attractor.certified_radius > 0.0 {
         facts.push(format!("all states within {} end here, up to rounding", number(attractor.certified_radius)));
     }

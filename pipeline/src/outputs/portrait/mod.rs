@@ -167,6 +167,9 @@ pub struct AttractorJson {
     pub lyapunov: Vec<Option<f64>>,
     /// Standard errors; zero where the exponents are those of multipliers.
     pub lyapunov_se: Vec<f64>,
+    /// `[re, im]` over one turn, without the trivial one: of a limit cycle of a flow, and empty elsewhere.
+    #[serde(default)]
+    pub floquet_multipliers: Vec<[f64; 2]>,
     /// Decay of the slowest deviation that decays.
     pub time_constant: Option<StepsAndSeconds>,
     /// Null where the exponents never sum to less than zero.

@@ -187,6 +187,9 @@ fn attractor(attractor: &Attractor, clock: Clock) -> AttractorJson {
         turn: attractor.period_steps.and_then(|steps| clock.time(steps)),
         lyapunov: attractor.lyapunov.iter().map(|&l| Some(l).filter(|l| l.is_finite())).collect(),
         lyapunov_se: attractor.lyapunov_errors.clone(),
+        floquet_multipliers: (attractor.limit_cycle.iter())
+            .flat_map(|cycle| cycle.multipliers.iter().map(|multiplier| [multiplier.re, multiplier.im]))
+            .collect(),
         time_constant: slowest.and_then(|exponent| clock.time(-1.0 / exponent)),
         kaplan_yorke: attractor.kaplan_yorke.map(|found| found.value),
         kaplan_yorke_se: attractor.kaplan_yorke.map(|found| found.standard_error),
