@@ -251,36 +251,44 @@ fn fma_peak() -> f64 {
     fma_rates(5).into_iter().fold(f64::NAN, f64::max)
 }
 
-/// Independent fused multiply-adds in registers, in GFLOP/s, for so many moments of some milliseconds.
+/// Independent fused multiply-adds in the widest registers that the processor has, in GFLOP/s, for so many moments of some milliseconds.
 #[cfg(target_arch = "x86_64")]
 fn fma_rates(moments: usize) -> Vec<f64> {
     use std::arch::x86_64::*;
 
     const CHAINS: usize = 12;
-    #[target_feature(enable = "avx2,fma")]
-    fn spin(rounds: usize) -> f32 {
-        // Hidden from the compiler, which would otherwise see one chain in all of them, or none.
-        let hidden = |value: f32| _mm256_set1_ps(std::hint::black_box(value));
-        let (factor, addend) = (hidden(0.999_999), hidden(1e-6));
-        let mut sums = std::array::from_fn::<_, CHAINS, _>(|i| hidden(1.0 + i as f32));
-        for _ in 0..rounds {
-            for sum in &mut sums {
-                *sum = _mm256_fmadd_ps(*sum, factor, addend);
+    macro_rules! spin {
+        ($name:ident, $features:literal, $splat:ident, $multiply_add:ident, $first:ident) => {
+            #[target_feature(enable = $features)]
+            fn $name(rounds: usize) -> f32 {
+                // Hidden from the compiler, which would otherwise see one chain in all of them, or none.
+                let hidden = |value: f32| $splat(std::hint::black_box(value));
+                let (factor, addend) = (hidden(0.999_999), hidden(1e-6));
+                let mut sums = std::array::from_fn::<_, CHAINS, _>(|i| hidden(1.0 + i as f32));
+                for _ in 0..rounds {
+                    for sum in &mut sums {
+                        *sum = $multiply_add(*sum, factor, addend);
+                    }
+                }
+                sums.into_iter().map(|sum| $first(sum)).sum()
             }
-        }
-        sums.into_iter().map(|sum| _mm256_cvtss_f32(sum)).sum()
+        };
     }
+    spin!(eight, "avx2,fma", _mm256_set1_ps, _mm256_fmadd_ps, _mm256_cvtss_f32);
+    spin!(sixteen, "avx512f", _mm512_set1_ps, _mm512_fmadd_ps, _mm512_cvtss_f32);
     if !std::arch::is_x86_feature_detected!("avx2") || !std::arch::is_x86_feature_detected!("fma") {
         return vec![f64::NAN];
     }
+    let is_wide = std::arch::is_x86_feature_detected!("avx512f");
     let rounds = 4_000_000;
     (0..moments)
         .map(|_| {
             let started = Instant::now();
-            // SAFETY: both features were just found.
-            let sum = unsafe { spin(rounds) };
+            // SAFETY: the features were just found.
+            let sum = unsafe { if is_wide { sixteen(rounds) } else { eight(rounds) } };
             assert!(sum.is_finite());
-            (rounds * CHAINS * 16) as f64 / started.elapsed().as_secs_f64() / 1e9
+            let operations = rounds * CHAINS * if is_wide { 32 } else { 16 };
+            operations as f64 / started.elapsed().as_secs_f64() / 1e9
         })
         .collect()
 }

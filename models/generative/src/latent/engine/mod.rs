@@ -6,7 +6,12 @@
 //! are added, vector by vector in order, so that the result does not depend on how tiles were cut or on who ran
 //! them.
 
+#[cfg(target_arch = "x86_64")]
+mod avx2;
+#[cfg(target_arch = "x86_64")]
+mod avx512;
 mod buffers;
+mod growth;
 mod interleaving;
 mod lanes;
 mod level;
@@ -18,12 +23,13 @@ use rayon::prelude::*;
 
 use super::LatentShape;
 pub use buffers::{Buffers, Workspace};
+use growth::Growth;
 pub(super) use lanes::LANES;
 pub use lanes::{Lanes, Real};
 pub(super) use level::{Kernel, Pooled};
 pub(super) use outer_products::{History, Packed};
 pub(super) use products::{Epilogue, Panel, Store, StoreGated, StoreRelu, load, store};
-use tile::{Backward, Forward, Growth};
+use tile::{Backward, Forward};
 
 /// What a latent family is to the engine: the nonlinear part `N` of `F(z, s) = A z + N(z) + h + C s`.
 ///
@@ -84,6 +90,9 @@ pub(super) struct Steps<R> {
     pub gradient: History<R>,
 }
 
+/// Latent dimensions from which wide blocks are quicker.
+const LEAST_WIDE: usize = 12;
+
 /// One rollout: its sizes, and how strongly each sequence is forced at each step.
 #[derive(Clone, Debug)]
 pub(super) struct Task {
@@ -109,10 +118,23 @@ impl Task {
         }
     }
 
-    /// Vectors in a tile: with two, a weight once loaded serves both; with one, there is a tile for every thread.
+    /// Vectors in a tile: with two, a weight once loaded serves both; with one, there is a tile for every thread, and wide blocks can be used.
     fn vectors<R: Pooled>(&self, threads: usize) -> usize {
+        if self.has_wide_blocks::<R>() {
+            return 1;
+        }
         let vectors = self.batch.div_ceil(LANES);
         if vectors.is_multiple_of(2) && vectors / 2 >= threads && R::sums() > 2 { 2 } else { 1 }
+    }
+
+    /// Whether the products of this shape go in registers twice as wide as a vector: a few rows would leave them half empty.
+    fn has_wide_blocks<R: Pooled>(&self) -> bool {
+        R::has_wide_blocks() && self.shape.latent_dim >= LEAST_WIDE
+    }
+
+    /// Rows in a block of a panel, at most.
+    fn tallest<R: Pooled>(&self, vectors: usize) -> usize {
+        if self.has_wide_blocks::<R>() { products::WIDEST } else { R::sums() / vectors }
     }
 
     /// `A`, `h`, the family's weights and `C` in the packed row.
@@ -135,7 +157,7 @@ impl Task {
         let mut buffers = R::pool(workspace).take();
         let vectors = self.vectors::<R>(workspace.threads());
         let [a, bias, weights, c] = self.split(packed);
-        N::pack(weights, self.shape, R::sums() / vectors, &mut buffers.panels);
+        N::pack(weights, self.shape, self.tallest::<R>(vectors), &mut buffers.panels);
         buffers.affine = [a, bias, c].concat();
         let per_sequence = self.n_steps * self.shape.latent_dim;
         let mut states = vec![R::default(); self.batch * per_sequence];

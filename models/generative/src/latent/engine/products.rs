@@ -46,7 +46,11 @@ impl<R: Real> Panel<R> {
 }
 
 /// Heights that [`product`] is compiled for.
-const HEIGHTS: [usize; 8] = [12, 8, 6, 5, 4, 3, 2, 1];
+const HEIGHTS: [usize; 10] = [WIDEST, WIDE, 12, 8, 6, 5, 4, 3, 2, 1];
+
+/// Rows in one register of [`Lanes::wide_block`], and in two.
+const WIDE: usize = 16;
+pub const WIDEST: usize = 2 * WIDE;
 
 /// Blocks of at most `tallest` rows that take the least time for `rows` rows.
 ///
@@ -54,7 +58,11 @@ const HEIGHTS: [usize; 8] = [12, 8, 6, 5, 4, 3, 2, 1];
 /// it: less than eight sums leave gaps. Sixteen rows are better two times eight than twelve and four.
 fn heights(rows: usize, tallest: usize) -> Vec<usize> {
     let vectors = if tallest > 6 { 1 } else { 2 };
-    let cost = |height: usize| (height * vectors).max(height + vectors).max(8);
+    let cost = |height: usize| match height {
+        // Eight sums a register: half as many multiply-adds, and every number of a state is loaded on its own.
+        WIDE | WIDEST => (height / 2).max(height / WIDE + 8),
+        _ => (height * vectors).max(height + vectors).max(8),
+    };
     // The least cost of the first `n` rows, and the last block there.
     let mut best = vec![(0, 0)];
     for n in 1..=rows {
@@ -123,15 +131,17 @@ impl<L: Lanes> Epilogue<L> for StoreGated<L::Real> {
 /// # Safety
 ///
 /// `x` points to as many rows of `V` vectors as the panel has columns, and the panel was packed in blocks of at most
-/// `L::SUMS / V` rows.
+/// `L::SUMS / V` rows, or in wide ones where `L` and one vector take them.
 #[inline(always)]
 pub unsafe fn product<L: Lanes, const V: usize, E: Epilogue<L>>(panel: &Panel<L::Real>, x: *const L::Real, then: E) {
     let (mut row, mut packed) = (0, panel.packed.as_ptr());
     for &height in &panel.blocks {
-        debug_assert!(height * V <= L::SUMS);
+        debug_assert!(height * V <= L::SUMS || (V == 1 && height >= WIDE));
         // SAFETY: `pack` laid out `columns · height` numbers for each block, in this order.
         unsafe {
             match height {
+                WIDEST => L::wide_block::<2, E>(packed, panel.columns, x, row, then),
+                WIDE => L::wide_block::<1, E>(packed, panel.columns, x, row, then),
                 12 => block::<L, V, 12, E>(packed, panel.columns, x, row, then),
                 8 => block::<L, V, 8, E>(packed, panel.columns, x, row, then),
                 6 => block::<L, V, 6, E>(packed, panel.columns, x, row, then),
