@@ -70,7 +70,7 @@ fn robertsons_reaction_is_followed() {
 /// Periods at μ = 100 and 1000, as another implicit code gives them at a tolerance of 1e-11, where relaxation is a thousand and a million times faster than the rest of the turn.
 #[test]
 fn relaxation_oscillations_have_their_periods() {
-    for (mu, period) in [(100.0, 162.837_071_09), (1000.0, 1614.401_125_81)] {
+    for (mu, period) in [(100.0, 162.837_071_09), (1000.0, 1_614.401_125_81)] {
         let mut plan = LimitCyclePlan::within(3.0 * mu, 2.5 * mu);
         plan.integration = IntegrationPlan { relative_tolerance: 1e-9, absolute_tolerance: 1e-11, max_steps: 100_000 };
         let cycle = find_limit_cycle(&van_der_pol(mu), &[2.0, 0.0], &plan).unwrap();
@@ -84,7 +84,7 @@ fn relaxation_oscillations_have_their_periods() {
     let search = find_attractors(&mut rng(1), &sampled(van_der_pol(mu), time_step), &[], &starts, &plan);
     assert_eq!(search.attractors.len(), 1);
     assert_eq!((search.attractors[0].kind, search.attractors[0].basin.count), (AttractorKind::LimitCycle, 2));
-    assert_close(search.attractors[0].period_steps.unwrap() * time_step, 1614.401_125_81, 1e-2);
+    assert_close(search.attractors[0].period_steps.unwrap() * time_step, 1_614.401_125_81, 1e-2);
 }
 
 /// `ẋ = x − x³` looked at once in a million units of time: stable points at ±1, whose multipliers no one can integrate.
