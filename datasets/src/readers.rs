@@ -24,6 +24,7 @@ mod fif_channel;
 mod fif_content;
 mod fif_tags;
 pub mod gdf;
+mod hdf5_filters;
 mod hdf5_guard;
 mod hdf5_numbers;
 mod hdf5_texts;
