@@ -2,10 +2,11 @@
 
 use std::path::PathBuf;
 
+use nullcline_datasets::inspect;
 use nullcline_datasets::readers::{SignalFile, open_signals};
 use proptest::prelude::*;
 
-use crate::eeg_writers::fif::{file, int, shorts, tag};
+use crate::eeg_writers::fif::{Channel, ELECTRODE, file, file_of, int, shorts, tag};
 
 struct Folder(tempfile::TempDir);
 
@@ -131,6 +132,28 @@ fn parts_that_are_missing_or_others_are_told() {
     folder.file("a_raw-1.fif", other);
     let message = open_signals(&first).unwrap_err().to_string();
     assert!(message.contains("need the rate and the channels of the part before") && message.contains("a_raw-1.fif"));
+}
+
+/// As MNE 1.13.2 writes `info["bads"] = ["Cz", "a channel of a long name"]`: under names of 15 characters. It reads the same
+/// two back.
+#[test]
+fn channels_marked_bad_are_those_that_mne_reads() {
+    let folder = Folder::new();
+    let named = |name| Channel { name, ..ELECTRODE };
+    let channels = ["Fz", "Cz", "a channel of a ", "Oz"].map(named);
+    let long_names = ["Fz", "Cz", "a channel of a long name", "Oz"];
+    let mut data: Vec<Vec<u8>> =
+        long_names.iter().flat_map(|name| [int(104, 113), tag(258, 10, name.as_bytes()), int(105, 113)]).collect();
+    data.extend([int(104, 359), tag(3507, 10, b"Cz:a channel of a :Iz"), int(105, 359), shorts(&[1, 2, 3, 4])]);
+    let path = folder.file("a_raw.fif", file_of(&channels, 10.0, &data));
+    let recording = open_signals(&path).unwrap();
+    let bad: Vec<&str> = recording.channels.iter().filter(|c| c.marked_bad).map(|c| c.name.as_str()).collect();
+    assert_eq!(bad, ["Cz", "a channel of a long name"]);
+    assert_eq!(recording.warnings, ["Marked bad, but no channel: Iz."]);
+    let inspection = inspect(&path).unwrap();
+    assert_eq!(inspection.warnings[1], "Marked bad in the file, and left out of a run: Cz, a channel of a long name.");
+    let json = serde_json::to_string(&inspection.channels[..2]).unwrap();
+    assert_eq!(json.matches("marked_bad").count(), 1, "{json}");
 }
 
 proptest! {
