@@ -9,6 +9,7 @@ use crate::bids::entities::BidsName;
 use crate::bids::sidecar;
 use crate::readers::Series;
 use crate::readers::error::{ReadError, one_line};
+use crate::readers::misnamed::explained;
 use crate::readers::nifti::NiftiImage;
 use crate::readers::number_lines::NumberLines;
 use crate::readers::numeric_table::LooseTable;
@@ -106,6 +107,10 @@ const KNOWN: &str = "EDF (.edf), BDF (.bdf), GDF (.gdf), BrainVision (.vhdr, .ah
 /// An array in a file of several is named as in [`read_series`]. Needs memory for one block of a recording, or for the
 /// values of a table or an array.
 pub fn inspect(path: &Path) -> Result<Inspection, ReadError> {
+    by_name(path).map_err(|error| explained(path, error))
+}
+
+fn by_name(path: &Path) -> Result<Inspection, ReadError> {
     if path.is_dir() && phy::is_folder(path) {
         return Ok(Inspection::of_spikes("Phy", &phy::read(path)?));
     }

@@ -192,9 +192,11 @@ impl Content {
 
     /// What the file holds in place of raw data.
     fn instead(&self) -> String {
-        match self.n_event_values {
-            0 => format!("none, {} channels", self.channels.len()),
-            n => format!("none, {} events", n / 3),
+        match (self.n_event_values, self.annotations.onsets_secs.len(), self.channels.len()) {
+            (0, 0, 0) => "neither channels nor events".to_owned(),
+            (0, 0, n) => format!("only the description of {n} channels"),
+            (0, n, _) => format!("only {n} annotations"),
+            (n, ..) => format!("only {} events", n / 3),
         }
     }
 
