@@ -1,31 +1,11 @@
 //! FIF files made here: skips, calibrations, annotations, and recordings in several files.
 
-use std::path::PathBuf;
-
 use nullcline_datasets::inspect;
 use nullcline_datasets::readers::{SignalFile, open_signals};
 use proptest::prelude::*;
 
 use crate::eeg_writers::fif::{Channel, ELECTRODE, file, file_of, int, shorts, tag};
-
-struct Folder(tempfile::TempDir);
-
-impl Folder {
-    fn new() -> Self {
-        Self(tempfile::tempdir().unwrap())
-    }
-
-    fn file(&self, name: &str, bytes: impl AsRef<[u8]>) -> PathBuf {
-        let path = self.0.path().join(name);
-        std::fs::write(&path, bytes).unwrap();
-        path
-    }
-}
-
-/// Onset, duration, text.
-fn annotations(file: &SignalFile) -> Vec<(f64, f64, &str)> {
-    file.annotations.iter().map(|a| (a.onset_secs, a.duration_secs, a.text.as_str())).collect()
-}
+use crate::scratch::{Folder, annotations};
 
 #[test]
 fn fif_with_a_skip_and_a_calibration() {
