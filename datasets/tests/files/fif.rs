@@ -114,6 +114,19 @@ fn parts_that_are_missing_or_others_are_told() {
     assert!(message.contains("need the rate and the channels of the part before") && message.contains("a_raw-1.fif"));
 }
 
+/// Two gibibytes of zeros would take half a minute.
+#[test]
+fn what_is_no_fif_is_not_decompressed_whole() {
+    let folder = Folder::new();
+    let mut gz = flate2::write::GzEncoder::new(Vec::new(), flate2::Compression::fast());
+    (0..64).for_each(|_| std::io::Write::write_all(&mut gz, &[0; 1 << 20]).unwrap());
+    // Were it read to its end, the missing part would be told.
+    let mut bytes = gz.finish().unwrap();
+    bytes.truncate(bytes.len() / 2);
+    let message = open_signals(&folder.file("a.fif.gz", bytes)).unwrap_err().to_string();
+    assert!(message.starts_with("need a FIF file, which starts with tag 100 of 20 bytes"), "{message}");
+}
+
 /// As MNE 1.13.2 writes `info["bads"] = ["Cz", "a channel of a long name"]`: under names of 15 characters. It reads the same
 /// two back.
 #[test]
