@@ -8,7 +8,8 @@ use serde::Serialize;
 use crate::bids::entities::BidsName;
 use crate::bids::sidecar;
 use crate::readers::Series;
-use crate::readers::error::ReadError;
+use crate::readers::error::{ReadError, one_line};
+use crate::readers::misnamed::explained;
 use crate::readers::nifti::NiftiImage;
 use crate::readers::number_lines::NumberLines;
 use crate::readers::numeric_table::LooseTable;
@@ -55,6 +56,9 @@ pub struct ChannelInspection {
     /// What it measures, where the file says so.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub kind: Option<ChannelKind>,
+    /// By whoever wrote the file; present where it is.
+    #[serde(skip_serializing_if = "std::ops::Not::not")]
+    pub marked_bad: bool,
     pub unit: String,
     pub mean: Option<f64>,
     /// Population standard deviation.
@@ -103,6 +107,10 @@ const KNOWN: &str = "EDF (.edf), BDF (.bdf), GDF (.gdf), BrainVision (.vhdr, .ah
 /// An array in a file of several is named as in [`read_series`]. Needs memory for one block of a recording, or for the
 /// values of a table or an array.
 pub fn inspect(path: &Path) -> Result<Inspection, ReadError> {
+    by_name(path).map_err(|error| explained(path, error))
+}
+
+fn by_name(path: &Path) -> Result<Inspection, ReadError> {
     if path.is_dir() && phy::is_folder(path) {
         return Ok(Inspection::of_spikes("Phy", &phy::read(path)?));
     }
@@ -139,10 +147,16 @@ fn of_signals(file: &SignalFile) -> Result<Inspection, ReadError> {
     file.stream(&mut summaries)?;
     let channels = file.channels.iter().zip(&summaries).map(|(channel, summary)| ChannelInspection {
         kind: channel.kind,
+        marked_bad: channel.marked_bad,
         sampling_rate_hz: rates_differ.then(|| channel.sample_rate.hz()),
         ..ChannelInspection::of(&channel.name, &channel.unit, summary)
     });
     let mut warnings = file.warnings.clone();
+    let marked: Vec<String> =
+        file.channels.iter().filter(|channel| channel.marked_bad).map(|channel| one_line(&channel.name)).collect();
+    if !marked.is_empty() {
+        warnings.push(format!("Marked bad in the file, and left out of a run: {}.", marked.join(", ")));
+    }
     if file.channels.iter().all(|channel| channel.n_samples == 0) {
         warnings.push("The file holds no samples.".to_owned());
     }
@@ -276,6 +290,7 @@ impl ChannelInspection {
         Self {
             name: name.to_owned(),
             kind: None,
+            marked_bad: false,
             unit: unit.to_owned(),
             mean: summary.mean(),
             std: summary.std(),

@@ -24,12 +24,14 @@ mod fif_channel;
 mod fif_content;
 mod fif_tags;
 pub mod gdf;
+mod hdf5_filters;
 mod hdf5_guard;
 mod hdf5_numbers;
 mod hdf5_texts;
 mod large_buffer;
 pub mod mat5;
 mod mat5_elements;
+pub(crate) mod misnamed;
 pub mod nifti;
 mod nifti_datatype;
 pub mod nifti_header;
@@ -58,6 +60,8 @@ pub mod signal_file;
 pub mod spike_text;
 pub mod table;
 
+use misnamed::explained;
+
 pub use error::ReadError;
 pub use series::{Series, read_series};
 pub use signal_file::SignalFile;
@@ -76,6 +80,10 @@ pub fn read(file: &RecordingFile, sidecar: &Sidecar) -> Result<Raw, ReadError> {
 
 /// Opens a recording of EEG or MEG, whose format its extension tells; the samples are read on demand.
 pub fn open_signals(path: &Path) -> Result<SignalFile, ReadError> {
+    open_by_extension(path).map_err(|error| explained(path, error))
+}
+
+fn open_by_extension(path: &Path) -> Result<SignalFile, ReadError> {
     match extension_of(path).as_str() {
         "edf" | "bdf" | "rec" => edf::open(path),
         "gdf" => gdf::open(path),
@@ -98,7 +106,7 @@ pub fn read_spikes(path: &Path) -> Result<SpikeTrains, ReadError> {
     if path.is_dir() {
         return phy::read(path);
     }
-    match extension_of(path).as_str() {
+    let trains = match extension_of(path).as_str() {
         "nwb" => nwb::read(path),
         "tsv" | "csv" => spike_text::read_table(path, time_unit(path)?.as_deref()),
         "txt" => spike_text::read_lines(path),
@@ -107,7 +115,8 @@ pub fn read_spikes(path: &Path) -> Result<SpikeTrains, ReadError> {
             found: if other.is_empty() { "no extension".to_owned() } else { format!(".{other}") },
             path: path.to_owned(),
         }),
-    }
+    };
+    trains.map_err(|error| explained(path, error))
 }
 
 /// The `Units` that a sidecar gives for the column of spike times.

@@ -193,6 +193,8 @@ pub struct SignalChannel {
     pub name: String,
     /// `None` where the file does not say.
     pub kind: Option<ChannelKind>,
+    /// By whoever wrote the file.
+    pub marked_bad: bool,
     /// SI unit ("V"), or "a.u.", or whatever the file says when that has no SI counterpart here.
     pub unit: String,
     pub sample_rate: SampleRate,

@@ -17,7 +17,13 @@ pub struct ChannelRow {
     /// As written, such as `EEG`, `EOG`, `TRIG`.
     pub kind: Option<String>,
     pub unit: Option<String>,
-    pub bad: bool,
+    pub status: Option<ChannelStatus>,
+}
+
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum ChannelStatus {
+    Good,
+    Bad,
 }
 
 impl ChannelsTable {
@@ -34,15 +40,15 @@ impl ChannelsTable {
                 name: row.cells[name].clone(),
                 kind: cell(kind),
                 unit: cell(unit),
-                bad: cell(status).is_some_and(|status| status.eq_ignore_ascii_case("bad")),
+                status: cell(status).and_then(|status| ChannelStatus::of(&status)),
             }
         });
         Ok(Self { rows: rows.collect() })
     }
 
-    /// Channels with status `bad`.
-    pub fn bad(&self) -> Vec<String> {
-        self.rows.iter().filter(|row| row.bad).map(|row| row.name.clone()).collect()
+    /// Channels with this status.
+    pub fn with_status(&self, status: ChannelStatus) -> Vec<String> {
+        self.rows.iter().filter(|row| row.status == Some(status)).map(|row| row.name.clone()).collect()
     }
 
     /// Channels of a type that is not a brain signal, with that type. A channel without a type counts as one.
@@ -51,6 +57,16 @@ impl ChannelsTable {
         let other = |kind: &&String| !BRAIN.iter().any(|brain| kind.eq_ignore_ascii_case(brain));
         let rows = self.rows.iter();
         rows.filter_map(|row| Some((row.name.clone(), row.kind.as_ref().filter(other)?.clone()))).collect()
+    }
+}
+
+impl ChannelStatus {
+    fn of(text: &str) -> Option<Self> {
+        match text.to_ascii_lowercase().as_str() {
+            "good" => Some(Self::Good),
+            "bad" => Some(Self::Bad),
+            _ => None,
+        }
     }
 }
 
@@ -65,7 +81,8 @@ mod tests {
         std::fs::write(&path, "name\ttype\tunits\tstatus\nFz\tEEG\tuV\tgood\nCz\tEEG\tuV\tBAD\nE1\tEOG\tuV\tn/a\n")
             .unwrap();
         let table = ChannelsTable::read(&path).unwrap();
-        assert_eq!(table.bad(), ["Cz"]);
+        assert_eq!(table.with_status(ChannelStatus::Bad), ["Cz"]);
+        assert_eq!(table.with_status(ChannelStatus::Good), ["Fz"]);
         assert_eq!(table.not_brain(), [("E1".to_owned(), "EOG".to_owned())]);
     }
 }

@@ -11,6 +11,8 @@ use crate::recording::{ChannelKind, Modality, SignalChannel};
 pub enum Unusable {
     #[error("marked bad by the lab")]
     MarkedBad,
+    #[error("marked bad in the file")]
+    MarkedBadInFile,
     #[error("measures {0}, not the brain")]
     NotBrain(String),
     #[error("measures {kind}, in a recording of {modality}")]
@@ -29,16 +31,21 @@ pub enum Unusable {
 
 /// Sorts channels into usable ones and `(name, reason)`, both in the order of the file.
 ///
-/// A channel may lack up to the share `max_missing` of its samples; what it lacks becomes NaN. The rate and unit kept are
+/// A channel in `kept` is not left out for being marked bad. A channel may lack up to the share `max_missing` of its samples; what it lacks becomes NaN. The rate and unit kept are
 /// those that most channels of the brain share; on a tie, the higher rate. Of MEG this leaves the gradiometers of MEGIN (T/m)
 /// without its magnetometers (T), and no electrodes: one recording is of one kind of sensor.
 pub fn usable(
     modality: Modality,
     channels: Vec<SignalChannel>,
     max_missing: f64,
+    kept: &[String],
     context: &CleaningContext,
 ) -> (Vec<SignalChannel>, Vec<(String, String)>) {
-    let candidates = || channels.iter().filter(|channel| not_wanted(modality, channel, context).is_none());
+    let not_wanted = |channel: &SignalChannel| {
+        let mark = marked_bad(channel, context).filter(|_| !kept.iter().any(|kept| same_channel(kept, &channel.name)));
+        mark.or_else(|| not_brain(modality, channel, context))
+    };
+    let candidates = || channels.iter().filter(|channel| not_wanted(channel).is_none());
     let rates = candidates().map(|channel| channel.sample_rate.hz().to_bits());
     let needed_hz = most_common(rates).map(f64::from_bits).unwrap_or_default();
     let at_rate = || candidates().filter(|channel| channel.sample_rate.hz() == needed_hz);
@@ -46,7 +53,7 @@ pub fn usable(
 
     let (mut good, mut excluded) = (Vec::new(), Vec::new());
     for channel in channels {
-        let reason = not_wanted(modality, &channel, context)
+        let reason = not_wanted(&channel)
             .or_else(|| unlike_most(&channel, needed_hz, &needed_unit))
             .or_else(|| unusable_samples(&channel.samples, max_missing, context.train_fraction));
         match reason {
@@ -57,11 +64,18 @@ pub fn usable(
     (good, excluded)
 }
 
-fn not_wanted(modality: Modality, channel: &SignalChannel, context: &CleaningContext) -> Option<Unusable> {
-    let name = &channel.name;
-    if context.bad_channels.iter().any(|bad| same_channel(bad, name)) {
-        return Some(Unusable::MarkedBad);
+/// By the channels table, or else by the file.
+pub fn marked_bad(channel: &SignalChannel, context: &CleaningContext) -> Option<Unusable> {
+    let is_in = |list: &[String]| list.iter().any(|listed| same_channel(listed, &channel.name));
+    match channel.marked_bad {
+        _ if is_in(&context.bad_channels) => Some(Unusable::MarkedBad),
+        true if !is_in(&context.good_channels) => Some(Unusable::MarkedBadInFile),
+        _ => None,
     }
+}
+
+fn not_brain(modality: Modality, channel: &SignalChannel, context: &CleaningContext) -> Option<Unusable> {
+    let name = &channel.name;
     if let Some((_, kind)) = context.other_channels.iter().find(|(other, _)| same_channel(other, name)) {
         return Some(Unusable::NotBrain(kind.clone()));
     }
@@ -134,7 +148,8 @@ mod tests {
 
     fn channel(name: &str, hz: f64, samples: &[f32]) -> SignalChannel {
         let sample_rate = SampleRate::from_hz(hz).unwrap();
-        SignalChannel { name: name.into(), kind: None, unit: "V".into(), sample_rate, samples: samples.to_vec() }
+        let samples = samples.to_vec();
+        SignalChannel { name: name.into(), kind: None, marked_bad: false, unit: "V".into(), sample_rate, samples }
     }
 
     #[test]
@@ -162,7 +177,7 @@ mod tests {
             train_fraction: 0.75,
             ..Default::default()
         };
-        let (good, excluded) = usable(Modality::Eeg, channels, 0.1, &context);
+        let (good, excluded) = usable(Modality::Eeg, channels, 0.1, &[], &context);
         assert_eq!(good.iter().map(|c| c.name.as_str()).collect::<Vec<_>>(), ["Fz", "Pz", "C3"]);
         let excluded: Vec<(&str, &str)> = excluded.iter().map(|(n, r)| (n.as_str(), r.as_str())).collect();
         assert_eq!(
@@ -179,5 +194,24 @@ mod tests {
                 ("Body", "in degC, most channels in V"),
             ]
         );
+    }
+
+    /// The table decides over the file, and the plan over both.
+    #[test]
+    fn marks_give_way_to_whoever_decides_later() {
+        let check = |is_marked: bool, bad: &str, good: &str, kept: &str, expected: &str| {
+            let marked = SignalChannel { marked_bad: is_marked, ..channel("Cz", 100.0, &[0.0, 1.0]) };
+            let list = |name: &str| vec![name.to_owned()];
+            let context = CleaningContext { bad_channels: list(bad), good_channels: list(good), ..Default::default() };
+            let (_, excluded) = usable(Modality::Eeg, vec![marked], 0.1, &list(kept), &context);
+            let reasons: Vec<&str> = excluded.iter().map(|(_, reason)| reason.as_str()).collect();
+            assert_eq!(reasons.concat(), expected, "{is_marked} {bad} {good} {kept}");
+        };
+        check(false, "Fz", "Fz", "Fz", "");
+        check(true, "Fz", "Fz", "Fz", "marked bad in the file");
+        check(false, "Cz", "Fz", "Fz", "marked bad by the lab");
+        check(true, "Fz", "Cz", "Fz", "");
+        check(true, "Fz", "Fz", "Cz", "");
+        check(false, "Cz", "Fz", "Cz", "");
     }
 }

@@ -3,6 +3,7 @@
 use std::path::PathBuf;
 
 use super::confounds::Nuisance;
+use crate::bids::channels_table::ChannelStatus;
 use crate::bids::events::{self, Event};
 use crate::bids::{ChannelsTable, RecordingFile, Sidecar};
 use crate::readers::ReadError;
@@ -10,8 +11,10 @@ use crate::recording::Modality;
 
 #[derive(Debug, Clone, PartialEq)]
 pub struct CleaningContext {
-    /// Channels that the lab marked bad.
+    /// Channels that the channels table calls bad.
     pub bad_channels: Vec<String>,
+    /// Channels that it calls good, whatever the recording itself says.
+    pub good_channels: Vec<String>,
     /// Channels that measure something else than the brain, with what they measure, such as `("E1", "EOG")`.
     pub other_channels: Vec<(String, String)>,
     pub power_line_hz: Option<f64>,
@@ -30,6 +33,7 @@ impl Default for CleaningContext {
     fn default() -> Self {
         Self {
             bad_channels: Vec::new(),
+            good_channels: Vec::new(),
             other_channels: Vec::new(),
             power_line_hz: None,
             events: None,
@@ -50,7 +54,8 @@ impl CleaningContext {
             None => ChannelsTable::default(),
         };
         Ok(Self {
-            bad_channels: table.bad(),
+            bad_channels: table.with_status(ChannelStatus::Bad),
+            good_channels: table.with_status(ChannelStatus::Good),
             other_channels: table.not_brain(),
             power_line_hz: sidecar.power_line_hz,
             events: file.events_path().map(|path| events::read(&path)).transpose()?,

@@ -59,7 +59,7 @@ pub struct EegPlan {
     /// Leave out channels, and seconds, that are too unlike the others; nothing of the kind where absent.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub artefacts: Option<ArtefactPlan>,
-    /// Channels that `artefacts` must not leave out.
+    /// Channels that are not left out as bad: neither as marked, in channels.tsv or in the file, nor by `artefacts`.
     pub keep_channels: Vec<String>,
     /// Subtract the mean over the good channels from each; not done to MEG, which has no reference.
     pub average_reference: bool,

@@ -1,7 +1,7 @@
 //! Cleaning of continuous signals: EEG, MEG and BOLD.
 
 use super::chain::Chain;
-use super::channels::usable;
+use super::channels::{marked_bad, usable};
 use super::context::CleaningContext;
 use super::error::CleaningError;
 use super::filter::Band;
@@ -13,7 +13,8 @@ use crate::simple_statistics::simple_statistics;
 
 pub(super) fn clean(raw: Signals, context: &CleaningContext, plan: &CleaningPlan) -> Result<Cleaned, CleaningError> {
     let modality = raw.modality;
-    let (good, excluded_channels) = usable(modality, raw.channels, plan.max_missing, context);
+    let kept = &plan.eeg.keep_channels;
+    let (good, excluded_channels) = usable(modality, raw.channels, plan.max_missing, kept, context);
     let too_few =
         |found| CleaningError::TooFewChannels { needed: plan.min_channels.max(1), found, path: context.path.clone() };
     let Some(sample_rate) = good.first().map(|channel| channel.sample_rate) else {
@@ -36,6 +37,12 @@ pub(super) fn clean(raw: Signals, context: &CleaningContext, plan: &CleaningPlan
         return Err(CleaningError::TooShort { needed_secs: plan.min_secs, found_secs, path: context.path.clone() });
     }
 
+    let marked = good.iter().filter(|channel| marked_bad(channel, context).is_some());
+    let marked: Vec<&str> = marked.map(|channel| channel.name.as_str()).collect();
+    let steps = match marked.is_empty() {
+        true => Vec::new(),
+        false => vec![format!("Kept although marked bad: {}", marked.join(", "))],
+    };
     let (channels, data): (Vec<Channel>, Vec<Vec<f64>>) = good
         .into_iter()
         .map(|channel| {
@@ -43,7 +50,6 @@ pub(super) fn clean(raw: Signals, context: &CleaningContext, plan: &CleaningPlan
             (Channel { name: channel.name, unit: channel.unit }, samples)
         })
         .unzip();
-    let steps = Vec::new();
     let mut chain = Chain { channels, data, runs, rate: sample_rate, context, steps, excluded: excluded_channels };
     match modality {
         Modality::Bold => bold::clean(&mut chain, &plan.bold)?,

@@ -62,6 +62,7 @@ pub fn open(path: &Path) -> Result<SignalFile, ReadError> {
         StoredChannel {
             name: channel.name,
             kind: None,
+            marked_bad: false,
             unit,
             sample_rate: header.sample_rate,
             n_samples: n_times,

@@ -149,7 +149,7 @@ fn channel(
     let n_samples = signal.samples_per_record * n_records;
     let (unit, scaling, warning) = linear_scaling(signal.digital, signal.physical, &signal.dimension);
     warnings.extend(warning.map(|reason| format!("{label} {reason}")));
-    Ok(StoredChannel { name: label.clone(), kind: None, unit, sample_rate, n_samples, scaling })
+    Ok(StoredChannel { name: label.clone(), kind: None, marked_bad: false, unit, sample_rate, n_samples, scaling })
 }
 
 /// A signal's unit, how to get there from what is stored, and what is odd about it.

@@ -112,8 +112,10 @@ impl EdfHeader {
             n => Some(n as u64),
         };
         let record_secs = number("duration of a data record", &fixed[244..252], path)?;
-        if record_secs < 0.0 {
-            return Err(ReadError::field("a record duration of 0 s or more", format!("{record_secs}"), path));
+        // Damage can make exponents of digits.
+        if record_secs != 0.0 && !(1e-9..1e9).contains(&record_secs) {
+            let needed = "a record duration of 0 s, or between 1 ns and 30 years";
+            return Err(ReadError::field(needed, format!("\"{}\"", text(&fixed[244..252])), path));
         }
         let mut fields = Fields { bytes: signals, n };
         let labels = fields.next(16);

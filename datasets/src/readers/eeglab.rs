@@ -102,6 +102,7 @@ pub fn open(path: &Path) -> Result<SignalFile, ReadError> {
     let channel = |name| StoredChannel {
         name,
         kind: None,
+        marked_bad: false,
         unit: "V".to_owned(),
         sample_rate,
         n_samples: n_times,

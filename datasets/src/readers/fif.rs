@@ -19,7 +19,7 @@ use super::signal_file::{SignalFile, StoredChannel};
 /// Values are the stored ones times `range · cal` of their channel, in the unit that the file names, as MNE has them; a
 /// power of ten that the file gives the unit, which MNE passes over, is applied.
 /// Buffers that were skipped while recording are a gap between two stretches (MNE fills it with zeros). Channels
-/// marked bad are named in a warning and kept. A recording that was split because no file may be longer than 2 GB is
+/// marked bad say so. A recording that was split because no file may be longer than 2 GB is
 /// read to its end; where a part is missing, up to there, with a warning. `.fif.gz` is decompressed into memory. Fails
 /// where there are no raw data, and where the parts have not the same channels.
 pub fn open(path: &Path) -> Result<SignalFile, ReadError> {
@@ -105,11 +105,13 @@ fn joined(first: Part, following: Vec<Part>, mut warnings: Vec<String>) -> Resul
     let segments = Segments::new(n_times, step_secs, breaks);
     warnings.extend(content.warnings(&segments));
     let annotations = content.annotations(step_secs);
-    let has_long_names = content.long_names.len() == content.channels.len();
-    let mut long_names = has_long_names.then_some(content.long_names).into_iter().flatten();
-    let channels = content.channels.into_iter().map(|channel| StoredChannel {
+    let marked_bad = content.marked_bad();
+    let long_names: Vec<String> = content.long_names().cloned().collect();
+    let mut long_names = long_names.into_iter();
+    let channels = content.channels.into_iter().zip(marked_bad).map(|(channel, marked_bad)| StoredChannel {
         name: long_names.next().unwrap_or(channel.name),
         kind: Some(channel.kind),
+        marked_bad,
         unit: channel.unit,
         sample_rate,
         n_samples: n_times,

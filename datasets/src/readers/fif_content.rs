@@ -31,7 +31,7 @@ pub(super) struct Content {
     /// Seconds and microseconds.
     start: Option<[i32; 2]>,
     pub channels: Vec<ChannelInfo>,
-    pub long_names: Vec<String>,
+    long_names: Vec<String>,
     bad_channels: Vec<String>,
     first_sample: i32,
     buffers: Vec<Buffer>,
@@ -80,7 +80,8 @@ impl Content {
             }
             (CHANNEL_INFO, 258) => self.long_names.push(text(&tags.bytes(tag)?)),
             (BAD_CHANNELS, 3507) => {
-                self.bad_channels.extend(text(&tags.bytes(tag)?).split(':').map(str::to_owned));
+                let names = text(&tags.bytes(tag)?);
+                self.bad_channels.extend(names.split(':').filter(|name| !name.is_empty()).map(str::to_owned));
             }
             (RAW_DATA | CONTINUOUS_DATA | ACTIVE_SHIELDING_DATA, kind) => {
                 self.is_actively_shielded |= block == ACTIVE_SHIELDING_DATA;
@@ -191,10 +192,26 @@ impl Content {
 
     /// What the file holds in place of raw data.
     fn instead(&self) -> String {
-        match self.n_event_values {
-            0 => format!("none, {} channels", self.channels.len()),
-            n => format!("none, {} events", n / 3),
+        match (self.n_event_values, self.annotations.onsets_secs.len(), self.channels.len()) {
+            (0, 0, 0) => "neither channels nor events".to_owned(),
+            (0, 0, n) => format!("only the description of {n} channels"),
+            (0, n, _) => format!("only {n} annotations"),
+            (n, ..) => format!("only {} events", n / 3),
         }
+    }
+
+    /// One for each channel, or none.
+    pub fn long_names(&self) -> impl Iterator<Item = &String> {
+        let has_all = self.long_names.len() == self.channels.len();
+        has_all.then_some(&self.long_names).into_iter().flatten()
+    }
+
+    /// Whether each channel is marked bad: under its name of 15 characters, as MNE writes it, or its long one.
+    pub fn marked_bad(&self) -> Vec<bool> {
+        let is_bad = |name: &String| self.bad_channels.contains(name);
+        let long_names = self.long_names().map(Some).chain(std::iter::repeat(None));
+        let channels = self.channels.iter().zip(long_names);
+        channels.map(|(channel, long_name)| is_bad(&channel.name) || long_name.is_some_and(is_bad)).collect()
     }
 
     pub fn warnings(&self, segments: &Segments) -> Vec<String> {
@@ -202,8 +219,11 @@ impl Content {
         if segments.n_breaks() > 0 {
             warnings.push(format!("The recording was interrupted {} times.", segments.n_breaks()));
         }
-        if !self.bad_channels.is_empty() {
-            warnings.push(format!("Marked as bad: {}.", one_line(&self.bad_channels.join(", "))));
+        let names = || self.channels.iter().map(|channel| &channel.name).chain(self.long_names());
+        let strangers: Vec<&str> =
+            self.bad_channels.iter().filter(|bad| !names().any(|name| name == *bad)).map(String::as_str).collect();
+        if !strangers.is_empty() {
+            warnings.push(format!("Marked bad, but no channel: {}.", one_line(&strangers.join(", "))));
         }
         if self.is_actively_shielded {
             warnings.push("Recorded with active shielding (MaxShield), which has not been undone.".to_owned());

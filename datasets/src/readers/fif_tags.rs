@@ -37,15 +37,33 @@ const FILE_ID: i32 = 100;
 /// Tags are read whole when they say something about the recording, which never takes this much.
 const LONGEST_VALUE: u64 = 1 << 28;
 
+/// Whether the head of a tag is that of [`FILE_ID`].
+fn is_file_id(head: &[u8]) -> bool {
+    head.len() as u64 == HEAD_BYTES
+        && ByteOrder::Big.u32(head) as i32 == FILE_ID
+        && ByteOrder::Big.u32(&head[8..]) == 20
+}
+
+fn no_file_id(path: &Path) -> ReadError {
+    ReadError::field("a FIF file, which starts with tag 100 of 20 bytes", "another start", path)
+}
+
 impl<'p> Tags<'p> {
     pub fn open(path: &'p Path) -> Result<Self, ReadError> {
         let unreadable = |source| ReadError::unreadable(path, source);
         let file = File::open(path).map_err(unreadable)?;
         let (source, n_bytes) = if path.extension().is_some_and(|ext| ext.eq_ignore_ascii_case("gz")) {
-            let mut bytes = Vec::new();
-            MultiGzDecoder::new(file).read_to_end(&mut bytes).map_err(|error| {
+            let broken = |error: std::io::Error| {
                 ReadError::field("a sound gzip file", format!("\"{}\"", one_line(&error.to_string())), path)
-            })?;
+            };
+            let mut decoder = MultiGzDecoder::new(file);
+            let mut bytes = Vec::new();
+            decoder.by_ref().take(HEAD_BYTES).read_to_end(&mut bytes).map_err(broken)?;
+            // Whatever else was compressed may be long.
+            if bytes.len() as u64 == HEAD_BYTES && !is_file_id(&bytes) {
+                return Err(no_file_id(path));
+            }
+            decoder.read_to_end(&mut bytes).map_err(broken)?;
             let n_bytes = bytes.len() as u64;
             (Source::Memory(bytes), n_bytes)
         } else {
@@ -53,10 +71,11 @@ impl<'p> Tags<'p> {
             (Source::File(file), n_bytes)
         };
         let mut tags = Self { path, source, n_bytes, next_at: Some(0), n_seen: 0 };
-        let first = tags.next()?;
-        if first.is_none_or(|tag| tag.kind != FILE_ID || tag.n_bytes != 20) {
-            return Err(ReadError::field("a FIF file, which starts with tag 100 of 20 bytes", "another start", path));
+        let head = tags.read(0, HEAD_BYTES.min(n_bytes))?;
+        if !is_file_id(&head) {
+            return Err(no_file_id(path));
         }
+        tags.next()?;
         Ok(tags)
     }
 

@@ -95,6 +95,7 @@ pub fn open(path: &Path) -> Result<SignalFile, ReadError> {
                 channels.push(StoredChannel {
                     name,
                     kind: None,
+                    marked_bad: false,
                     unit,
                     sample_rate,
                     n_samples: n_samples * n_records,

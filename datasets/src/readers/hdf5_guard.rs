@@ -6,9 +6,8 @@ use std::fs;
 use std::io::Read;
 use std::path::Path;
 
-use hdf5::filters::Filter;
-
 use super::error::{ReadError, one_line};
+use super::hdf5_filters::check_filters;
 use super::hdf5_texts::variable_length_texts;
 
 /// Deflate, the strongest filter in common use, shrinks data at most 1032 times.
@@ -79,55 +78,6 @@ pub(super) fn texts(dataset: &hdf5::Dataset, path: &Path) -> Result<Option<Vec<S
 
 pub(super) fn broken(path: &Path, error: &hdf5::Error) -> ReadError {
     ReadError::field("a sound HDF5 file", format!("\"{}\"", one_line(&error.to_string())), path)
-}
-
-/// What was done to each chunk when it was written. A list that cannot be read is an error; `Dataset::filters` makes it an empty one.
-pub(super) fn filters(dataset: &hdf5::Dataset) -> hdf5::Result<Vec<Filter>> {
-    dataset.dcpl()?.get_filters()
-}
-
-/// The library's own message names a folder of the machine that it was built on.
-fn check_filters(dataset: &hdf5::Dataset, path: &Path) -> Result<(), ReadError> {
-    let filters = filters(dataset).map_err(|_| {
-        let needed = format!("values of {} without compression or by gzip", one_line(&dataset.name()));
-        ReadError::field(needed, "filters that cannot be read", path)
-    })?;
-    check_checksums(dataset, &filters, path)?;
-    let Some(missing) = filters.into_iter().find(|filter| !filter.is_available()) else {
-        return Ok(());
-    };
-    let found = match missing.id() {
-        32000 => "LZF".to_owned(),
-        32001 => "Blosc".to_owned(),
-        32004 => "LZ4".to_owned(),
-        32008 => "bitshuffle".to_owned(),
-        32015 => "Zstandard".to_owned(),
-        other => format!("filter {other}"),
-    };
-    let needed = format!("values of {} without compression or by gzip", one_line(&dataset.name()));
-    Err(ReadError::field(needed, found, path))
-}
-
-/// The library takes the bytes of a checksum off whatever is left of a chunk, and goes on beyond the end of memory where
-/// that is less. What is stored has a known length, so checksums must be what was added last, and once.
-fn check_checksums(dataset: &hdf5::Dataset, filters: &[Filter], path: &Path) -> Result<(), ReadError> {
-    const CHECKSUM_BYTES: u64 = 4;
-    let n_checksums = filters.iter().filter(|filter| **filter == Filter::Fletcher32).count();
-    if n_checksums == 0 {
-        return Ok(());
-    }
-    let mut shortest = u64::MAX;
-    let visited = dataset.chunks_visit(|chunk| {
-        shortest = shortest.min(chunk.size);
-        0
-    });
-    let found = match filters.last() {
-        _ if visited.is_err() => "chunks that cannot be listed".to_owned(),
-        Some(Filter::Fletcher32) if n_checksums == 1 && shortest > CHECKSUM_BYTES => return Ok(()),
-        Some(Filter::Fletcher32) if n_checksums == 1 => format!("a chunk of {shortest} bytes"),
-        _ => "other filters after it".to_owned(),
-    };
-    Err(ReadError::field(format!("chunks of {} with a checksum at the end", dataset.name()), found, path))
 }
 
 /// A dataset's shape is a promise; what is stored for it bounds what it can be.

@@ -16,7 +16,8 @@ use libdeflater::Decompressor;
 use rayon::prelude::*;
 
 use super::error::ReadError;
-use super::hdf5_guard::{check_size, filters, values};
+use super::hdf5_filters::filters;
+use super::hdf5_guard::{check_size, values};
 use super::large_buffer;
 
 /// What a thread reads at a time of a vector that lies in one piece.

@@ -10,7 +10,7 @@ use super::table::text_in;
 /// The numbers of a text file, line by line.
 #[derive(Debug, Clone, PartialEq)]
 pub struct NumberLines {
-    /// Where the first line has words only.
+    /// Where the first line begins with a word.
     pub names: Option<Vec<String>>,
     /// One for each line that holds numbers.
     pub lines: Vec<NumberLine>,
@@ -42,7 +42,8 @@ impl NumberLines {
                 continue;
             }
             let is_first = found.lines.is_empty() && found.names.is_none();
-            if is_first && cells().all(|cell| number(cell).is_none()) {
+            // Some names are numbers, as in `Time,1,2,3`.
+            if is_first && cells().next().is_some_and(|cell| number(cell).is_none()) {
                 found.names = Some(cells().map(one_line).collect());
                 continue;
             }
@@ -147,6 +148,7 @@ mod tests {
         assert_eq!(lines("1e-3 2\n3 NaN\n").unwrap().into_series(path).unwrap().names, ["x1", "x2"]);
         let message = lines("1 2\n3\n").unwrap().into_series(path).unwrap_err().to_string();
         assert_eq!(message, "need 2 cells, as the first row has, found 1 at line 2 of a.txt");
+        assert_eq!(lines("Time,1,2\n0,5,6\n").unwrap().names.unwrap(), ["Time", "1", "2"]);
         assert!(lines("1 2\n3 x\n").unwrap_err().to_string().contains("\"x\" at line 2, column 2"));
         assert!(lines("only words\n").unwrap_err().to_string().contains("need numbers, found none"));
     }

@@ -15,6 +15,7 @@ pub fn read(path: &Path, sample_rate: SampleRate) -> Result<Signals, ReadError> 
     let channels = table.column_names().into_iter().enumerate().map(|(column, name)| SignalChannel {
         name,
         kind: None,
+        marked_bad: false,
         unit: "a.u.".to_owned(),
         sample_rate,
         samples: series(column).collect(),

@@ -87,7 +87,7 @@ impl Extent {
 
 /// What is read at a time: enough that threads seldom wait for each other, and little enough that what one thread reads is
 /// still in the cache when the others decode it.
-const BLOCK_BYTES: usize = 1 << 22;
+const BLOCK_BYTES: usize = 1 << 20;
 /// What a thread goes through for all of its channels before it goes on: little enough to stay in its first cache, which
 /// each line of it enters once for all channels.
 const TILE_BYTES: usize = 1 << 14;

@@ -5,6 +5,7 @@ use std::path::{Path, PathBuf};
 use super::error::{ReadError, one_line};
 use super::hdf5_guard::{self, broken, open, values};
 use super::mat5::{MatFile, MatValue};
+use super::misnamed::explained;
 use super::npy::NpyArray;
 use super::number_lines::NumberLines;
 use super::numeric_table::{Header, NumericTable, numbered_names};
@@ -37,7 +38,7 @@ pub fn read_series(location: impl AsRef<Path>) -> Result<Series, ReadError> {
     let location = location.as_ref();
     let (path, inside) = split_location(location);
     let inside = inside.as_deref();
-    match extension_of(&path).as_str() {
+    let series = match extension_of(&path).as_str() {
         "npy" => of_array(NpyArray::read(&path)?, &path),
         "npz" => of_array(npz::read(&path, inside)?, &path),
         "txt" => NumberLines::read(&path)?.into_series(&path),
@@ -51,9 +52,10 @@ pub fn read_series(location: impl AsRef<Path>) -> Result<Series, ReadError> {
         other => Err(ReadError::UnknownFormat {
             known: KNOWN,
             found: if other.is_empty() { "no extension".to_owned() } else { format!(".{other}") },
-            path,
+            path: path.clone(),
         }),
-    }
+    };
+    series.map_err(|error| explained(&path, error))
 }
 
 fn of_array(array: NpyArray, path: &Path) -> Result<Series, ReadError> {

@@ -30,6 +30,8 @@ pub struct StoredChannel {
     pub name: String,
     /// `None` where the file does not say.
     pub kind: Option<ChannelKind>,
+    /// By whoever wrote the file; its samples are read all the same.
+    pub marked_bad: bool,
     /// SI unit, or as the file has it where that is none, or "a.u.".
     pub unit: String,
     pub sample_rate: SampleRate,
@@ -80,6 +82,7 @@ impl SignalFile {
         let channels = self.channels.into_iter().zip(samples).map(|(channel, samples)| SignalChannel {
             name: channel.name,
             kind: channel.kind,
+            marked_bad: channel.marked_bad,
             unit: channel.unit,
             sample_rate: channel.sample_rate,
             samples,

@@ -56,6 +56,7 @@ impl RoiSeries {
                 channels.push(SignalChannel {
                     name: region.name,
                     kind: None,
+                    marked_bad: false,
                     unit,
                     sample_rate,
                     samples: region.samples,

@@ -131,6 +131,8 @@ fn promises_that_no_file_could_keep_are_refused() {
     check("a.edf", &replaced(&edf, 236, b"99999999"), &["bytes, as the header says", "a.edf"]);
     check("a.edf", &replaced(&edf, 256 + 2 * 216, b"99999999"), &["bytes, as the header says"]);
     check("a.edf", &replaced(&edf, 244, b"nonsense"), &["duration of a data record", "nonsense"]);
+    check("a.edf", &replaced(&edf, 244, b"1e-300  "), &["record duration of 0 s, or between", "found \"1e-300\""]);
+    check("a.edf", &replaced(&edf, 244, b"-1      "), &["record duration of 0 s, or between", "found \"-1\""]);
     // Found by fuzzing: a line break in a name got into the message.
     let broken_name = replaced(&replaced(&edf, 256, b"F\nz"), 244, b"0       ");
     check("a.edf", &broken_name, &["duration above 0 s and samples for F z"]);

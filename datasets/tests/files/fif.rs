@@ -1,30 +1,11 @@
 //! FIF files made here: skips, calibrations, annotations, and recordings in several files.
 
-use std::path::PathBuf;
-
+use nullcline_datasets::inspect;
 use nullcline_datasets::readers::{SignalFile, open_signals};
 use proptest::prelude::*;
 
-use crate::eeg_writers::fif::{file, int, shorts, tag};
-
-struct Folder(tempfile::TempDir);
-
-impl Folder {
-    fn new() -> Self {
-        Self(tempfile::tempdir().unwrap())
-    }
-
-    fn file(&self, name: &str, bytes: impl AsRef<[u8]>) -> PathBuf {
-        let path = self.0.path().join(name);
-        std::fs::write(&path, bytes).unwrap();
-        path
-    }
-}
-
-/// Onset, duration, text.
-fn annotations(file: &SignalFile) -> Vec<(f64, f64, &str)> {
-    file.annotations.iter().map(|a| (a.onset_secs, a.duration_secs, a.text.as_str())).collect()
-}
+use crate::eeg_writers::fif::{Channel, ELECTRODE, file, file_of, int, shorts, tag};
+use crate::scratch::{Folder, annotations};
 
 #[test]
 fn fif_with_a_skip_and_a_calibration() {
@@ -131,6 +112,41 @@ fn parts_that_are_missing_or_others_are_told() {
     folder.file("a_raw-1.fif", other);
     let message = open_signals(&first).unwrap_err().to_string();
     assert!(message.contains("need the rate and the channels of the part before") && message.contains("a_raw-1.fif"));
+}
+
+/// Two gibibytes of zeros would take half a minute.
+#[test]
+fn what_is_no_fif_is_not_decompressed_whole() {
+    let folder = Folder::new();
+    let mut gz = flate2::write::GzEncoder::new(Vec::new(), flate2::Compression::fast());
+    (0..64).for_each(|_| std::io::Write::write_all(&mut gz, &[0; 1 << 20]).unwrap());
+    // Were it read to its end, the missing part would be told.
+    let mut bytes = gz.finish().unwrap();
+    bytes.truncate(bytes.len() / 2);
+    let message = open_signals(&folder.file("a.fif.gz", bytes)).unwrap_err().to_string();
+    assert!(message.starts_with("need a FIF file, which starts with tag 100 of 20 bytes"), "{message}");
+}
+
+/// As MNE 1.13.2 writes `info["bads"] = ["Cz", "a channel of a long name"]`: under names of 15 characters. It reads the same
+/// two back.
+#[test]
+fn channels_marked_bad_are_those_that_mne_reads() {
+    let folder = Folder::new();
+    let named = |name| Channel { name, ..ELECTRODE };
+    let channels = ["Fz", "Cz", "a channel of a ", "Oz"].map(named);
+    let long_names = ["Fz", "Cz", "a channel of a long name", "Oz"];
+    let mut data: Vec<Vec<u8>> =
+        long_names.iter().flat_map(|name| [int(104, 113), tag(258, 10, name.as_bytes()), int(105, 113)]).collect();
+    data.extend([int(104, 359), tag(3507, 10, b"Cz:a channel of a :Iz"), int(105, 359), shorts(&[1, 2, 3, 4])]);
+    let path = folder.file("a_raw.fif", file_of(&channels, 10.0, &data));
+    let recording = open_signals(&path).unwrap();
+    let bad: Vec<&str> = recording.channels.iter().filter(|c| c.marked_bad).map(|c| c.name.as_str()).collect();
+    assert_eq!(bad, ["Cz", "a channel of a long name"]);
+    assert_eq!(recording.warnings, ["Marked bad, but no channel: Iz."]);
+    let inspection = inspect(&path).unwrap();
+    assert_eq!(inspection.warnings[1], "Marked bad in the file, and left out of a run: Cz, a channel of a long name.");
+    let json = serde_json::to_string(&inspection.channels[..2]).unwrap();
+    assert_eq!(json.matches("marked_bad").count(), 1, "{json}");
 }
 
 proptest! {

@@ -39,6 +39,7 @@ fn signals(channels: &[Vec<f32>]) -> Signals {
     let channel = |(i, samples): (usize, &Vec<f32>)| SignalChannel {
         name: format!("E{i}"),
         kind: None,
+        marked_bad: false,
         unit: "V".to_owned(),
         sample_rate: SampleRate::from_hz(RATE_HZ).unwrap(),
         samples: samples.clone(),

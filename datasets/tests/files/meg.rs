@@ -7,7 +7,7 @@ use std::path::Path;
 use nullcline_datasets::readers::open_signals;
 use nullcline_datasets::{ChannelKind, CleaningPlan, Dataset, Modality, Recording, RecordingFilter, inspect, prepare};
 
-use crate::eeg_writers::fif::{Channel, ELECTRODE, PLANAR, file_of, shorts};
+use crate::eeg_writers::fif::{Channel, ELECTRODE, PLANAR, file_of, int, shorts, tag};
 use crate::shared_data::shared_data;
 
 const MAGNETOMETER: Channel = Channel { name: "MEG 0111", coil: 3022, unit: 112, ..PLANAR };
@@ -127,6 +127,36 @@ fn a_cohort_of_meg_is_modelled_on_one_kind_of_sensor_without_a_reference() {
     fs::write(root.path().join("sub-1/meg/sub-1_task-rest_channels.tsv"), table).unwrap();
     let found = cleaned(root.path(), &CleaningPlan::default()).unwrap();
     assert_eq!(found.recording.channels.iter().map(|c| c.name.as_str()).collect::<Vec<_>>(), ["MEG 0113", "MEG 0122"]);
+}
+
+/// What the file marks is left out with its reason, unless the table or the plan says otherwise; then a step tells it.
+#[test]
+fn channels_marked_bad_in_the_file_are_left_out_unless_kept() {
+    let channels = ["MEG 0112", "MEG 0113", "MEG 0122", "MEG 0123"].map(|name| Channel { name, ..PLANAR });
+    let mut bytes = noise(&channels);
+    bytes.truncate(bytes.len() - 36);
+    for tag in [int(104, 359), tag(3507, 10, b"MEG 0113:MEG 0123"), int(105, 359), int(105, 100)] {
+        bytes.extend(tag);
+    }
+    let root = dataset_with("sub-1_task-rest_meg.fif", &bytes);
+    let check = |plan: &CleaningPlan, left_out: &[&str], steps: &[&str]| {
+        let found = cleaned(root.path(), plan).unwrap();
+        let expected: Vec<(String, String)> =
+            left_out.iter().map(|name| (name.to_string(), "marked bad in the file".to_owned())).collect();
+        assert_eq!(found.excluded_channels, expected);
+        assert_eq!(found.recording.channels.len(), channels.len() - left_out.len());
+        let told: Vec<&str> = found.steps.iter().map(String::as_str).filter(|step| step.contains("bad")).collect();
+        assert_eq!(told, steps);
+    };
+    check(&CleaningPlan::default(), &["MEG 0113", "MEG 0123"], &[]);
+
+    let mut keeping = CleaningPlan::default();
+    keeping.eeg.keep_channels = vec!["MEG 0113".into()];
+    check(&keeping, &["MEG 0123"], &["Kept although marked bad: MEG 0113"]);
+
+    let table = "name\ttype\tunits\tstatus\nMEG 0113\tMEGGRADPLANAR\tT/m\tn/a\nMEG 0123\tMEGGRADPLANAR\tT/m\tgood\n";
+    fs::write(root.path().join("sub-1/meg/sub-1_task-rest_channels.tsv"), table).unwrap();
+    check(&CleaningPlan::default(), &["MEG 0113"], &[]);
 }
 
 #[test]

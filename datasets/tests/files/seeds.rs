@@ -51,6 +51,15 @@ fn compression_that_is_not_known_is_told_by_name() {
     assert!(message.starts_with("need values of /units/spike_times without compression or by gzip, found LZF"));
 }
 
+/// `hdf5` has room for 32 of them and panics at more.
+#[test]
+fn a_filter_of_many_parameters_is_told() {
+    let seed = Path::new(env!("CARGO_MANIFEST_DIR")).join("fuzz/seeds/nwb/many_filter_parameters.nwb");
+    let message = inspect(&seed).unwrap_err().to_string();
+    let needed = "need values of /units/spike_times without compression or by gzip";
+    assert!(message.starts_with(&format!("{needed}, found a filter with 40 parameters in ")), "{message}");
+}
+
 #[test]
 fn trials_that_never_end_are_left_out() {
     let file = Path::new(env!("CARGO_MANIFEST_DIR")).join("fuzz/seeds/nwb/trials.nwb");
