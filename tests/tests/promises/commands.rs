@@ -70,8 +70,10 @@ fn check_channel(channel: &Value, name: &str, unit: &str) {
 fn inspect_refuses_what_it_cannot_read() {
     let lab = Lab::new();
     lab.nullcline("inspect absent.edf").refuses(&["readable file", "absent.edf"]);
-    lab.write("recording.xyz", "");
+    lab.write("recording.xyz", "what no reader knows");
     lab.nullcline("inspect recording.xyz --json").refuses(&[".edf", ".xyz", "recording.xyz"]);
+    lab.write("recording.edf", "");
+    lab.nullcline("inspect recording.edf --json").refuses(&["something in it", "empty", "recording.edf"]);
 }
 
 /// The same numbers in any format give the same model, to the last digit.
