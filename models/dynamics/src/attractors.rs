@@ -4,7 +4,7 @@ use rand::{Rng, RngExt};
 use rayon::prelude::*;
 
 use crate::catalogue::{Catalogue, Fate, Following, Noise};
-use crate::continuum::{connected, settles_between};
+use crate::continuum::{comes_to_rest, connected, settles_between};
 use crate::cycles::Cycle;
 use crate::fixed_points::FixedPoint;
 use crate::flow::LimitCycle;
@@ -204,6 +204,7 @@ fn follow_all(
         }
     }
     let mut attractors: Vec<Attractor> = catalogue.entries.into_iter().map(|entry| entry.attractor).collect();
+    neutral.retain(|(_, point)| comes_to_rest(map, &point.points[0]));
     let resting: Vec<Vec<f64>> = neutral.iter().map(|(_, point)| point.points[0].clone()).collect();
     for group in connected(&resting, |a, b| settles_between(map, a, b, plan.transient)) {
         let members: Vec<&Cycle> = group.iter().map(|&i| &neutral[i].1).collect();

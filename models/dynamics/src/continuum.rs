@@ -24,6 +24,28 @@ fn lies_between(z: &[f64], a: &[f64], b: &[f64]) -> bool {
     [a, b].iter().all(|end| (0.1 * gap..=gap).contains(&distance(z, end)))
 }
 
+/// Whether there is a point of rest where an orbit seems to rest, and not only a velocity that is small for the size of things: each component of
+/// the residual must be rounding of the terms that its row of the slope says it is made of.
+pub(crate) fn comes_to_rest(map: &dyn Map, z: &[f64]) -> bool {
+    let Some(end) = newton_to_rounding(map, z.to_vec()) else { return false };
+    let mut residual = vec![0.0; z.len()];
+    map.rest_residual(&end, &mut residual);
+    let slope = map.rest_slope(&end);
+    // One step of a map is a unit; a flow has none.
+    let largest = end.iter().fold(0.0, |largest: f64, x| largest.max(x.abs()));
+    let floor = if map.flow_time_per_step().is_some() { 0.0 } else { ROUNDING * largest };
+    let is_rounding = residual.iter().enumerate().all(|(i, residual)| {
+        let terms: f64 = end.iter().enumerate().map(|(j, z)| (slope[(i, j)] * z).abs()).sum();
+        residual.abs() <= CREEPING * terms + floor
+    });
+    is_rounding && distance(&end, z) <= NEARBY * norm(z).max(f64::MIN_POSITIVE)
+}
+
+/// A residual above this share of its terms moves.
+const CREEPING: f64 = 1e-9;
+/// A point of rest further from where the orbit stopped than this share of its size is another one.
+const NEARBY: f64 = 1e-3;
+
 /// Groups of indices into `points`, each connected through neighbours that `are_joined` says belong together.
 ///
 /// Neighbours are those of the minimum spanning tree (Prim 1957), so that `n` points ask `n` times, and take `O(n² M)` for distances.
@@ -63,7 +85,9 @@ pub(crate) fn connected(points: &[Vec<f64>], are_joined: impl Fn(&[f64], &[f64])
 pub(crate) fn part_continua(map: &dyn SmoothSystem, found: Vec<FixedPoint>) -> (Vec<FixedPoint>, Vec<Continuum>) {
     let (mut isolated, mut members) = (Vec::new(), Vec::new());
     for point in found {
-        let is_neutral = point.multipliers.iter().any(|multiplier| (*multiplier - 1.0).norm() <= NEUTRAL);
+        // Of a large map only those are decomposed whose multipliers suggest it.
+        let is_neutral =
+            map.dim() <= SMALL || point.multipliers.iter().any(|multiplier| (*multiplier - 1.0).norm() <= NEUTRAL);
         let directions = if is_neutral { rests_along(map, &point.location) } else { Vec::new() };
         match directions.is_empty() {
             true => isolated.push(point),
@@ -76,6 +100,8 @@ pub(crate) fn part_continua(map: &dyn SmoothSystem, found: Vec<FixedPoint>) -> (
     (isolated, pieces.iter().map(|piece| members[piece[0]].clone()).collect())
 }
 
+/// Up to this many dimensions every point's slope is decomposed.
+const SMALL: usize = 16;
 /// Multipliers this close to one may belong to a direction along which the map rests.
 const NEUTRAL: f64 = 1e-6;
 /// Singular values below this share of the largest, or of one, belong to directions that the slope does not see.
@@ -106,8 +132,13 @@ fn rests_along(map: &dyn SmoothSystem, z: &[f64]) -> Vec<Vec<f64>> {
         .collect()
 }
 
-/// The point of rest next to `z`, by the shortest Newton steps; what the slope does not see stays as it is.
-fn projected(map: &dyn SmoothSystem, mut z: Vec<f64>) -> Option<Vec<f64>> {
+/// The point of rest next to `z`; what the slope does not see stays as it is.
+fn projected(map: &dyn SmoothSystem, z: Vec<f64>) -> Option<Vec<f64>> {
+    newton_to_rounding(map, z).filter(|z| may_rest_at(map, z))
+}
+
+/// The shortest Newton steps from `z` until the residual is rounding and gets no smaller.
+fn newton_to_rounding(map: &(impl Map + ?Sized), mut z: Vec<f64>) -> Option<Vec<f64>> {
     let mut last = f64::INFINITY;
     for _ in 0..20 {
         let mut residual = DVector::zeros(z.len());
@@ -117,8 +148,8 @@ fn projected(map: &dyn SmoothSystem, mut z: Vec<f64>) -> Option<Vec<f64>> {
             return None;
         }
         let size = norm(&z).max(1.0) * slope.norm().max(1.0);
-        if residual.norm() <= ROUNDING * size && residual.norm() >= 0.5 * last {
-            return may_rest_at(map, &z).then_some(z);
+        if residual.norm() == 0.0 || (residual.norm() <= ROUNDING * size && residual.norm() >= 0.5 * last) {
+            return Some(z);
         }
         last = residual.norm();
         let parts = slope.try_svd(true, true, f64::EPSILON, 1000)?;

@@ -27,9 +27,9 @@ pub struct FixedPoint {
 }
 
 impl FixedPoint {
-    /// Directions that expand, `|λ| > 1`.
+    /// Directions that clearly expand.
     pub fn unstable_dims(&self) -> usize {
-        self.multipliers.iter().filter(|multiplier| multiplier.norm() > 1.0).count()
+        self.stability.unstable_dims(self.location.len())
     }
 }
 

@@ -16,6 +16,9 @@ use crate::trapping::TrappingRegion;
 /// Points of an orbit kept in a report.
 pub(crate) const SAMPLE_POINTS: usize = 600;
 
+/// A point further than this from a closed orbit, relative to its extent, is not on it.
+const SAME_CYCLE: f64 = 1e-3;
+
 pub(crate) struct KnownAttractor {
     pub attractor: Attractor,
     shape: Shape,
@@ -35,7 +38,11 @@ enum Shape {
 
 impl KnownAttractor {
     pub fn fixed_point(map: &dyn Map, point: &FixedPoint, n_exponents: usize) -> Self {
-        Self::points(map, vec![point.location.clone()], &point.multipliers, n_exponents, None)
+        let mut known = Self::points(map, vec![point.location.clone()], &point.multipliers, n_exponents, None);
+        if let Some(exponents) = map.exponents_at_rest(&point.location) {
+            known.attractor.lyapunov = exponents.into_iter().take(n_exponents).collect();
+        }
+        known
     }
 
     pub fn cycle(map: &dyn Map, cycle: Cycle, n_exponents: usize) -> Self {
@@ -172,6 +179,12 @@ impl KnownAttractor {
     /// How close two orbits on this attractor surely come: along a closed curve that is sampled in steps, half a step.
     pub fn resolution(&self, merge_distance: f64) -> f64 {
         (merge_distance * self.attractor.extent).max(0.6 * self.stride)
+    }
+
+    /// Whether this is a closed orbit that is known exactly and does not pass `z`: cycles may lie closer together than samples tell apart.
+    pub fn is_limit_cycle_elsewhere(&self, z: &[f64]) -> bool {
+        let limit_cycle = self.attractor.limit_cycle.as_ref();
+        limit_cycle.is_some_and(|cycle| cycle.distance_to(z) > SAME_CYCLE * self.attractor.extent)
     }
 
     pub fn cloud(&self) -> Option<&Cloud> {

@@ -72,6 +72,12 @@ pub trait Map: Send + Sync {
         Ok((multipliers, stability))
     }
 
+    /// Growth along each direction at a point of rest, nats per step, largest first, where it is known better than from the multipliers:
+    /// a flow over a long step has multipliers beyond the numbers.
+    fn exponents_at_rest(&self, _z: &[f64]) -> Option<Vec<f64>> {
+        None
+    }
+
     /// `Fⁿ(start)`.
     fn iterate(&self, start: &[f64], steps: usize) -> Vec<f64> {
         let mut z = start.to_vec();

@@ -41,6 +41,17 @@ impl Stability {
     }
 }
 
+impl Stability {
+    /// Directions that clearly expand, of `dim`.
+    pub fn unstable_dims(self, dim: usize) -> usize {
+        match self {
+            Self::Stable | Self::Marginal => 0,
+            Self::Saddle { unstable_dims } => unstable_dims,
+            Self::Unstable => dim,
+        }
+    }
+}
+
 impl fmt::Display for Stability {
     fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
         formatter.write_str(match self {

@@ -10,6 +10,9 @@ use crate::stability::Stability;
 /// A closed orbit further from the one that was followed than this, relative to its extent, is another one.
 const SAME_ORBIT: f64 = 0.01;
 
+/// Periods that differ by less than this share are one.
+const SAME_PERIOD: f64 = 1e-5;
+
 impl Catalogue<'_> {
     /// The limit cycle that `orbit` follows, or that it is one of a family of closed orbits and attracts nothing. `None` where it does not
     /// close within half of its length, or closes only beside an orbit that repels.
@@ -26,7 +29,12 @@ impl Catalogue<'_> {
         let tolerance = self.plan.marginal_tolerance.max(10.0 * (cycle.trivial_multiplier - 1.0).abs());
         match Stability::from_multipliers(&cycle.multipliers, tolerance) {
             Stability::Stable => {
-                if let Some(known) = self.overlapping(orbit) {
+                let is_known = |entry: &KnownAttractor| {
+                    let known = entry.attractor.limit_cycle.as_ref();
+                    known.is_some_and(|known| (known.period - cycle.period).abs() <= SAME_PERIOD * cycle.period)
+                        && !entry.is_limit_cycle_elsewhere(&cycle.points[0])
+                };
+                if let Some(known) = self.entries.iter().position(is_known) {
                     return Some(Fate::Arrived(known));
                 }
                 let entry = KnownAttractor::limit_cycle(self.map, cycle, time_step, orbit, self.plan.n_exponents);

@@ -38,8 +38,12 @@ impl Catalogue<'_> {
             let orbit = self.record(&z, self.plan.exponent_steps.max(2)).ok()?;
             let neutral = self.plan.neutral_growth / steps as f64;
             let largest = spectrum.exponents[0];
+            if self.preserves_volume(&spectrum, neutral) {
+                return Some(Fate::Undecided);
+            }
             let kind = if is_positive(&spectrum, neutral) {
-                Some(AttractorKind::Chaotic)
+                // In the plane a flow has no room for chaos (Bendixson 1901): what grows there is a passage that gets longer and longer.
+                (!(self.is_flow() && self.map.dim() < 3)).then_some(AttractorKind::Chaotic)
             } else if largest.abs() <= neutral && spectrum.halves.iter().all(|half| half[0].abs() <= 2.0 * neutral) {
                 self.neutral_kind(&spectrum, neutral)
             } else {
@@ -69,10 +73,22 @@ impl Catalogue<'_> {
         None
     }
 
+    fn is_flow(&self) -> bool {
+        self.map.flow_time_per_step().is_some()
+    }
+
+    /// Whether the exponents of a flow, all of them, sum to nothing less than zero: then no volume is drawn in. A map that folds may attract
+    /// all the same.
+    fn preserves_volume(&self, spectrum: &LyapunovSpectrum, neutral: f64) -> bool {
+        let sum: f64 = spectrum.exponents.iter().sum();
+        let error = spectrum.standard_errors.iter().map(|error| error.powi(2)).sum::<f64>().sqrt();
+        self.is_flow() && spectrum.exponents.len() == self.map.dim() && sum >= -neutral.max(3.0 * error)
+    }
+
     /// Of a flow, one neutral exponent belongs to the motion along a limit cycle; a second one makes a torus. `None` where the second is
     /// neither neutral nor clearly below.
     fn neutral_kind(&self, spectrum: &LyapunovSpectrum, neutral: f64) -> Option<AttractorKind> {
-        let (Some(_), Some(&second)) = (self.map.flow_time_per_step(), spectrum.exponents.get(1)) else {
+        let Some(&second) = spectrum.exponents.get(1).filter(|_| self.is_flow()) else {
             return Some(AttractorKind::Quasiperiodic);
         };
         let contracts = second < -neutral.max(3.0 * spectrum.standard_errors[1]);

@@ -139,6 +139,9 @@ impl Catalogue<'_> {
         let mut here = None;
         self.entries.iter().position(|entry| {
             let Some(there) = entry.cloud() else { return false };
+            if entry.is_limit_cycle_elsewhere(orbit.last()) {
+                return false;
+            }
             let here = here.get_or_insert_with(|| Cloud::of(orbit, 0..orbit.len()));
             let negligible = entry.resolution(self.plan.merge_distance);
             there.covers(here, negligible) && here.covers(there, negligible)

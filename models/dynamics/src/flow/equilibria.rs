@@ -1,6 +1,6 @@
-use nalgebra::{Complex, DMatrix};
+use nalgebra::linalg::balancing::balance_parlett_reinsch;
+use nalgebra::{Complex, DMatrix, DVector};
 
-use super::solvers::generic_component;
 use super::vector_field::VectorField;
 use crate::geometry::norm;
 use crate::multipliers::multipliers;
@@ -24,9 +24,9 @@ pub struct Equilibrium {
 }
 
 impl Equilibrium {
-    /// Directions that expand, `Re λ > 0`.
+    /// Directions that clearly expand.
     pub fn unstable_dims(&self) -> usize {
-        self.eigenvalues.iter().filter(|eigenvalue| eigenvalue.re > 0.0).count()
+        self.stability.unstable_dims(self.location.len())
     }
 }
 
@@ -65,8 +65,9 @@ pub(crate) fn describe_equilibrium(
 
 /// By the signs of the real parts of the `rates`, eigenvalues of `jacobian` at `z`.
 ///
-/// One is neutral where its sign is lost: in the rounding of the matrix, in the change of the matrix within the distance to which points of rest
-/// are told apart, or, of a rotation, within the tolerance of what it turns. Decays are not compared with each other: stiff flows have slow ones.
+/// One is neutral where its sign is lost: as many as the matrix has null directions, what is within its rounding or within its change along the last
+/// Newton step (where two points of rest meet, it is as large as the rate itself), and, of a rotation, what is within the tolerance of what it turns.
+/// Decays are not compared with each other: stiff flows have slow ones.
 pub(super) fn stability_at(
     field: &(impl VectorField + ?Sized),
     z: &[f64],
@@ -74,18 +75,18 @@ pub(super) fn stability_at(
     rates: &[Complex<f64>],
     marginal_tolerance: f64,
 ) -> Stability {
-    let reach = TOLD_APART * norm(z).max(1.0) / (z.len() as f64).sqrt();
-    let beside: Vec<f64> = z.iter().enumerate().map(|(i, x)| x + reach * generic_component(i)).collect();
-    let lost = (field.jacobian(&beside) - jacobian).norm() + ROUNDING * jacobian.norm();
-    let (mut growing, mut neutral) = (0, 0);
-    for rate in rates {
-        if rate.re.abs() <= lost.max(if rate.im == 0.0 { 0.0 } else { marginal_tolerance * rate.norm() }) {
-            neutral += 1;
-        } else if rate.re > 0.0 {
-            growing += 1;
-        }
-    }
-    match (growing, neutral) {
+    let null_directions = nullity(jacobian);
+    let lost = MAY_CHANGE * change_along_newton_step(field, z, jacobian) + ROUNDING * jacobian.norm();
+    let mut ordered = rates.to_vec();
+    ordered.sort_by(|a, b| a.norm_sqr().total_cmp(&b.norm_sqr()));
+    let is_neutral = |index: usize, rate: &Complex<f64>| {
+        let turning = if rate.im == 0.0 { 0.0 } else { marginal_tolerance * rate.norm() };
+        index < null_directions || rate.re.abs() <= lost.max(turning)
+    };
+    let (neutral, clear): (Vec<_>, Vec<_>) =
+        ordered.iter().enumerate().partition(|&(index, rate)| is_neutral(index, rate));
+    let growing = clear.iter().filter(|(_, rate)| rate.re > 0.0).count();
+    match (growing, neutral.len()) {
         (0, 0) => Stability::Stable,
         (0, _) => Stability::Marginal,
         _ if growing == rates.len() => Stability::Unstable,
@@ -93,7 +94,29 @@ pub(super) fn stability_at(
     }
 }
 
-/// Points of rest closer than this, relative to their size, are one.
-const TOLD_APART: f64 = 1e-6;
+/// Directions that the matrix maps to nothing, to rounding, whatever the units of the variables.
+fn nullity(matrix: &DMatrix<f64>) -> usize {
+    let mut balanced = matrix.clone();
+    balance_parlett_reinsch(&mut balanced);
+    let values = balanced.singular_values();
+    let negligible = NULL * values.max();
+    values.iter().filter(|&&value| value <= negligible).count()
+}
+
+/// By how much the Jacobian changes from `z` to where Newton's method would go next; zero where it would go nowhere.
+fn change_along_newton_step(field: &(impl VectorField + ?Sized), z: &[f64], jacobian: &DMatrix<f64>) -> f64 {
+    let mut velocity = DVector::zeros(z.len());
+    field.velocity(z, velocity.as_mut_slice());
+    let Some(parts) = jacobian.clone().try_svd(true, true, f64::EPSILON, 1000) else { return 0.0 };
+    let Ok(step) = parts.solve(&velocity, NULL * parts.singular_values.max()) else { return 0.0 };
+    let next: Vec<f64> = z.iter().zip(step.iter()).map(|(z, step)| z - step).collect();
+    let change = (field.jacobian(&next) - jacobian).norm();
+    if change.is_finite() { change } else { 0.0 }
+}
+
+/// A rate is lost where the Jacobian changes by a quarter of it.
+const MAY_CHANGE: f64 = 4.0;
 /// Of eigenvalues, relative to the matrix.
-const ROUNDING: f64 = 1e-13;
+const ROUNDING: f64 = 1e-15;
+/// Of singular values, relative to the largest.
+const NULL: f64 = 1e-15;

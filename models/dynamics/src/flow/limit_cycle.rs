@@ -25,6 +25,22 @@ pub struct LimitCycle {
     pub residual: f64,
 }
 
+impl LimitCycle {
+    /// The distance from `z: [M]` to the polygon through its points.
+    pub fn distance_to(&self, z: &[f64]) -> f64 {
+        let next = self.points.iter().cycle().skip(1);
+        let to_side = |(a, b): (&Vec<f64>, &Vec<f64>)| {
+            let side: Vec<f64> = b.iter().zip(a).map(|(b, a)| b - a).collect();
+            let ahead: Vec<f64> = z.iter().zip(a).map(|(z, a)| z - a).collect();
+            let length = dot(&side, &side);
+            let share = if length > 0.0 { (dot(&ahead, &side) / length).clamp(0.0, 1.0) } else { 0.0 };
+            let foot: Vec<f64> = a.iter().zip(&side).map(|(a, side)| a + share * side).collect();
+            distance(z, &foot)
+        };
+        self.points.iter().zip(next).map(to_side).fold(f64::INFINITY, f64::min)
+    }
+}
+
 /// How to look for a limit cycle.
 #[derive(Debug, Clone, PartialEq)]
 pub struct LimitCyclePlan {

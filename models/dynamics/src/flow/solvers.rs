@@ -153,7 +153,7 @@ fn is_stiff(field: &impl ForcedField, start: &[f64], (from, to): (f64, f64)) -> 
 }
 
 /// Of a direction in which no axis is weak and that is orthogonal to no sum or difference of axes.
-pub(super) fn generic_component(i: usize) -> f64 {
+fn generic_component(i: usize) -> f64 {
     let angle = 2.4 * (i as f64 + 1.0);
     (1.0 + 0.3 * angle.sin()) * angle.cos().signum()
 }

@@ -71,6 +71,12 @@ impl<F: VectorField> Map for TimeStepMap<F> {
         sort_by_modulus(&mut multipliers);
         Ok((multipliers, stability))
     }
+    fn exponents_at_rest(&self, z: &[f64]) -> Option<Vec<f64>> {
+        let rates = multipliers(&self.field.jacobian(z)).ok()?;
+        let mut exponents: Vec<f64> = rates.iter().map(|rate| rate.re * self.time_step).collect();
+        exponents.sort_by(|a, b| b.total_cmp(a));
+        Some(exponents)
+    }
     fn rest_residual(&self, z: &[f64], residual: &mut [f64]) {
         self.field.velocity(z, residual);
     }

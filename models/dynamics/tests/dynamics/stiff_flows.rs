@@ -177,3 +177,97 @@ fn slow_decays_of_stiff_flows_are_stable() {
     let fold = find_fixed_points_smooth(&sampled(field(&[&[(1.0, &[2])]]), 0.1), &[vec![-1.0]], &newton).found;
     assert_eq!(fold[0].stability, Stability::Marginal);
 }
+
+/// The units of the variables change no verdict: van der Pol's rest with one variable in millionths and the other in millions, and wells a
+/// thousandth wide beside a state of a thousand.
+#[test]
+fn units_change_no_stability() {
+    let newton = NewtonPlan { speed_tolerance: 1e-18, merge_distance: 1e-6, max_steps: 100, marginal_tolerance: 1e-6 };
+    let scaled = field(&[&[(1e-12, &[0, 1])], &[(1.0, &[0, 1]), (-1e12, &[2, 1]), (-1e12, &[1, 0])]]);
+    let rest = find_equilibria(&scaled, &[vec![0.0, 0.0]], &newton).found;
+    assert_eq!((rest[0].stability, rest[0].unstable_dims()), (Stability::Unstable, 2));
+    let wells = field(&[&[(-1e6, &[3, 0]), (1.0, &[1, 0])], &[(-1.0, &[0, 1]), (1e3, &[0, 0])]]);
+    for (x, expected) in [(1e-3, Stability::Stable), (0.0, Stability::Saddle { unstable_dims: 1 })] {
+        let found = find_equilibria(&wells, &[vec![x, 1e3]], &newton).found;
+        assert_eq!(found[0].stability, expected, "{x}");
+    }
+}
+
+/// What creeps is not at rest: a slow branch of van der Pol's oscillator seen from far out, a constant drift, a step too short to see anything in.
+#[test]
+fn creeping_is_no_continuum() {
+    let far = vec![vec![1e5, -2e5], vec![-3e5, 1e5]];
+    let drift = field(&[&[(1e-10, &[0, 0])], &[(-1.0, &[0, 1])]]);
+    let near = vec![vec![1.0, 1.0], vec![-0.5, 2.0]];
+    let cases = [(sampled(van_der_pol(1.0), 0.1), far), (sampled(drift, 0.1), near)];
+    for (map, starts) in cases {
+        let search = find_attractors(&mut rng(1), &map, &[], &starts, &plan());
+        assert_eq!((search.attractors.len(), search.undecided.count), (0, 2), "{:?}", search.attractors);
+    }
+    let still = sampled(field(&[&[(-1.0, &[1])]]), 1e-300);
+    assert_eq!(find_attractors(&mut rng(1), &still, &[], &[vec![1.0]], &plan()).ends, [End::Undecided]);
+}
+
+/// A flow in the plane has no chaos (Bendixson 1901): passages along a homoclinic orbit that get ever longer decide nothing. And what keeps all
+/// volume, chaotic or not, attracts nothing: Hénon and Heiles' stars.
+#[test]
+fn nothing_is_chaotic_in_the_plane_and_nothing_attracts_without_contraction() {
+    let homoclinic = field(&[
+        &[(1.0, &[0, 1])],
+        &[(-0.25, &[4, 1]), (-1.0, &[3, 0]), (0.5, &[2, 1]), (1.0, &[1, 0]), (-0.5, &[0, 3])],
+    ]);
+    let stars = field(&[
+        &[(1.0, &[0, 0, 1, 0])],
+        &[(1.0, &[0, 0, 0, 1])],
+        &[(-2.0, &[1, 1, 0, 0]), (-1.0, &[1, 0, 0, 0])],
+        &[(-1.0, &[2, 0, 0, 0]), (1.0, &[0, 2, 0, 0]), (-1.0, &[0, 1, 0, 0])],
+    ]);
+    let starts = [vec![0.5, 0.5], vec![-0.5, 1.0]];
+    let search = find_attractors(&mut rng(1), &sampled(homoclinic, 0.2), &[], &starts, &plan());
+    assert!(search.attractors.is_empty(), "{:?}", search.attractors[0].kind);
+    let energetic = [vec![0.0, 0.1, 0.5, 0.1]];
+    let all = AttractorPlan { n_exponents: 4, ..plan() };
+    let search = find_attractors(&mut rng(1), &sampled(stars, 0.3), &[], &energetic, &all);
+    assert_eq!(search.ends, [End::Undecided]);
+}
+
+/// Stable cycles of radius 1 and 1.02 with an unstable one between: two attractors, closer together than samples are told apart.
+#[test]
+fn cycles_side_by_side_are_two() {
+    // `s = x² + y²`: growth `−1000 (s − 1)(s − 1.02)(s − 1.04)` and a turn in 2π.
+    let [a3, a2, a1, a0] = [-1000.0, 3060.0, -3120.8, 1060.8];
+    let radial: [(f64, [u32; 2]); 10] = [
+        (a3, [6, 0]),
+        (3.0 * a3, [4, 2]),
+        (3.0 * a3, [2, 4]),
+        (a3, [0, 6]),
+        (a2, [4, 0]),
+        (2.0 * a2, [2, 2]),
+        (a2, [0, 4]),
+        (a1, [2, 0]),
+        (a1, [0, 2]),
+        (a0, [0, 0]),
+    ];
+    let along = |axis: usize, turn: (f64, [u32; 2])| {
+        let mut terms: Vec<Monomial> = radial
+            .iter()
+            .map(|&(coefficient, powers)| {
+                let mut powers = powers.to_vec();
+                powers[axis] += 1;
+                Monomial { coefficient, powers }
+            })
+            .collect();
+        terms.push(Monomial { coefficient: turn.0, powers: turn.1.to_vec() });
+        terms
+    };
+    let flow = Polynomial::new(vec![along(0, (-1.0, [0, 1])), along(1, (1.0, [1, 0]))]).unwrap();
+    let map = sampled(SmoothField(flow), 0.1);
+    let starts = [vec![0.9, 0.0], vec![0.0, 1.2], vec![-1.005, 0.0], vec![0.0, -1.015]];
+    let search = find_attractors(&mut rng(1), &map, &[], &starts, &plan());
+    assert_eq!(search.attractors.len(), 2, "{:?}", search.ends);
+    let mut extents: Vec<f64> = search.attractors.iter().map(|attractor| attractor.extent).collect();
+    extents.sort_by(f64::total_cmp);
+    assert_close(extents[0], 1.0, 1e-4);
+    assert_close(extents[1], 1.04_f64.sqrt(), 1e-4);
+    assert!(search.attractors.iter().all(|attractor| attractor.basin.count == 2));
+}

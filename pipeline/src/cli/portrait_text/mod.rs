@@ -137,7 +137,10 @@ fn print_attractor(name: &str, attractor: &AttractorJson, portrait: &PortraitJso
         });
     }
     if let Some(largest) = attractor.floquet_multipliers.iter().map(|[re, im]| re.hypot(*im)).reduce(f64::max) {
-        facts.push(format!("a deviation across it keeps {} of itself each turn", number(largest)));
+        facts.push(match largest {
+            0.0 => "a deviation across it is gone within a turn".to_string(),
+            _ => format!("a deviation across it keeps {} of itself each turn", number(largest)),
+        });
     }
     if attractor.certified_radius > 0.0 {
         facts.push(format!("all states within {} end here, up to rounding", number(attractor.certified_radius)));
@@ -149,7 +152,7 @@ fn kind(attractor: &AttractorJson, portrait: &PortraitJson) -> String {
     let turn = attractor.turn.as_ref().map_or(String::new(), |turn| format!(", one turn {}", time(turn)));
     match (attractor.kind.as_str(), attractor.period) {
         _ if attractor.continuum => "continuum of fixed points".to_string(),
-        ("fixed point", _) => match portrait.fixed_points.iter().position(|point| is_at(attractor, point)) {
+        ("fixed point", _) => match fixed_point_at(attractor, &portrait.fixed_points) {
             Some(index) => format!("fixed point P{}", index + 1),
             None => format!("fixed point at z = {}", coordinates(&attractor.center, DECIMALS)),
         },
@@ -161,11 +164,13 @@ fn kind(attractor: &AttractorJson, portrait: &PortraitJson) -> String {
     }
 }
 
-/// Whether the attractor is this fixed point of the list.
-fn is_at(attractor: &AttractorJson, point: &FixedPointJson) -> bool {
-    let gap = attractor.center.iter().zip(&point.z).map(|(a, b)| (a - b).abs()).fold(0.0, f64::max);
-    let size = point.z.iter().fold(1e-3_f64, |size, z| size.max(z.abs()));
-    gap <= 1e-6 * size
+/// Which fixed point of the list the attractor is: the nearest, if that is near.
+fn fixed_point_at(attractor: &AttractorJson, points: &[FixedPointJson]) -> Option<usize> {
+    let gap =
+        |point: &FixedPointJson| attractor.center.iter().zip(&point.z).map(|(a, b)| (a - b).abs()).fold(0.0, f64::max);
+    let (index, nearest) = points.iter().enumerate().min_by(|(_, a), (_, b)| gap(a).total_cmp(&gap(b)))?;
+    let size = nearest.z.iter().fold(1e-3_f64, |size, z| size.max(z.abs()));
+    (gap(nearest) <= 1e-6 * size).then_some(index)
 }
 
 /// One character a cell, the largest coordinate on top.

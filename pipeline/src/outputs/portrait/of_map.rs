@@ -180,6 +180,8 @@ fn attractor(attractor: &Attractor, clock: Clock) -> AttractorJson {
     };
     let is_measured = attractor.lyapunov_errors.iter().any(|&error| error > 0.0);
     let slowest = attractor.lyapunov.iter().find(|&&exponent| exponent < -NEUTRAL[usize::from(is_measured)]);
+    // Of a limit cycle, what is gone within a turn has no time constant that was measured.
+    let slowest = slowest.filter(|exponent| exponent.is_finite() || attractor.limit_cycle.is_none());
     let (low, high) = attractor.basin.wilson_interval();
     AttractorJson {
         kind: kind.to_string(),
