@@ -60,7 +60,7 @@ pub(super) fn follow(
     mut samples: Option<&mut Samples>,
 ) -> Result<Vec<f64>, FlowError> {
     check_start(field.dim(), start)?;
-    try_both(is_stiff(field, start, leg.span), |method| {
+    try_both(is_stiff(field, start, leg), |method| {
         if let Some(samples) = &mut samples {
             samples.points.clear();
         }
@@ -82,7 +82,7 @@ pub(super) fn follow_frame(
     leg: &Leg<'_>,
 ) -> Result<(Vec<f64>, DMatrix<f64>), FlowError> {
     check_start(field.dim(), start)?;
-    try_both(is_stiff(field, start, leg.span), |method| match method {
+    try_both(is_stiff(field, start, leg), |method| match method {
         Method::Explicit => {
             let equation = StateAndFrame { field, columns: frame.ncols() };
             let packed = [start, frame.as_slice()].concat();
@@ -136,9 +136,13 @@ fn try_both<T>(is_stiff: bool, mut run: impl FnMut(Method) -> Result<T, Failure>
 const MANY_DECAYS: f64 = 200.0;
 /// Of a generic direction, the share that decays at that rate.
 const DECAYING_SHARE: f64 = 0.02;
+/// Decays while the state moves by its own size.
+const MUCH_FASTER: f64 = 100.0;
 
-/// Whether deviations in a generic direction decay hundreds of times over within the span: `dᵀ J d ≪ 0`, with `J d` by differences.
-fn is_stiff(field: &impl ForcedField, start: &[f64], (from, to): (f64, f64)) -> bool {
+/// Whether deviations in a generic direction decay hundreds of times over within the span: `dᵀ J d ≪ 0`, with `J d` by differences. On the way
+/// through a long span they may do so without being fast: there they must also decay while the state hardly moves.
+fn is_stiff(field: &impl ForcedField, start: &[f64], leg: &Leg<'_>) -> bool {
+    let (from, to) = leg.span;
     let dim = start.len();
     let direction: Vec<f64> = (0..dim).map(generic_component).collect();
     let reach = f64::EPSILON.sqrt() * norm(start).max(1.0) / norm(&direction);
@@ -149,7 +153,8 @@ fn is_stiff(field: &impl ForcedField, start: &[f64], (from, to): (f64, f64)) -> 
     let change: Vec<f64> = there.iter().zip(&here).map(|(b, a)| (b - a) / reach).collect();
     let growth = dot(&direction, &change) * (to - from).signum();
     let rate = norm(&change) / norm(&direction);
-    rate * (to - from).abs() > MANY_DECAYS && growth < -DECAYING_SHARE * norm(&direction) * norm(&change)
+    let is_fast = leg.first == FirstStep::Whole || rate * norm(start) > MUCH_FASTER * norm(&here);
+    rate * (to - from).abs() > MANY_DECAYS && is_fast && growth < -DECAYING_SHARE * norm(&direction) * norm(&change)
 }
 
 /// Of a direction in which no axis is weak and that is orthogonal to no sum or difference of axes.
