@@ -119,7 +119,7 @@ const ERROR_WEIGHTS: [f64; 3] = [(-13.0 - 7.0 * ROOT_6) / 3.0, (-13.0 + 7.0 * RO
 const MOST_ROUNDS: usize = 10;
 
 /// The real eigenvalue of the inverse of the matrix, `3 + 3^⅔ − 3^⅓`.
-const REAL_EIGENVALUE: f64 = 3.637_834_252_744_495_7;
+const REAL_EIGENVALUE: f64 = 3.637_834_252_744_496;
 
 /// One step of length `h`; `None` where its stages could not be solved for.
 fn take_step(
