@@ -132,9 +132,9 @@ fn any_family() -> impl Strategy<Value = LatentFamily> {
     (0..LatentFamily::ALL.len()).prop_map(|i| LatentFamily::ALL[i])
 }
 
-/// Shapes around the edges of the register blocks; relu units of an ALRNN are at most its dimensions.
+/// Shapes around the edges of the register blocks, wide ones included; relu units of an ALRNN are at most its dimensions.
 fn any_shape(family: LatentFamily) -> impl Strategy<Value = LatentShape> {
-    (1usize..19, 1usize..31, 0usize..4).prop_map(move |(latent_dim, hidden, input_dim)| {
+    (1usize..37, 1usize..71, 0usize..4).prop_map(move |(latent_dim, hidden, input_dim)| {
         let hidden_dim = if family == LatentFamily::AlmostLinear { hidden.min(latent_dim) } else { hidden };
         LatentShape { latent_dim, hidden_dim, input_dim }
     })
@@ -289,4 +289,24 @@ fn a_wrong_number_of_inputs_is_refused() {
     let case = Case::new(1, LatentFamily::Shallow, shape, [1, 4], Alpha::Constant(0.5), DType::F32);
     let message = rollout(&Workspace::new(), &case.parameters, case.forcing(), None).unwrap_err().to_string();
     assert!(message.contains("need 1 external inputs, found none"), "{message}");
+}
+
+/// A batch that fills no whole vector: what its empty lanes would do, unforced, reaches no gradient, though every direction grows.
+#[test]
+fn lanes_without_a_sequence_reach_no_gradient() {
+    let shape = LatentShape { latent_dim: 2, hidden_dim: 3, input_dim: 0 };
+    for batch in [3, 9, 16] {
+        let case = Case::new(1, LatentFamily::Shallow, shape, [batch, 300], Alpha::Constant(0.9), DType::F32);
+        for (name, variable) in case.variables() {
+            if name == "A" {
+                variable.set(&variable.ones_like().unwrap().affine(1.7, 0.0).unwrap()).unwrap();
+            }
+        }
+        let (loss, gradients) = case.gradients(case.fused(1).unwrap());
+        assert!(loss.is_finite());
+        assert!(
+            gradients.iter().all(|(_, values)| values.iter().all(|value| value.is_finite())),
+            "{batch}: {gradients:?}"
+        );
+    }
 }

@@ -1,4 +1,4 @@
-//! Registers of sixteen numbers, for processors with AVX-512: the same sums in the same order, two rows at a time.
+//! Registers of sixteen numbers, for processors with AVX-512: the same sums in the same order.
 //!
 //! A vector stays eight sequences, so that a batch divides among threads as elsewhere. Products put sixteen rows into a register, one
 //! register for each sequence; sums of outer products put two rows of eight sequences into one. Every number is made by the same
@@ -274,7 +274,7 @@ unsafe fn outer_pairs<const HEIGHT: usize, const WIDTH: usize>(
     }
 }
 
-/// The sums over the sequences of four columns for two rows, which are `columns` apart, in the order of [`Lanes::add_sums`].
+/// The sums over the sequences of four columns for two rows, which are `columns` apart, in the order of [`Avx2::add_sums`].
 #[inline(always)]
 unsafe fn add_four_sums(a: __m512, b: __m512, c: __m512, d: __m512, to: *mut f32, columns: usize) {
     unsafe {
@@ -300,11 +300,15 @@ mod tests {
     use super::*;
 
     fn has_avx512() -> bool {
-        let found = std::arch::is_x86_feature_detected!("avx512f") && std::arch::is_x86_feature_detected!("avx512dq");
+        let found = super::super::level::has_avx512();
         if !found {
             eprintln!("skipped: this processor has no AVX-512");
         }
         found
+    }
+
+    fn bits(values: &[f32]) -> Vec<u32> {
+        values.iter().map(|value| value.to_bits()).collect()
     }
 
     fn noise(rng: &mut ChaCha8Rng, n: usize) -> Vec<f32> {
@@ -330,7 +334,7 @@ mod tests {
             unsafe {
                 Avx512::product::<1, _>(&wide, x.as_ptr(), Store(found[0].as_mut_ptr()));
                 Avx2::product::<1, _>(&narrow, x.as_ptr(), Store(found[1].as_mut_ptr()));
-                assert_eq!(found[0], found[1], "{rows} × {columns}");
+                assert_eq!(bits(&found[0]), bits(&found[1]), "{rows} × {columns}");
                 Avx512::product::<1, _>(
                     &wide,
                     x.as_ptr(),
@@ -342,7 +346,7 @@ mod tests {
                     StoreGated { gate: gate.as_ptr(), to: found[1].as_mut_ptr() },
                 );
             }
-            assert_eq!(found[0], found[1], "{rows} × {columns}, gated");
+            assert_eq!(bits(&found[0]), bits(&found[1]), "{rows} × {columns}, gated");
         }
     }
 
@@ -366,7 +370,7 @@ mod tests {
                 Avx512::accumulate(&mut wide, history, packed);
                 Avx2::accumulate(&mut narrow, history, packed);
             }
-            assert_eq!(wide, narrow, "{many} × {few}, {n_steps} steps");
+            assert_eq!(bits(&wide), bits(&narrow), "{many} × {few}, {n_steps} steps");
         }
     }
 }

@@ -49,6 +49,7 @@ impl<N: Nonlinearity, R: Real> Growth<'_, N, R> {
         let m = task.shape.latent_dim;
         let Layout { width, saved_step, .. } = tile.layout;
         let saved_rows = N::saved_rows(task.shape);
+        assert!(width == V * LANES && tile.saved.len() == task.n_steps * saved_step);
         // Column `q` of the product is block `q`: M rows, and a row of zeros.
         let block = (m + 1) * width;
         let mut product = vec![R::default(); m * block];

@@ -1,8 +1,8 @@
 //! Eight sequences side by side: the one vector type of the engine.
 //!
 //! Everything in the recursion is elementwise over the batch, so a lane never meets another one until the
-//! weight gradients are summed. With AVX2 and FMA a vector is one register; elsewhere it is an array, which
-//! the compiler turns into whatever the target has.
+//! weight gradients are summed. With AVX2 a vector is one register (`avx2.rs`), which `avx512.rs` uses too; elsewhere it is an array,
+//! which the compiler turns into whatever the target has.
 
 use std::fmt::Debug;
 use std::iter::Sum;
@@ -59,7 +59,7 @@ impl Real for f64 {
 /// # Safety
 ///
 /// The methods may use instructions beyond the target's baseline: call them only where
-/// [`Level::detect`](super::Level) found them, from code compiled for them.
+/// [`Pooled::dispatch`](super::Pooled::dispatch) found them, from code compiled for them.
 pub unsafe trait Lanes: Copy {
     type Real: Real;
     /// Vectors that may hold sums at once: the registers, less those for what passes by.

@@ -84,7 +84,7 @@ unsafe fn with_avx2<K: Kernel<f32>>(kernel: K) -> K::Output {
 }
 
 #[cfg(target_arch = "x86_64")]
-fn has_avx512() -> bool {
+pub(super) fn has_avx512() -> bool {
     has_avx2() && std::arch::is_x86_feature_detected!("avx512f") && std::arch::is_x86_feature_detected!("avx512dq")
 }
 

@@ -127,7 +127,7 @@ impl Task {
         if vectors.is_multiple_of(2) && vectors / 2 >= threads && R::sums() > 2 { 2 } else { 1 }
     }
 
-    /// Whether the products of this shape go in registers twice as wide as a vector: a few rows would leave them half empty.
+    /// Whether the products of this shape go in registers twice as wide as a vector: products of a few rows gain nothing.
     fn has_wide_blocks<R: Pooled>(&self) -> bool {
         R::has_wide_blocks() && self.shape.latent_dim >= LEAST_WIDE
     }

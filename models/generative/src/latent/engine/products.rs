@@ -59,7 +59,7 @@ pub const WIDEST: usize = 2 * WIDE;
 fn heights(rows: usize, tallest: usize) -> Vec<usize> {
     let vectors = if tallest > 6 { 1 } else { 2 };
     let cost = |height: usize| match height {
-        // Eight sums a register: half as many multiply-adds, and every number of a state is loaded on its own.
+        // Twice as many sums a multiply-add, and every number of a state is loaded on its own.
         WIDE | WIDEST => (height / 2).max(height / WIDE + 8),
         _ => (height * vectors).max(height + vectors).max(8),
     };
@@ -136,12 +136,12 @@ impl<L: Lanes> Epilogue<L> for StoreGated<L::Real> {
 pub unsafe fn product<L: Lanes, const V: usize, E: Epilogue<L>>(panel: &Panel<L::Real>, x: *const L::Real, then: E) {
     let (mut row, mut packed) = (0, panel.packed.as_ptr());
     for &height in &panel.blocks {
-        debug_assert!(height * V <= L::SUMS || (V == 1 && height >= WIDE));
+        assert!(if height < WIDE { height * V <= L::SUMS } else { V == 1 }, "a panel of other vectors");
         // SAFETY: `pack` laid out `columns · height` numbers for each block, in this order.
         unsafe {
             match height {
-                WIDEST => L::wide_block::<2, E>(packed, panel.columns, x, row, then),
-                WIDE => L::wide_block::<1, E>(packed, panel.columns, x, row, then),
+                WIDEST if V == 1 => L::wide_block::<2, E>(packed, panel.columns, x, row, then),
+                WIDE if V == 1 => L::wide_block::<1, E>(packed, panel.columns, x, row, then),
                 12 => block::<L, V, 12, E>(packed, panel.columns, x, row, then),
                 8 => block::<L, V, 8, E>(packed, panel.columns, x, row, then),
                 6 => block::<L, V, 6, E>(packed, panel.columns, x, row, then),

@@ -134,8 +134,12 @@ impl<N: Nonlinearity, R: Real> Forward<'_, N, R> {
 fn spread_alpha<R: Real>(place: &Place<'_, R>, alpha: &mut [R]) {
     let width = place.vectors * LANES;
     for (t, row) in alpha.chunks_exact_mut(width).enumerate() {
-        for (i, alpha) in row.iter_mut().enumerate().take(place.n_sequences()) {
-            *alpha = R::of(f64::from(place.task.alpha_at(place.first + i, t)));
+        for (i, alpha) in row.iter_mut().enumerate() {
+            // Lanes without a sequence are held at zero: left free, they might overflow, and zero times infinity reaches the weights.
+            *alpha = match i < place.n_sequences() {
+                true => R::of(f64::from(place.task.alpha_at(place.first + i, t))),
+                false => R::ONE,
+            };
         }
     }
 }
@@ -190,6 +194,9 @@ impl<N: Nonlinearity, R: Real> Backward<'_, N, R> {
         let a = &place.affine[..m];
         let c = &place.affine[2 * m..];
         let Layout { width, delta_step, gradient_step, saved_step, forced_step, chunk, .. } = tile.layout;
+        assert!(
+            width == V * LANES && tile.states.len() == t_max * m * width && tile.scratch.len() >= 2 * (m + 1) * width
+        );
         tile.affine_sums.fill(R::default());
         tile.gradients.fill(R::default());
         // `carried` is the gradient that reaches z_t from later steps.
