@@ -8,6 +8,7 @@
 
 pub mod cli;
 pub mod compare;
+mod cores;
 pub mod demo;
 mod one_line;
 pub mod outputs;

@@ -7,6 +7,7 @@ use anyhow::{Context, Result, anyhow, bail};
 use nullcline_datasets::{Dataset, Participants, SubjectId};
 use rayon::prelude::*;
 
+use crate::cores;
 use crate::one_line::one_line;
 use crate::outputs::{Exclusion, Fingerprint, OutDir, SCHEMA, SubjectStatus, read_json, write_if_changed, write_json};
 use crate::plan::RunPlan;
@@ -60,8 +61,7 @@ pub fn participant_level(
     keep_cohort(&dataset, &out)?;
     write_if_changed(&out.log("run.toml"), plan.to_toml().as_bytes())?;
     let groups = settle_groups(&dataset.participants, &plan.compare).ok();
-    let pool = rayon::ThreadPoolBuilder::new().num_threads(resources.n_threads()).build()?;
-    let finished = pool.install(|| {
+    let finished = cores::pool(resources.n_threads())?.install(|| {
         let ingested: Vec<Result<Staged<Ingested>>> =
             subjects.par_iter().map(|subject| ingest(&dataset, subject, plan, &out)).collect();
         let refits = train_all(&ingested, plan, &out);

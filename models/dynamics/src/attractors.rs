@@ -15,8 +15,10 @@ use crate::lyapunov::{Estimate, kaplan_yorke_dimension};
 use crate::map::Map;
 use crate::orbit::{center_and_extent, strided};
 use crate::stability::Stability;
+use crate::units::{InUnits, Units};
 
-/// How to follow orbits to their attractors. "Size" is the median distance of the starts from the origin.
+/// How to follow orbits to their attractors. "Size" is the median distance of the starts from the origin, after each axis along which they reach
+/// more than ten thousand times further than along another has been given a unit of its own.
 #[derive(Debug, Clone, PartialEq)]
 pub struct AttractorPlan {
     /// Steps before an orbit is looked at; doubled in every further round.
@@ -152,6 +154,22 @@ pub fn find_attractors(
     starts: &[Vec<f64>],
     plan: &AttractorPlan,
 ) -> AttractorSearch {
+    let points: Vec<Vec<f64>> = fixed_points.iter().map(|point| point.location.clone()).collect();
+    let Some(units) = Units::apart(map, starts, &points) else {
+        return find_in_these_units(rng, map, fixed_points, starts, plan);
+    };
+    let points: Vec<FixedPoint> = fixed_points.iter().map(|point| units.point_to_here(point)).collect();
+    let seen = InUnits::of(map, &units);
+    units.attractors_from_here(find_in_these_units(rng, &seen, &points, &units.states_to_here(starts), plan))
+}
+
+fn find_in_these_units(
+    rng: &mut impl Rng,
+    map: &dyn Map,
+    fixed_points: &[FixedPoint],
+    starts: &[Vec<f64>],
+    plan: &AttractorPlan,
+) -> AttractorSearch {
     let stable = fixed_points
         .iter()
         .filter(|point| point.stability == Stability::Stable && point.location.len() == map.dim())
@@ -172,9 +190,18 @@ pub fn label_starts(
     starts: &[Vec<f64>],
     plan: &AttractorPlan,
 ) -> (Vec<End>, Vec<Attractor>) {
-    let entries = known.iter().map(|attractor| KnownAttractor::of(map, attractor)).collect();
-    let (mut attractors, ends) = follow_all(rng, map, entries, starts, plan);
-    (ends, attractors.split_off(known.len()))
+    let centers: Vec<Vec<f64>> = known.iter().map(|attractor| attractor.center.clone()).collect();
+    let Some(units) = Units::apart(map, starts, &centers) else {
+        let entries = known.iter().map(|attractor| KnownAttractor::of(map, attractor)).collect();
+        let (mut attractors, ends) = follow_all(rng, map, entries, starts, plan);
+        return (ends, attractors.split_off(known.len()));
+    };
+    let seen = InUnits::of(map, &units);
+    let entries =
+        known.iter().map(|attractor| KnownAttractor::of(&seen, &units.attractor_to_here(attractor))).collect();
+    let (mut attractors, ends) = follow_all(rng, &seen, entries, &units.states_to_here(starts), plan);
+    let new = attractors.split_off(known.len());
+    (ends, new.into_iter().map(|attractor| units.attractor_from_here(attractor)).collect())
 }
 
 fn follow_all(

@@ -2,22 +2,23 @@
 
 use nalgebra::DMatrix;
 
-use crate::fixed_points::{Continuum, FixedPoint};
-use crate::geometry::{dot, norm};
+use crate::geometry::norm;
 use crate::map::Map;
-use crate::piecewise_linear::PiecewiseLinearMap;
+use crate::piecewise_linear::{Hinge, PiecewiseLinearMap};
+use crate::units::{Units, are_apart};
 
-/// The same map in units of `scale`: `z = scale ⊙ z̃`. Powers of two, so that nothing is rounded on the way there and back.
+/// The same map in `units`.
 pub(crate) struct Balanced {
     pub map: PiecewiseLinearMap,
-    scale: Vec<f64>,
+    pub units: Units,
 }
 
 const SWEEPS: usize = 30;
 
 impl Balanced {
     /// Chooses units in which each latent unit drives the others about as strongly as they drive it, whether directly or
-    /// through a hinge, and no more strongly than itself where nothing comes back. Multipliers, regions and stability do not depend on units; ranks and pivots in `f64` do.
+    /// through a hinge, and no more strongly than itself where nothing comes back; groups of units that do not act on each other are brought to one
+    /// size, where they differ in it. Multipliers, regions and stability do not depend on units; ranks and pivots in `f64` do.
     ///
     /// Source: Parlett & Reinsch (1969), Numer. Math. 13, 293–304.
     pub fn of(map: &PiecewiseLinearMap) -> Self {
@@ -53,33 +54,55 @@ impl Balanced {
                 break;
             }
         }
-        Self { map: map.in_units_of(&scale), scale }
-    }
-
-    pub fn state_to_here(&self, z: &[f64]) -> Vec<f64> {
-        z.iter().zip(&self.scale).map(|(z, s)| z / s).collect()
-    }
-
-    fn state_from_here(&self, z: &[f64]) -> Vec<f64> {
-        z.iter().zip(&self.scale).map(|(z, s)| z * s).collect()
-    }
-
-    pub fn point_from_here(&self, point: FixedPoint) -> FixedPoint {
-        FixedPoint { location: self.state_from_here(&point.location), ..point }
-    }
-
-    pub fn continuum_from_here(&self, continuum: Continuum) -> Continuum {
-        let mut directions: Vec<Vec<f64>> = Vec::new();
-        for direction in &continuum.directions {
-            let mut direction = self.state_from_here(direction);
-            for other in &directions {
-                let along = dot(&direction, other);
-                direction.iter_mut().zip(other).for_each(|(d, o)| *d -= along * o);
-            }
-            let length = norm(&direction);
-            direction.iter_mut().for_each(|d| *d /= length);
-            directions.push(direction);
+        for (component, length) in lengths_apart(&map.in_units_of(&scale), &strength) {
+            component.iter().for_each(|&axis| scale[axis] *= length.log2().round().exp2());
         }
-        Continuum { location: self.state_from_here(&continuum.location), directions }
+        Self { map: map.in_units_of(&scale), units: Units { scale } }
     }
+}
+
+/// Axes that do not act on each other, in groups, with the median distance of their hinges from the origin; empty where all groups are about as large.
+///
+/// Weights say nothing about the units of one group beside those of another, and distances in one unit would not see the smaller.
+fn lengths_apart(map: &PiecewiseLinearMap, strength: &DMatrix<f64>) -> Vec<(Vec<usize>, f64)> {
+    let length_of = |component: &Vec<usize>| {
+        let distance = |hinge: &Hinge| {
+            let reach = norm(&component.iter().map(|&axis| hinge.normal[axis]).collect::<Vec<f64>>());
+            (reach > 0.0 && hinge.bias != 0.0).then(|| hinge.bias.abs() / reach)
+        };
+        let mut distances: Vec<f64> = map.hinges().iter().filter_map(distance).filter(|d| d.is_normal()).collect();
+        distances.sort_by(f64::total_cmp);
+        distances.get(distances.len() / 2).copied()
+    };
+    let groups: Vec<(Vec<usize>, f64)> = components(strength)
+        .into_iter()
+        .filter_map(|component| length_of(&component).map(|length| (component, length)))
+        .collect();
+    let lengths: Vec<f64> = groups.iter().map(|(_, length)| *length).collect();
+    if are_apart(&lengths) { groups } else { Vec::new() }
+}
+
+/// Axes that are connected by weights, in either direction.
+fn components(strength: &DMatrix<f64>) -> Vec<Vec<usize>> {
+    let mut components: Vec<Vec<usize>> = Vec::new();
+    let mut is_placed = vec![false; strength.nrows()];
+    for first in 0..strength.nrows() {
+        if is_placed[first] {
+            continue;
+        }
+        is_placed[first] = true;
+        let mut component = vec![first];
+        let mut next = 0;
+        while let Some(&axis) = component.get(next) {
+            for (other, is_placed) in is_placed.iter_mut().enumerate() {
+                if !*is_placed && (strength[(axis, other)] > 0.0 || strength[(other, axis)] > 0.0) {
+                    *is_placed = true;
+                    component.push(other);
+                }
+            }
+            next += 1;
+        }
+        components.push(component);
+    }
+    components
 }

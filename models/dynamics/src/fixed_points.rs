@@ -139,13 +139,9 @@ pub fn find_fixed_points(
 ) -> FixedPointSearch {
     let balanced = Balanced::of(map);
     let starts: Vec<Vec<f64>> =
-        starts.iter().filter(|z| z.len() == map.dim()).map(|z| balanced.state_to_here(z)).collect();
+        starts.iter().filter(|z| z.len() == map.dim()).map(|z| balanced.units.state_to_here(z)).collect();
     let search = find_in_balanced_units(rng, &balanced.map, &starts, plan);
-    FixedPointSearch {
-        found: search.found.into_iter().map(|point| balanced.point_from_here(point)).collect(),
-        continua: search.continua.into_iter().map(|continuum| balanced.continuum_from_here(continuum)).collect(),
-        ..search
-    }
+    balanced.units.fixed_points_from_here(search)
 }
 
 fn find_in_balanced_units(

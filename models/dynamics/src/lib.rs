@@ -72,6 +72,7 @@ mod smooth;
 mod smooth_portrait;
 mod stability;
 mod trapping;
+mod units;
 mod unseen;
 mod vectorised;
 mod weight_checks;

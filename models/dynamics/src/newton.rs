@@ -192,7 +192,8 @@ impl Problem<'_> {
     ///
     /// `damping`, relative to the mean diagonal of `GᵀG`, starts a little below what the last such step needed.
     fn bend(&self, at: &Iterate, slope: &DMatrix<f64>, damping: &mut f64) -> Option<Iterate> {
-        let normal = slope.tr_mul(slope);
+        // Through the product of whole matrices: `tr_mul` takes one dot product for each entry.
+        let normal = slope.transpose() * slope;
         let downhill = slope.tr_mul(&at.residual);
         let scale = normal.trace() / self.dim as f64;
         // At the bottom of the speed the slope no longer sees the residual.

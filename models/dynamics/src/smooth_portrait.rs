@@ -12,6 +12,7 @@ use crate::newton::{NewtonPlan, find_fixed_points_smooth};
 use crate::portrait::{Portrait, PortraitPlan};
 use crate::smooth::{Interval, SmoothSystem};
 use crate::stability::Stability;
+use crate::units::{InUnits, Units};
 
 /// Beyond this many dimensions a box is not searched: the number of parts grows like its power.
 const MOST_SEARCHED: usize = 4;
@@ -28,7 +29,8 @@ const RANDOM_STARTS: usize = 300;
 /// searched with proof as well, and what Newton's method found where the box is proven to hold nothing is dropped. Where the formula bounds its
 /// points of rest, that is the box and the answer is `complete` for all of
 /// space; elsewhere the box holds the starts and what Newton found with as much again around it, and the answer never claims to be complete. Cycles are those
-/// that orbits were seen to reach. Points of rest that lie on one line, ring or sheet of them are one continuum. In the answer, `solves` counts the starts of Newton's method; `degenerate_regions` are the places of the box that stayed undecided.
+/// that orbits were seen to reach. Distances are relative to how far the starts reach, with a unit for each axis where they reach more than ten
+/// thousand times further along one than along another. Points of rest that lie on one line, ring or sheet of them are one continuum. In the answer, `solves` counts the starts of Newton's method; `degenerate_regions` are the places of the box that stayed undecided.
 ///
 /// Costs and misleads as its parts do, where the sources stand too: [`find_fixed_points_smooth`], [`certified_fixed_points`] (up to
 /// 200,000 boxes), [`find_attractors`], whose orbits are most of the time for a flow.
@@ -38,7 +40,13 @@ pub fn portrait_smooth(
     starts: &[Vec<f64>],
     plan: &PortraitPlan,
 ) -> Portrait {
-    let fixed_points = search(rng, map, starts, plan);
+    let fixed_points = match Units::apart(map, starts, &[]) {
+        None => search(rng, map, starts, plan),
+        Some(units) => {
+            let search = search(rng, &InUnits::of(map, &units), &units.states_to_here(starts), plan);
+            units.fixed_points_from_here(search)
+        }
+    };
     let attractors = find_attractors(rng, map as &dyn Map, &fixed_points.found, starts, &plan.attractors);
     let cycles = CycleSearch {
         found: attractors.attractors.iter().filter_map(|attractor| attractor.cycle.clone()).collect(),

@@ -15,6 +15,7 @@ use serde::Serialize;
 
 use super::fit_series::{ArrayArguments, Loaded};
 use super::say;
+use crate::cores;
 use crate::outputs::{WeightsFile, write_model};
 use crate::plan::{EncoderChoice, RunPlan};
 use crate::presets::preset;
@@ -153,8 +154,8 @@ pub fn fit(arguments: &FitArguments) -> Result<Outcome> {
     let threads = threads(arguments, &model_plan, plan.train.batch_size);
     let task =
         Task { series: &series, split: &split, model: &model_plan, train: &plan.train, judge: &plan.judge, threads };
-    let pool = rayon::ThreadPoolBuilder::new().num_threads(threads).build()?;
-    let trained = pool.install(|| train(seed.derive(Stage::Train, "series", 1), &task, None, &mut watch));
+    let trained =
+        cores::pool(threads)?.install(|| train(seed.derive(Stage::Train, "series", 1), &task, None, &mut watch));
     bar.finish_and_clear();
     let trained = trained.with_context(|| format!("{}", arguments.arrays.series.display()))?;
     let seconds = started.elapsed().as_secs_f64();
@@ -226,9 +227,8 @@ fn processor_seconds() -> Option<f64> {
 
 /// One thread for a model whose steps are over before a second one could help.
 fn threads(arguments: &FitArguments, model: &ModelPlan, batch_size: usize) -> usize {
-    let available = std::thread::available_parallelism().map_or(1, usize::from);
     match model.latent_dim * model.hidden_dim * batch_size >= WORTH_A_THREAD {
-        true => arguments.n_cpus.unwrap_or(available).max(1),
+        true => arguments.n_cpus.unwrap_or_else(cores::available).max(1),
         false => 1,
     }
 }

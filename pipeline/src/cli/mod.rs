@@ -16,6 +16,7 @@ use std::process::ExitCode;
 
 use clap::{Parser, Subcommand};
 
+use crate::cores;
 use crate::one_line::one_line;
 use crate::run::Outcome;
 
@@ -86,9 +87,9 @@ pub fn main(arguments: impl Iterator<Item = OsString>) -> ExitCode {
         .init();
     let answered = match parsed.command {
         Command::Run(arguments) => run::run(&arguments),
-        Command::Inspect(arguments) => inspect::inspect(&arguments),
+        Command::Inspect(arguments) => cores::on_all(|| inspect::inspect(&arguments)),
         Command::Fit(arguments) => fit::fit(&arguments),
-        Command::Portrait(arguments) => portrait::portrait(&arguments),
+        Command::Portrait(arguments) => cores::on_all(|| portrait::portrait(&arguments)),
         Command::Simulate(arguments) => simulate::simulate(&arguments),
         Command::Compare(arguments) => run::compare(&arguments),
         Command::Report(arguments) => run::report(&arguments),

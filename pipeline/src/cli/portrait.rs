@@ -24,9 +24,9 @@ pub struct PortraitArguments {
     /// Orbits started
     #[arg(long, value_name = "N", default_value_t = 200)]
     starts: usize,
-    /// Standard deviation of the Gaussian from which starts are drawn
-    #[arg(long, value_name = "R", default_value_t = 2.0, allow_negative_numbers = true)]
-    spread: f64,
+    /// Standard deviation of the Gaussian from which starts are drawn; one for each coordinate where their units differ
+    #[arg(long, value_name = "R,…", default_value = "2", value_delimiter = ',', allow_hyphen_values = true)]
+    spread: Vec<f64>,
     /// Steps per second: times are then given in seconds too
     #[arg(long, value_name = "HZ", allow_negative_numbers = true)]
     sampling_rate: Option<f64>,
@@ -79,8 +79,8 @@ Basins are shares of random starts.",
 const MOST_EXPONENTS: usize = 20;
 
 pub fn portrait(arguments: &PortraitArguments) -> Result<Outcome> {
-    if !(arguments.spread > 0.0 && arguments.spread.is_finite()) {
-        bail!("need a positive --spread, found {}", arguments.spread);
+    if let Some(spread) = arguments.spread.iter().find(|&&spread| !(spread > 0.0 && spread.is_finite())) {
+        bail!("need a positive --spread, found {spread}");
     }
     if let Some(rate) = arguments.sampling_rate.filter(|rate| !(*rate > 0.0 && rate.is_finite())) {
         bail!("need a positive --sampling-rate, found {rate}");
@@ -91,17 +91,19 @@ pub fn portrait(arguments: &PortraitArguments) -> Result<Outcome> {
     let foreign = read_map(&arguments.model, arguments.input.as_deref())?;
     let map = foreign.map();
     let dim = map.dim();
-    let axes = arguments.slice.map(|axes| slice_plan(arguments, axes, dim)).transpose()?;
+    let spread = spread_along(&arguments.spread, dim)?;
+    let axes = arguments.slice.map(|axes| slice_plan(arguments, &spread, axes)).transpose()?;
     let mut rng = RunSeed(arguments.random_seed).rng_for(Stage::Analyse, "portrait", 0);
     let starts: Vec<Vec<f64>> = (0..arguments.starts)
-        .map(|_| (0..dim).map(|_| arguments.spread * rng.sample::<f64, _>(StandardNormal)).collect())
+        .map(|_| spread.iter().map(|spread| spread * rng.sample::<f64, _>(StandardNormal)).collect())
         .collect();
     let plan = AnalysePlan::default().portrait_plan(dim.min(MOST_EXPONENTS));
     let portrait = match &foreign {
         ForeignMap::PiecewiseLinear(map) => draw(&mut rng, map, &starts, &plan),
         ForeignMap::Smooth(map) => portrait_smooth(&mut rng, map.as_ref(), &starts, &plan),
     };
-    let drawn = format!("Gaussian, standard deviation {}", arguments.spread);
+    let told: Vec<String> = arguments.spread.iter().map(f64::to_string).collect();
+    let drawn = format!("Gaussian, standard deviation {}", told.join(", "));
     let rate = arguments.sampling_rate;
     let mut found = PortraitJson::of(&portrait, map, rate, &starts, drawn, Some(arguments.random_seed));
     found.slice = axes.map(|axes| picture(&mut rng, map, &portrait, &axes, &plan.attractors, rate)).transpose()?;
@@ -135,13 +137,23 @@ fn two_coordinates(text: &str) -> Result<[usize; 2], String> {
     }
 }
 
+/// One standard deviation for each coordinate; a single one is that of all.
+fn spread_along(given: &[f64], dim: usize) -> Result<Vec<f64>> {
+    match given {
+        &[spread] => Ok(vec![spread; dim]),
+        given if given.len() == dim => Ok(given.to_vec()),
+        given => bail!("need one --spread or {dim}, one for each coordinate, found {}", given.len()),
+    }
+}
+
 /// Three standard deviations of the starts to each side.
-fn slice_plan(arguments: &PortraitArguments, axes: [usize; 2], dim: usize) -> Result<SlicePlan> {
+fn slice_plan(arguments: &PortraitArguments, spread: &[f64], axes: [usize; 2]) -> Result<SlicePlan> {
+    let dim = spread.len();
     if let Some(axis) = axes.iter().find(|&&axis| axis >= dim) {
         bail!("need coordinates up to {dim} in --slice, found {}", axis + 1);
     }
     let [right, up] = axes.map(|axis| (0..dim).map(|i| f64::from(u8::from(i == axis))).collect());
-    let reach = [3.0 * arguments.spread; 2];
+    let reach = axes.map(|axis| 3.0 * spread[axis]);
     Ok(SlicePlan { origin: vec![0.0; dim], right, up, reach, cells: [arguments.slice_cells; 2] })
 }
 

@@ -7,6 +7,7 @@ use clap::{Args, ValueEnum};
 use nullcline_datasets::SubjectId;
 
 use super::say;
+use crate::cores;
 use crate::plan::RunPlan;
 use crate::run::{
     GroupResult, Outcome, Resources, group_level, participant_level, plan_of, refresh_cohort, report_level,
@@ -133,8 +134,8 @@ pub fn run(arguments: &RunArguments) -> Result<Outcome> {
     let plan = plan.checked()?;
     match arguments.level {
         Level::Participant => {
-            let all = std::thread::available_parallelism().map_or(1, usize::from);
-            let resources = Resources { n_cpus: arguments.n_cpus.unwrap_or(all), mem_mb: arguments.mem_mb };
+            let n_cpus = arguments.n_cpus.unwrap_or_else(cores::available);
+            let resources = Resources { n_cpus, mem_mb: arguments.mem_mb };
             participant_level(bids_dir, out_dir, work_dir.as_deref(), &arguments.participant_label, &plan, &resources)
         }
         Level::Group => {

@@ -11,6 +11,7 @@ use clap::Args;
 pub use cohort::{CohortPlan, View, write_cohort};
 
 use crate::cli::say;
+use crate::cores;
 use crate::plan::RunPlan;
 use crate::run::{Outcome, Resources, group_level, participant_level};
 
@@ -62,8 +63,7 @@ pub fn demo(arguments: &DemoArguments) -> Result<Outcome> {
     );
     write_cohort(&bids, &cohort)?;
     let plan = demo_plan(arguments.view, arguments.random_seed)?;
-    let all = std::thread::available_parallelism().map_or(1, usize::from);
-    let resources = Resources { n_cpus: arguments.n_cpus.unwrap_or(all), mem_mb: None };
+    let resources = Resources { n_cpus: arguments.n_cpus.unwrap_or_else(cores::available), mem_mb: None };
     let participants = participant_level(&bids, &results, None, &[], &plan, &resources)?;
     let group = group_level(&results, None, &plan)?;
     for finding in group.findings.iter().take(3) {

@@ -12,6 +12,7 @@ use crate::itineraries::{Met, follow_itineraries};
 use crate::map::Map;
 use crate::piecewise_linear::PiecewiseLinearMap;
 use crate::singular_values::SingularValues;
+use crate::units::Units;
 use crate::unseen::Unseen;
 use finds::Finds;
 
@@ -75,6 +76,17 @@ pub struct CycleSearch {
 ///
 /// Source: Eisenmann et al. (2023), NeurIPS, for the iteration from sequence to sequence.
 pub fn find_cycles(
+    rng: &mut impl Rng,
+    map: &PiecewiseLinearMap,
+    starts: &[Vec<f64>],
+    plan: &CycleSearchPlan,
+) -> CycleSearch {
+    let Some(units) = Units::apart(map, starts, &[]) else { return find_in_these_units(rng, map, starts, plan) };
+    let map = map.in_units_of(&units.scale);
+    units.cycles_from_here(find_in_these_units(rng, &map, &units.states_to_here(starts), plan))
+}
+
+fn find_in_these_units(
     rng: &mut impl Rng,
     map: &PiecewiseLinearMap,
     starts: &[Vec<f64>],

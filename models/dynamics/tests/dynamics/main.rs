@@ -18,4 +18,5 @@ mod special_positions;
 mod speed;
 mod stiff_flows;
 mod systems;
+mod units;
 mod weights;
