@@ -1,6 +1,6 @@
 //! Points of rest that belong to one line, ring or sheet of fixed points.
 
-use nalgebra::DVector;
+use nalgebra::{DMatrix, DVector};
 
 use crate::fixed_points::{Continuum, FixedPoint};
 use crate::geometry::{distance, is_finite, norm};
@@ -36,7 +36,7 @@ pub(crate) fn comes_to_rest(map: &dyn Map, z: &[f64]) -> bool {
     let floor = if map.flow_time_per_step().is_some() { 0.0 } else { ROUNDING * largest };
     let is_rounding = residual.iter().enumerate().all(|(i, residual)| {
         let terms: f64 = end.iter().enumerate().map(|(j, z)| (slope[(i, j)] * z).abs()).sum();
-        residual.abs() <= CREEPING * terms + floor
+        residual.abs() <= CREEPING * terms + floor + f64::MIN_POSITIVE
     });
     is_rounding && distance(&end, z) <= NEARBY * norm(z).max(f64::MIN_POSITIVE)
 }
@@ -91,7 +91,10 @@ pub(crate) fn part_continua(map: &dyn SmoothSystem, found: Vec<FixedPoint>) -> (
         let directions = if is_neutral { rests_along(map, &point.location) } else { Vec::new() };
         match directions.is_empty() {
             true => isolated.push(point),
-            false => members.push(Continuum { location: point.location, directions }),
+            false => {
+                let location = projected(map, point.location.clone()).unwrap_or(point.location);
+                members.push(Continuum { location, directions });
+            }
         }
     }
     let locations: Vec<Vec<f64>> = members.iter().map(|member| member.location.clone()).collect();
@@ -137,10 +140,12 @@ fn projected(map: &dyn SmoothSystem, z: Vec<f64>) -> Option<Vec<f64>> {
     newton_to_rounding(map, z).filter(|z| may_rest_at(map, z))
 }
 
-/// The shortest Newton steps from `z` until the residual is rounding and gets no smaller.
+/// The shortest Newton steps from `z` until the residual is rounding and gets no smaller; at a multiple root, where it falls for as long as there are
+/// numbers and steps halve, until the state hardly moves.
 fn newton_to_rounding(map: &(impl Map + ?Sized), mut z: Vec<f64>) -> Option<Vec<f64>> {
     let mut last = f64::INFINITY;
-    for _ in 0..20 {
+    let mut moved = f64::INFINITY;
+    for _ in 0..MOST_STEPS {
         let mut residual = DVector::zeros(z.len());
         map.rest_residual(&z, residual.as_mut_slice());
         let slope = map.rest_slope(&z);
@@ -148,16 +153,27 @@ fn newton_to_rounding(map: &(impl Map + ?Sized), mut z: Vec<f64>) -> Option<Vec<
             return None;
         }
         let size = norm(&z).max(1.0) * slope.norm().max(1.0);
-        if residual.norm() == 0.0 || (residual.norm() <= ROUNDING * size && residual.norm() >= 0.5 * last) {
+        // The largest entry: a sum of squares would vanish long before its terms.
+        let left = residual.amax();
+        if left == 0.0 || (left <= ROUNDING * size && left >= 0.5 * last) {
             return Some(z);
         }
-        last = residual.norm();
-        let parts = slope.try_svd(true, true, f64::EPSILON, 1000)?;
-        let step = parts.solve(&residual, UNSEEN * parts.singular_values.max()).ok()?;
+        last = left;
+        // Equations in units of their own: of a double root only its own slope says how steep its equation still is.
+        let steepness = slope.row_iter().map(|row| row.norm()).map(|norm| if norm > 0.0 { norm } else { 1.0 });
+        let steepness = DVector::from_iterator(z.len(), steepness);
+        let equations = DMatrix::from_fn(z.len(), z.len(), |i, j| slope[(i, j)] / steepness[i]);
+        let parts = equations.try_svd(true, true, f64::EPSILON, 1000)?;
+        let scaled = residual.component_div(&steepness);
+        let step = parts.solve(&scaled, UNSEEN * parts.singular_values.max()).ok()?;
         z.iter_mut().zip(step.iter()).for_each(|(z, step)| *z -= step);
+        moved = step.norm();
     }
-    None
+    (moved <= ROUNDING * norm(&z)).then_some(z)
 }
+
+/// From as far as a search may stop before a double root, halves lead to rounding.
+const MOST_STEPS: usize = 40;
 
 /// Whether the range of the residual next to `z` holds zero: beside a very flat point of rest it does not, however small it is.
 fn may_rest_at(map: &dyn SmoothSystem, z: &[f64]) -> bool {
