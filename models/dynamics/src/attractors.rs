@@ -27,7 +27,8 @@ pub struct AttractorPlan {
     pub steps: usize,
     /// Further rounds for orbits that have not settled; after `r` of them an orbit is `(2^{r+1} − 1) · transient` steps old.
     pub extra_rounds: usize,
-    /// An orbit with a coordinate beyond this has diverged; in units of the size, or of the furthest fixed point given, where that is above one.
+    /// An orbit with a coordinate beyond this that does not turn back within 1000 steps has diverged; in units of the size, or of the furthest fixed
+    /// point given, where that is above one.
     pub divergence_bound: f64,
     /// The longest cycle looked for in the `steps`; at most half of them. Longer ones are looked for in `exponent_steps`.
     pub max_period: usize,
@@ -141,7 +142,7 @@ impl AttractorSearch {
 /// where the map also rests beside it, and else undecided.
 ///
 /// Finds only what the starts lead to, and basins as shares of these starts. Weak chaos and slow spirals that change by less
-/// than `neutral_growth` pass for quasiperiodic; chaotic transients that outlive the rounds pass for attractors. Neutral orbits
+/// than `neutral_growth` pass for quasiperiodic; chaotic transients that outlive eleven times `exponent_steps` pass for attractors. Neutral orbits
 /// that come in families, as in a rotation, attract nothing and are undecided. Costs `starts · steps` map steps,
 /// less where orbits arrive early, shared by all threads of rayon's pool with the same answer for any number of them; memory for
 /// one orbit a thread, and an index for each start.

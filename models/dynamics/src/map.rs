@@ -72,6 +72,12 @@ pub trait Map: Send + Sync {
         Ok((multipliers, stability))
     }
 
+    /// Lower and upper bound of each coordinate on every attractor, `[M]`, where the map implies them: an orbit outside is still on its way,
+    /// however little it moves.
+    fn attracting_box(&self) -> Option<Vec<[f64; 2]>> {
+        None
+    }
+
     /// Growth along each direction at a point of rest, nats per step, largest first, where it is known better than from the multipliers:
     /// a flow over a long step has multipliers beyond the numbers.
     fn exponents_at_rest(&self, _z: &[f64]) -> Option<Vec<f64>> {

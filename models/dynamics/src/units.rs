@@ -234,6 +234,10 @@ impl<S: Map + ?Sized> Map for InUnits<'_, S> {
     fn at_rest(&self, z: &[f64], marginal_tolerance: f64) -> Result<(Vec<Complex<f64>>, Stability), MultiplierError> {
         self.system.at_rest(&self.units.state_from_here(z), marginal_tolerance)
     }
+    fn attracting_box(&self) -> Option<Vec<[f64; 2]>> {
+        let sides = self.system.attracting_box()?;
+        Some(sides.into_iter().zip(&self.units.scale).map(|(side, s)| side.map(|end| end / s)).collect())
+    }
     fn exponents_at_rest(&self, z: &[f64]) -> Option<Vec<f64>> {
         self.system.exponents_at_rest(&self.units.state_from_here(z))
     }

@@ -1,15 +1,24 @@
 //! An orbit on its way, and the chance it meets.
 
+use super::Fate;
+
 /// An orbit on its way.
 pub(crate) struct Journey {
     pub(super) z: Vec<f64>,
     pub(super) round: u32,
     /// Whether the transient of this round is over.
     pub(super) is_past_transient: bool,
+    /// Whether it was pushed off a point at which it rested.
+    pub(super) was_nudged: bool,
     pub(super) noise: Noise,
 }
 
 impl Journey {
+    /// What only left because it was pushed did not leave by itself.
+    pub(super) fn ends_at(&self, fate: Fate) -> Fate {
+        if self.was_nudged && matches!(fate, Fate::Diverged) { Fate::Undecided } else { fate }
+    }
+
     pub(super) fn next_round(&mut self, z: Vec<f64>) {
         self.z = z;
         self.round += 1;

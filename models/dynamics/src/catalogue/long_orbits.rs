@@ -7,10 +7,13 @@ use crate::closed_curve::turn_period;
 use crate::geometry::norm;
 use crate::known_attractor::KnownAttractor;
 use crate::lyapunov::{LyapunovPlan, LyapunovSpectrum, lyapunov_spectrum};
-use crate::orbit::Orbit;
+use crate::orbit::{Cloud, Orbit};
 
 /// How often an orbit whose exponent decides nothing is measured again, four times as long.
 const LONGER_MEASUREMENTS: usize = 2;
+
+/// Times the steps of its exponents that an orbit must stay where it was measured.
+const LONGER_STAY: usize = 10;
 
 /// Exponents are measured over no more than this many times `exponent_steps` in one search: a map with a family of
 /// neutral orbits has a new one for each start.
@@ -23,8 +26,8 @@ impl Catalogue<'_> {
 
     /// Chaos or quasiperiodicity where the exponents of a long orbit from `start` say so in both of its halves, and a stable
     /// cycle too long for the first look where they say that. One of a family of neutral orbits attracts nothing and stays undecided.
-    pub(super) fn look_for_long(&mut self, start: &[f64]) -> Option<Fate> {
-        let mut z = start.to_vec();
+    /// Where nothing can be said, `z` is left where the orbit has come to.
+    pub(super) fn look_for_long(&mut self, z: &mut Vec<f64>) -> Option<Fate> {
         for attempt in 0..=LONGER_MEASUREMENTS {
             let steps = self.plan.exponent_steps.max(2).saturating_mul(4_usize.pow(attempt as u32));
             self.measured = self.measured.saturating_add(steps);
@@ -34,8 +37,8 @@ impl Catalogue<'_> {
             // A second exponent tells a limit cycle from a torus.
             let n_exponents = self.plan.n_exponents.max(2);
             let plan = LyapunovPlan { transient: 0, steps, n_exponents, renormalise_every: 1 };
-            let spectrum = lyapunov_spectrum(self.map, &z, &plan).ok()?;
-            let orbit = self.record(&z, self.plan.exponent_steps.max(2)).ok()?;
+            let spectrum = lyapunov_spectrum(self.map, z, &plan).ok()?;
+            let orbit = self.record(z, self.plan.exponent_steps.max(2)).ok()?;
             let neutral = self.plan.neutral_growth / steps as f64;
             let largest = spectrum.exponents[0];
             if self.preserves_volume(&spectrum, neutral) {
@@ -62,15 +65,42 @@ impl Catalogue<'_> {
                     if kind == AttractorKind::Quasiperiodic && is_one_of_many(&spectrum, neutral, period.is_some()) {
                         return Some(Fate::Undecided);
                     }
+                    if kind != AttractorKind::LimitCycle
+                        && let Some(elsewhere) = self.leaves(&orbit, z)
+                    {
+                        return elsewhere;
+                    }
                     let n_exponents = self.plan.n_exponents;
                     let entry = KnownAttractor::aperiodic(self.map, kind, spectrum, &orbit, period, n_exponents);
                     return Some(Fate::Arrived(self.add(entry)));
                 }
                 None if largest < -neutral => return self.long_cycle(&orbit).map(Fate::Arrived),
-                None => z = orbit.last().to_vec(),
+                None => *z = orbit.last().to_vec(),
             }
         }
         None
+    }
+
+    /// Follows `orbit` on, without tangents, for ten times as long as its exponents took: chaos may end all at once, and a drift too slow for a
+    /// first look adds up. `None` where it stays; else how it ended, or nothing but the state `z` where it then is.
+    fn leaves(&mut self, orbit: &Orbit, z: &mut Vec<f64>) -> Option<Option<Fate>> {
+        let mut end = orbit.last().to_vec();
+        let steps = self.plan.exponent_steps.saturating_mul(LONGER_STAY);
+        self.measured = self.measured.saturating_add(steps / (1 + self.plan.n_exponents));
+        if let Some(fate) = self.advance(&mut end, steps) {
+            return Some(Some(fate));
+        }
+        let later = match self.record(&end, orbit.len()) {
+            Ok(later) => later,
+            Err(fate) => return Some(Some(fate)),
+        };
+        let (before, after) = (Cloud::of(orbit, 0..orbit.len()), Cloud::of(&later, 0..later.len()));
+        let negligible = self.plan.merge_distance * orbit.extent(0..orbit.len());
+        if before.covers(&after, negligible) && after.covers(&before, negligible) {
+            return None;
+        }
+        *z = later.last().to_vec();
+        Some(None)
     }
 
     fn is_flow(&self) -> bool {

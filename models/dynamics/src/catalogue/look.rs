@@ -42,6 +42,9 @@ impl Catalogue<'_> {
         if let Some(index) = self.arrived_at(orbit.last(), &mut vec![0.0; orbit.dim]) {
             return Verdict::Settled(index);
         }
+        if self.is_outside_home(orbit.last()) {
+            return Verdict::NotYet;
+        }
         let extent = orbit.extent(0..orbit.len());
         let max_period = self.plan.max_period.min(orbit.len() / 2);
         let negligible = 1e-3 * self.arrival_radius(norm(orbit.last()));
@@ -72,6 +75,15 @@ impl Catalogue<'_> {
             return Verdict::NotYet;
         }
         if self.has_measured_enough() { Verdict::NotYet } else { Verdict::Unexplained }
+    }
+
+    /// Whether no attractor passes here: beyond a bound by more than rounding.
+    fn is_outside_home(&self, z: &[f64]) -> bool {
+        let Some(home) = &self.home else { return false };
+        home.iter().zip(z).any(|(&[low, high], &x)| {
+            let slack = self.plan.arrival_distance * (high - low);
+            x < low - slack || x > high + slack
+        })
     }
 
     /// What an orbit that nearly repeats after `period` steps is doing.

@@ -19,8 +19,10 @@ pub(crate) struct Catalogue<'a> {
     pub map: &'a dyn Map,
     pub plan: &'a AttractorPlan,
     size: f64,
-    /// Coordinates beyond this have diverged.
+    /// Coordinates beyond this may have diverged.
     bound: f64,
+    /// Outside of it no attractor lies.
+    home: Option<Vec<[f64; 2]>>,
     pub entries: Vec<KnownAttractor>,
     /// Steps spent on exponents so far.
     measured: usize,
@@ -54,6 +56,10 @@ pub(crate) enum Following {
     MayBeNew(Journey),
 }
 
+/// Steps in which an orbit beyond the bound must have turned back.
+const STEPS_TO_RETURN: usize = 1000;
+/// As many times further out than where it crossed the bound, nothing is expected to turn back.
+const FAR_BEYOND: f64 = 1e6;
 /// Steps between two looks at whether an orbit has arrived somewhere known.
 const ARRIVAL_CHECK_EVERY: usize = 16;
 
@@ -68,7 +74,7 @@ impl<'a> Catalogue<'a> {
         let size = typical_size(map, landmarks);
         let reach = entries.iter().map(|entry| norm(&entry.attractor.center) + entry.attractor.extent);
         let bound = plan.divergence_bound * reach.fold(size.max(1.0), f64::max);
-        Self { map, plan, size, bound, entries, measured: 0 }
+        Self { map, plan, size, bound, home: map.attracting_box(), entries, measured: 0 }
     }
 
     pub fn size(&self) -> f64 {
@@ -80,7 +86,7 @@ impl<'a> Catalogue<'a> {
         if start.is_empty() || start.len() != self.map.dim() || !is_finite(start) {
             return Following::Ended(Fate::Undecided);
         }
-        self.go_on(Journey { z: start.to_vec(), round: 0, is_past_transient: false, noise }).0
+        self.go_on(Journey { z: start.to_vec(), round: 0, is_past_transient: false, was_nudged: false, noise }).0
     }
 
     /// Follows the orbit of `start` to its end, and adds the attractor where it is new.
@@ -100,14 +106,15 @@ impl<'a> Catalogue<'a> {
                 Following::MayBeNew(journey) => journey,
             };
             let (orbit, verdict) = look.expect("an orbit that may be new has been looked at");
+            let mut z = orbit.last().to_vec();
             let settled = match verdict {
                 Verdict::NewCycle(cycle) => Some(Fate::Arrived(self.add_cycle(cycle))),
-                _ => self.look_for_limit_cycle(&orbit).or_else(|| self.look_for_long(orbit.last())),
+                _ => self.look_for_limit_cycle(&orbit).or_else(|| self.look_for_long(&mut z)),
             };
             if let Some(fate) = settled {
-                return fate;
+                return journey.ends_at(fate);
             }
-            journey.next_round(orbit.last().to_vec());
+            journey.next_round(z);
         }
     }
 
@@ -118,13 +125,13 @@ impl<'a> Catalogue<'a> {
             if !journey.is_past_transient {
                 let transient = self.plan.transient.saturating_mul(1 << journey.round.min(30));
                 if let Some(fate) = self.advance(&mut journey.z, transient) {
-                    return ended(fate);
+                    return ended(journey.ends_at(fate));
                 }
                 journey.is_past_transient = true;
             }
             let orbit = match self.record(&journey.z, self.plan.steps) {
                 Ok(orbit) => orbit,
-                Err(fate) => return ended(fate),
+                Err(fate) => return ended(journey.ends_at(fate)),
             };
             match self.judge(&orbit, journey.round) {
                 Verdict::Settled(index) => return ended(Fate::Arrived(index)),
@@ -133,6 +140,7 @@ impl<'a> Catalogue<'a> {
                 Verdict::NotYet => journey.next_round(orbit.last().to_vec()),
                 Verdict::Stuck => {
                     let beside = self.nudged(&mut journey.noise, orbit.last());
+                    journey.was_nudged = true;
                     journey.next_round(beside);
                 }
                 new @ (Verdict::NewCycle(_) | Verdict::Unexplained) => {
@@ -146,6 +154,7 @@ impl<'a> Catalogue<'a> {
     /// Moves `z` along its orbit; stops early where the answer is plain.
     fn advance(&self, z: &mut Vec<f64>, steps: usize) -> Option<Fate> {
         let mut next = vec![0.0; z.len()];
+        let mut bound = self.bound;
         for t in 0..steps {
             if t % ARRIVAL_CHECK_EVERY == 0
                 && let Some(index) = self.arrived_at(z, &mut next)
@@ -154,7 +163,7 @@ impl<'a> Catalogue<'a> {
             }
             self.map.step(z, &mut next);
             std::mem::swap(z, &mut next);
-            if let Some(fate) = self.out_of_bounds(z) {
+            if let Some(fate) = self.out_of_bounds(z, &mut bound) {
                 return Some(fate);
             }
         }
@@ -166,20 +175,46 @@ impl<'a> Catalogue<'a> {
         let dim = start.len();
         let mut states = vec![0.0; (steps + 1) * dim];
         states[..dim].copy_from_slice(start);
+        let mut bound = self.bound;
         for t in 0..steps {
             let (past, future) = states.split_at_mut((t + 1) * dim);
             self.map.step(&past[t * dim..], &mut future[..dim]);
-            if let Some(fate) = self.out_of_bounds(&future[..dim]) {
+            if let Some(fate) = self.out_of_bounds(&future[..dim], &mut bound) {
                 return Err(fate);
             }
         }
         Ok(Orbit { dim, states })
     }
 
-    fn out_of_bounds(&self, z: &[f64]) -> Option<Fate> {
-        // Written so that a coordinate that is not a number is out of bounds.
-        let is_out = !z.iter().all(|x| x.abs() <= self.bound);
-        is_out.then(|| if self.map.is_unknown(z) { Fate::Undecided } else { Fate::Diverged })
+    /// Whether the orbit has left for good. Beyond the bound it is followed ahead: where one variable drives another with a large weight an orbit
+    /// may come back from very far, and may then go there again, up to the new `bound`.
+    fn out_of_bounds(&self, z: &[f64], bound: &mut f64) -> Option<Fate> {
+        let furthest =
+            |z: &[f64]| z.iter().fold(0.0, |most: f64, x| if x.is_nan() { f64::NAN } else { most.max(x.abs()) });
+        let first = furthest(z);
+        if first <= *bound {
+            return None;
+        }
+        let (mut ahead, mut next) = (z.to_vec(), vec![0.0; z.len()]);
+        let (mut now, mut most) = (first, first);
+        for _ in 0..STEPS_TO_RETURN {
+            // Written so that a coordinate that is not a number has left.
+            if !(now <= FAR_BEYOND * first && now.is_finite()) {
+                return Some(if self.map.is_unknown(&ahead) { Fate::Undecided } else { Fate::Diverged });
+            }
+            if now <= self.bound {
+                break;
+            }
+            self.map.step(&ahead, &mut next);
+            std::mem::swap(&mut ahead, &mut next);
+            now = furthest(&ahead);
+            most = most.max(now);
+        }
+        if now >= first {
+            return Some(Fate::Diverged);
+        }
+        *bound = 2.0 * most;
+        None
     }
 
     /// The stable fixed point or cycle where `z` has arrived, if it is known. Overwrites `scratch: [M]`.

@@ -55,6 +55,11 @@ pub trait Formula: Send + Sync {
         None
     }
 
+    /// For maps: a box that every bounded orbit ends in, where the formula itself implies one.
+    fn attracting_box(&self) -> Option<Vec<Interval>> {
+        None
+    }
+
     /// For velocities: a box that holds every zero, where the formula itself implies one.
     fn zero_bounds(&self) -> Option<Vec<Interval>> {
         None
@@ -146,6 +151,9 @@ impl<F: Formula> Map for SmoothMap<F> {
     }
     fn rest_slope(&self, z: &[f64]) -> DMatrix<f64> {
         square(self.0.rest_slope(z), self.0.dim())
+    }
+    fn attracting_box(&self) -> Option<Vec<[f64; 2]>> {
+        Some(self.0.attracting_box()?.into_iter().map(|side| [side.lo(), side.hi()]).collect())
     }
 }
 

@@ -158,4 +158,9 @@ impl Formula for Gru {
     fn rest_bounds(&self) -> Option<Vec<Interval>> {
         Some(vec![Interval::new(-1.0, 1.0); self.dim()])
     }
+
+    /// The next state is a mean of the last and of a candidate between −1 and 1: from outside, every step leads inwards.
+    fn attracting_box(&self) -> Option<Vec<Interval>> {
+        self.rest_bounds()
+    }
 }

@@ -58,6 +58,11 @@ impl Formula for TanhRnn {
     fn rest_bounds(&self) -> Option<Vec<Interval>> {
         Some(vec![Interval::new(-1.0, 1.0); self.dim()])
     }
+
+    /// With a leak of at most one, the next state is a mean of the last and of one between the bounds.
+    fn attracting_box(&self) -> Option<Vec<Interval>> {
+        self.rest_bounds().filter(|_| (0.0..=1.0).contains(&self.leak))
+    }
 }
 
 impl TanhRnn {
@@ -144,6 +149,11 @@ impl Formula for CurrentRnn {
     fn rest_bounds(&self) -> Option<Vec<Interval>> {
         let reach = |row: usize| self.weights.row(row).iter().map(|w| w.abs()).sum::<f64>() * (1.0 + 1e-9);
         Some(self.bias.iter().enumerate().map(|(row, &b)| Interval::around(b, reach(row))).collect())
+    }
+
+    /// With a leak of at most one, the next state is a mean of the last and of one between the bounds.
+    fn attracting_box(&self) -> Option<Vec<Interval>> {
+        self.rest_bounds().filter(|_| (0.0..=1.0).contains(&self.leak))
     }
 }
 

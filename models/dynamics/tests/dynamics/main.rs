@@ -9,6 +9,7 @@ mod cycles;
 mod fixed_points;
 mod flows;
 mod known_answers;
+mod leaving;
 mod lyapunov;
 mod matching;
 mod newton;
