@@ -29,10 +29,12 @@ impl Decoded {
         let first = (0..encoded.nrows()).find(|&t| !encoded[(t, 0)].is_nan())?;
         let encoded = encoded.rows(first, encoded.nrows() - first).into_owned();
         let truth = train.rows(train.nrows() - encoded.nrows(), encoded.nrows()).into_owned();
-        let (readout, r_squared) = linear_readout(&encoded, &truth)?;
+        let (_, r_squared) = linear_readout(&encoded, &truth)?;
         let smoothed = model.window_states(1, &series, 0..counts.nrows()).ok()?;
         let known: Vec<usize> = (0..smoothed.nrows()).filter(|&t| !smoothed[(t, 0)].is_nan()).collect();
-        let (_, r_squared_of_windows) = linear_readout(&smoothed.select_rows(&known), &train.select_rows(&known))?;
+        // Seen from both sides states are told better, and so is what they mean.
+        let (readout, r_squared_of_windows) =
+            linear_readout(&smoothed.select_rows(&known), &train.select_rows(&known))?;
         let mut rng = ChaCha8Rng::seed_from_u64(1);
         let start: Vec<f64> = encoded.row(encoded.nrows() - 1).iter().copied().collect();
         let run = model.freeze().ok()?.simulate(&mut rng, &[&start], test.nrows(), Surroundings::Silent)?;

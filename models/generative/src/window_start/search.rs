@@ -79,7 +79,8 @@ impl Search {
     ///
     /// Gradients see the windows of `fit` alone. All starts have as many parameters, few beside the windows, so that what they
     /// gain in what they have seen tells them apart, too, and much more precisely than a short part that they have not seen.
-    /// While the rate is large a model comes and goes: in each round the best of its looks counts.
+    /// While the rate is large a model comes and goes: in each round the best of its looks counts, and in
+    /// the end the best of all.
     ///
     /// Every start has a random stream of its own, so that the number of threads changes nothing.
     pub fn run(
@@ -98,7 +99,8 @@ impl Search {
                 let mut rng = ChaCha8Rng::seed_from_u64(seed);
                 rng.set_stream(start);
                 let model = QuadraticModel::init(&mut rng, shape, period, &fit.mean);
-                Candidate { rng, descent: Descent::new(model), gain: f64::NEG_INFINITY }
+                let best = (f64::NEG_INFINITY, model.clone());
+                Candidate { rng, descent: Descent::new(model), gain: f64::NEG_INFINITY, best }
             })
             .collect();
         for round in &self.rounds {
@@ -111,6 +113,9 @@ impl Search {
                     draws.set_stream(u64::MAX);
                     let found = gain(&mut draws, &candidate.descent.model, &judged);
                     candidate.gain = candidate.gain.max(found);
+                    if found > candidate.best.0 {
+                        candidate.best = (found, candidate.descent.model.clone());
+                    }
                 }
             };
             match threads {
@@ -121,13 +126,16 @@ impl Search {
             candidates.sort_by(|a, b| b.gain.total_cmp(&a.gain));
             candidates.truncate(round.survivors.max(1));
         }
-        let best = candidates.swap_remove(0);
-        (best.descent.model, best.gain)
+        let (gain, model) = candidates.swap_remove(0).best;
+        (model, gain)
     }
 }
 
 struct Candidate {
     rng: ChaCha8Rng,
     descent: Descent,
+    /// The best look of the round.
     gain: f64,
+    /// The best of all looks, and what was seen.
+    best: (f64, QuadraticModel<f32>),
 }
