@@ -2,6 +2,7 @@
 
 use candle_core::{CpuStorage, CustomOp1, D, DType, Device, Layout, Result, Shape, Tensor, Var};
 use candle_nn::{Linear, Module};
+use nalgebra::DMatrix;
 use rand::Rng;
 
 use crate::encoder::{Posterior, Sight};
@@ -77,6 +78,50 @@ impl Convolution {
         let layers = self.layers.iter().zip(LAYER_NAMES);
         let layers = layers.flat_map(|(layer, [weight, bias])| [(weight, &layer.weight), (bias, &layer.bias)]);
         layers.chain([("head", &self.head_weight), ("head_bias", &self.head_bias)]).collect()
+    }
+
+    /// Sets mean and spread to the ridge regression of `states: [batch, T, M]` on what each of them has seen of
+    /// `y: [batch, context + T, D]`: a unit for each coordinate, driven so weakly that tanh is hardly bent; the other units have
+    /// no effect yet. One of two layers has no such start, and stays as it is.
+    pub fn start_linear(&self, y: &Tensor, states: &Tensor) -> Result<()> {
+        /// Of the unit's output per standard deviation of the state.
+        const DRIVE: f64 = 0.3;
+        const RIDGE: f64 = 1e-3;
+        let m = self.latent;
+        let [layer] = &self.layers[..] else { return Ok(()) };
+        let (width, hidden) = layer.weight.dims2()?;
+        if hidden < m {
+            return Ok(());
+        }
+        let matrix = |tensor: &Tensor| -> Result<DMatrix<f64>> {
+            let columns = tensor.dim(D::Minus1)?;
+            let values = tensor.flatten_all()?.to_vec1::<f32>()?;
+            Ok(DMatrix::from_row_iterator(values.len() / columns, columns, values.into_iter().map(f64::from)))
+        };
+        let (seen, states) = (matrix(&self.windows(y)?)?.insert_column(width, 1.0), matrix(states)?);
+        let n = seen.nrows() as f64;
+        let mut gram = seen.tr_mul(&seen);
+        (0..width).for_each(|i| gram[(i, i)] += RIDGE * n);
+        let Some(factors) = gram.cholesky() else { return Ok(()) };
+        let filters = factors.solve(&seen.tr_mul(&states));
+        let left = states - seen * &filters;
+        let mut weight = layer.weight.to_vec2::<f32>()?;
+        let mut bias = layer.bias.to_vec1::<f32>()?;
+        let mut head = vec![vec![0.0f32; hidden]; 2 * m];
+        let mut head_bias = vec![0.0f32; 2 * m];
+        for i in 0..m {
+            for (row, weights) in weight.iter_mut().enumerate() {
+                weights[i] = (DRIVE * filters[(row, i)]) as f32;
+            }
+            bias[i] = (DRIVE * filters[(width, i)]) as f32;
+            head[i][i] = DRIVE.recip() as f32;
+            head_bias[m + i] = (left.column(i).norm_squared() / n).sqrt().max(1e-3).ln() as f32;
+        }
+        let cpu = &Device::Cpu;
+        layer.weight.set(&Tensor::from_vec(weight.concat(), (width, hidden), cpu)?)?;
+        layer.bias.set(&Tensor::from_vec(bias, hidden, cpu)?)?;
+        self.head_weight.set(&Tensor::from_vec(head.concat(), (2 * m, hidden), cpu)?)?;
+        self.head_bias.set(&Tensor::from_vec(head_bias, 2 * m, cpu)?)
     }
 
     pub fn encode(&self, y: &Tensor, gaps: bool) -> Result<Posterior> {

@@ -163,6 +163,14 @@ impl Encoder {
         }
     }
 
+    /// Sets a convolutional encoder to the ridge regression of `states: [batch, T, M]` on the samples `y: [batch, context + T, D]`.
+    pub fn start_linear(&self, y: &Tensor, states: &Tensor) -> Result<()> {
+        match self {
+            Encoder::Convolutional(convolution) => convolution.start_linear(y, states),
+            Encoder::PseudoInverse | Encoder::Delays(_) => Ok(()),
+        }
+    }
+
     pub fn named(&self) -> Vec<(&'static str, &Var)> {
         match self {
             Encoder::PseudoInverse => Vec::new(),

@@ -20,6 +20,7 @@ mod series;
 mod simulation;
 mod times_matrix;
 mod vae;
+mod window_start;
 
 pub use elbo::{Batch, ElboTerms};
 pub use encoder::EncoderPlan;
@@ -28,3 +29,4 @@ pub use projection::Projection;
 pub use series::{Series, SeriesError, Split, SplitPlan};
 pub use simulation::{FrozenModel, ProcessNoise, Simulation, Surroundings};
 pub use vae::{ModelError, ModelPlan, SequenceVae};
+pub use window_start::WindowStart;

@@ -69,11 +69,11 @@ pub enum Order {
 use Order::{Columns, Rows};
 
 /// `out: [p, r] (+)= left: [p, q] · right: [q, r]`, `out` row-major.
-pub fn multiply(
-    out: &mut [f32],
-    left: &[f32],
+pub fn multiply<R: Copy + From<f32> + 'static>(
+    out: &mut [R],
+    left: &[R],
     left_order: Order,
-    right: &[f32],
+    right: &[R],
     right_order: Order,
     [p, q, r]: [usize; 3],
     accumulate: bool,
@@ -102,8 +102,8 @@ pub fn multiply(
             right.as_ptr(),
             right_column,
             right_row,
-            1.0,
-            1.0,
+            R::from(1.0),
+            R::from(1.0),
             false,
             false,
             false,

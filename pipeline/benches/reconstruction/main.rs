@@ -163,9 +163,10 @@ impl Bench {
                 continue;
             };
             println!(
-                "  seed {seed}  D_stsp of the decoded state {:.3}  R² of decoding {:.3}  largest exponent {} per time unit  {:.0} s",
+                "  seed {seed}  D_stsp of the decoded state {:.3}  R² of decoding {:.3} (from whole windows {:.3})  largest exponent {} per time unit  {:.0} s",
                 decoded.d_stsp,
                 decoded.r_squared,
+                decoded.r_squared_of_windows,
                 show(largest_exponent(&fit.model, TIME_STEP)),
                 fit.number(&["processor_seconds"]).unwrap_or(f64::NAN),
             );

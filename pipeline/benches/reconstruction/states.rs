@@ -15,6 +15,8 @@ pub struct Decoded {
     pub d_stsp: f64,
     /// Of the linear map from encoded to true states, on the training file.
     pub r_squared: f64,
+    /// The same of states read from whole windows, which see what follows, too.
+    pub r_squared_of_windows: f64,
 }
 
 impl Decoded {
@@ -27,20 +29,36 @@ impl Decoded {
         let first = (0..encoded.nrows()).find(|&t| !encoded[(t, 0)].is_nan())?;
         let encoded = encoded.rows(first, encoded.nrows() - first).into_owned();
         let truth = train.rows(train.nrows() - encoded.nrows(), encoded.nrows()).into_owned();
-        let with_one = |z: &DMatrix<f64>| z.clone().insert_column(z.ncols(), 1.0);
-        let design = with_one(&encoded);
-        let readout = (design.tr_mul(&design)).cholesky()?.solve(&design.tr_mul(&truth));
-        let residual = &truth - &design * &readout;
-        let centred = DMatrix::from_fn(truth.nrows(), truth.ncols(), |t, i| truth[(t, i)] - truth.column(i).mean());
+        let (_, r_squared) = linear_readout(&encoded, &truth)?;
+        let smoothed = model.window_states(1, &series, 0..counts.nrows()).ok()?;
+        let known: Vec<usize> = (0..smoothed.nrows()).filter(|&t| !smoothed[(t, 0)].is_nan()).collect();
+        // Seen from both sides states are told better, and so is what they mean.
+        let (readout, r_squared_of_windows) =
+            linear_readout(&smoothed.select_rows(&known), &train.select_rows(&known))?;
         let mut rng = ChaCha8Rng::seed_from_u64(1);
         let start: Vec<f64> = encoded.row(encoded.nrows() - 1).iter().copied().collect();
         let run = model.freeze().ok()?.simulate(&mut rng, &[&start], test.nrows(), Surroundings::Silent)?;
         let states = with_one(&run.latent) * readout;
         Some(Self {
             d_stsp: state_space_divergence(&mut rng, test, &states, &JudgePlan::default())?,
-            r_squared: 1.0 - residual.norm_squared() / centred.norm_squared(),
+            r_squared,
+            r_squared_of_windows,
         })
     }
+}
+
+/// `[M + 1, D]`: the linear map, with a constant, from `states` to `truth` by least squares, and the share it explains.
+fn linear_readout(states: &DMatrix<f64>, truth: &DMatrix<f64>) -> Option<(DMatrix<f64>, f64)> {
+    let design = with_one(states);
+    let readout = design.tr_mul(&design).cholesky()?.solve(&design.tr_mul(truth));
+    let residual = truth - design * &readout;
+    let mean = truth.row_mean();
+    let centred = DMatrix::from_fn(truth.nrows(), truth.ncols(), |t, i| truth[(t, i)] - mean[i]);
+    Some((readout, 1.0 - residual.norm_squared() / centred.norm_squared()))
+}
+
+fn with_one(states: &DMatrix<f64>) -> DMatrix<f64> {
+    states.clone().insert_column(states.ncols(), 1.0)
 }
 
 /// Of the latent map without noise, per time unit.

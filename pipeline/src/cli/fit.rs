@@ -9,7 +9,7 @@ use anyhow::{Context, Result, bail};
 use clap::Args;
 use nullcline_models::judging::{Scores, judge};
 use nullcline_models::latent::LatentFamily;
-use nullcline_models::training::{Checkpoint, EpochRecord, Start, Task, train};
+use nullcline_models::training::{Checkpoint, EpochRecord, Start, Task, TrainPlan, train};
 use nullcline_models::{EncoderPlan, ModelPlan};
 use serde::Serialize;
 
@@ -58,7 +58,8 @@ pub struct FitArguments {
     /// Samples that delays, or each layer of a convolutional encoder, look back on, the present one included
     #[arg(long, value_name = "N")]
     encoder_kernel: Option<usize>,
-    /// Where training begins: random (default), or linear, at the best linear map (shPLRNN and clippedShPLRNN)
+    /// Where training begins: random (default); linear, at the best linear map; windows, at what whole windows of weak
+    /// Poisson counts tell of the dynamics (both for shPLRNN and clippedShPLRNN)
     #[arg(long, value_name = "START", value_parser = by_name::<Start>)]
     start: Option<Start>,
     /// Training ends after so many, if not earlier
@@ -151,7 +152,7 @@ pub fn fit(arguments: &FitArguments) -> Result<Outcome> {
         bar.set_message(format!("epoch {}/{}  loss {:.3}", record.epoch, plan.train.epochs, record.loss));
         ControlFlow::Continue(())
     };
-    let threads = threads(arguments, &model_plan, plan.train.batch_size);
+    let threads = threads(arguments, &model_plan, &plan.train);
     let task =
         Task { series: &series, split: &split, model: &model_plan, train: &plan.train, judge: &plan.judge, threads };
     let trained =
@@ -225,9 +226,11 @@ fn processor_seconds() -> Option<f64> {
     Some(0.01 * (ticks(fields.next())? + ticks(fields.next())?))
 }
 
-/// One thread for a model whose steps are over before a second one could help.
-fn threads(arguments: &FitArguments, model: &ModelPlan, batch_size: usize) -> usize {
-    match model.latent_dim * model.hidden_dim * batch_size >= WORTH_A_THREAD {
+/// One thread for a model whose steps are over before a second one could help. The search of a start from windows has
+/// several candidates, each worth a thread.
+fn threads(arguments: &FitArguments, model: &ModelPlan, train: &TrainPlan) -> usize {
+    let step = model.latent_dim * model.hidden_dim * train.batch_size;
+    match step >= WORTH_A_THREAD || train.start == Start::Windows {
         true => arguments.n_cpus.unwrap_or_else(cores::available).max(1),
         false => 1,
     }
@@ -239,6 +242,7 @@ const WORTH_A_THREAD: usize = 32_000;
 fn print(answer: &Answer) -> Result<()> {
     let number = |value: Option<f64>| value.map_or("–".to_string(), |value| fixed(value, 4));
     let chosen = match answer.chosen_epoch {
+        0 if answer.epochs == 0 => "as it started".to_string(),
         0 => format!("as it was before the first of {}", counted(answer.epochs, "epoch")),
         epoch => format!("at epoch {epoch} of {}", answer.epochs),
     };

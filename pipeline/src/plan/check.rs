@@ -19,7 +19,6 @@ impl RunPlan {
             ("model.encoder_kernel", self.model.encoder_kernel),
             ("model.encoder_hidden", self.model.encoder_hidden),
             ("model.encoder_layers", self.model.encoder_layers),
-            ("train.epochs", self.train.epochs),
             ("train.batches_per_epoch", self.train.batches_per_epoch),
             ("train.batch_size", self.train.batch_size),
             ("train.sequence_length", self.train.sequence_length),
@@ -37,6 +36,10 @@ impl RunPlan {
                 bail!("need a positive {name}, found 0");
             }
         }
+        // A start from windows may be the whole training.
+        if self.train.epochs == 0 && self.train.start != Start::Windows {
+            bail!("need a positive train.epochs, found 0");
+        }
         if self.train.forcing == ForcingKind::Sparse && self.train.forcing_interval == 0 {
             bail!("need a positive train.forcing_interval for sparse forcing, found 0");
         }
@@ -46,6 +49,14 @@ impl RunPlan {
             bail!("need shPLRNN or clippedShPLRNN for train.start = \"linear\", found {family}");
         }
         let ModelChoice { encoder, encoder_layers: layers, observation, .. } = self.model;
+        if self.train.start == Start::Windows {
+            if !matches!(family, LatentFamily::Shallow | LatentFamily::ClippedShallow) {
+                bail!("need shPLRNN or clippedShPLRNN for train.start = \"windows\", found {family}");
+            }
+            if !matches!(observation, ObservationChoice::Auto | ObservationChoice::Poisson) {
+                bail!("need Poisson counts for train.start = \"windows\", found {}", name(observation));
+            }
+        }
         if layers > EncoderPlan::MAX_LAYERS {
             bail!("need model.encoder_layers of at most {}, found {layers}", EncoderPlan::MAX_LAYERS);
         }

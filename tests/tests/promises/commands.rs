@@ -158,6 +158,8 @@ fn fit_refuses_what_is_no_series() {
         ("fit wave.npy --encoder-kernel 6", ["--encoder-kernel", "pseudo-inverse"]),
         ("fit wave.npy --model PLRNN --hidden-dim 9", ["--hidden-dim", "PLRNN"]),
         ("fit wave.npy --model ALRNN --start linear", ["shPLRNN or clippedShPLRNN", "found ALRNN"]),
+        ("fit wave.npy --start windows", ["wave.npy", "Poisson counts to start from windows, found Gaussian"]),
+        ("fit wave.npy --model ALRNN --start windows", ["shPLRNN or clippedShPLRNN", "found ALRNN"]),
         ("fit words.tsv", ["words.tsv", "line 2"]),
         ("fit torn.npy", ["torn.npy", "bytes"]),
         ("fit wave.h5:/absent", ["wave.h5", "absent"]),

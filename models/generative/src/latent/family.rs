@@ -103,6 +103,11 @@ impl LatentFamily {
         with_family!(self, F => F::NAME)
     }
 
+    /// Whether it is `A z + h₁` and a layer of hidden units.
+    pub(crate) fn has_hidden_layer(self) -> bool {
+        matches!(self, Self::Shallow | Self::ClippedShallow)
+    }
+
     /// What is wrong with `shape` for this family, in words.
     pub fn refuses(self, shape: LatentShape) -> Option<String> {
         with_family!(self, F => F::refuses(shape))

@@ -51,6 +51,17 @@ impl LatentParameters {
         self.tensors.iter().map(|(name, var)| (*name, var)).collect()
     }
 
+    /// Sets the tensor called `name` from its values, row-major.
+    pub(crate) fn set(&self, name: &str, values: &[f64]) -> Result<()> {
+        match self.tensors.iter().find(|(other, _)| *other == name) {
+            Some((_, var)) => {
+                let values = values.iter().map(|&value| value as f32).collect();
+                var.set(&Tensor::from_vec(values, var.shape(), var.device())?)
+            }
+            None => candle_core::bail!("need a tensor {name:?} of {}, found none", self.family),
+        }
+    }
+
     /// Numbers that are learned: a diagonal that stays zero does not count.
     pub fn n_parameters(&self) -> usize {
         let LatentShape { latent_dim: m, input_dim: k, .. } = self.shape;

@@ -1,6 +1,6 @@
 //! From latent states to observations: `p(x | z)`.
 
-mod elementary;
+pub(crate) mod elementary;
 mod family;
 mod frozen;
 mod gamma;
@@ -145,6 +145,12 @@ impl Observation {
         };
         self.weight.set(&Tensor::from_vec(values(0..m), (d, m), &Device::Cpu)?)?;
         self.bias.set(&Tensor::from_vec(values(m..m + 1), d, &Device::Cpu)?)
+    }
+
+    /// Sets `B: [D, M]`, row-major, and `b: [D]`.
+    pub(crate) fn set(&self, weight: Vec<f32>, bias: Vec<f32>) -> Result<()> {
+        self.weight.set(&Tensor::from_vec(weight, self.weight.shape(), &Device::Cpu)?)?;
+        self.bias.set(&Tensor::from_vec(bias, self.bias.shape(), &Device::Cpu)?)
     }
 
     /// `x: [batch, time, D]`, `z: [batch, memory + time, M]`, `r: [batch, time, R]` → `[batch, time]`, in nats.

@@ -10,7 +10,6 @@ mod validation;
 mod windows;
 
 pub use checkpoint::{Checkpoint, EpochRecord};
-#[cfg(test)]
 pub(crate) use optimiser::Optimiser;
 pub use optimiser::OptimiserKind;
 pub use plan::{ForcingKind, Schedule, Start, TrainPlan};

@@ -8,6 +8,7 @@ use super::optimiser::OptimiserKind;
 #[serde(default, deny_unknown_fields)]
 pub struct TrainPlan {
     pub start: Start,
+    /// A start from windows may do without any.
     pub epochs: usize,
     pub batches_per_epoch: usize,
     pub batch_size: usize,
@@ -51,6 +52,9 @@ pub enum Start {
     /// At the linear map that best foretells the encoded states of the fit part (ridge regression), itself the first
     /// checkpoint: what training adds is what a linear model lacks. For `shPLRNN` and `clippedShPLRNN`.
     Linear,
+    /// At a model learned from the likelihood of whole windows of 60 bins, map, loadings and encoder, itself the first
+    /// checkpoint: for Poisson counts too weak to tell a state. For `shPLRNN` and `clippedShPLRNN`.
+    Windows,
 }
 
 /// What drives the latent state beside itself while it is trained.

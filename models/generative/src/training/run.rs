@@ -78,6 +78,7 @@ pub fn train(
     observe: &mut dyn FnMut(&EpochRecord, Option<&Checkpoint>) -> ControlFlow<()>,
 ) -> Result<Trained, TrainError> {
     let Task { series, split, model: model_plan, train: plan, judge: judge_plan, threads } = *task;
+    let mut not_validated = NotValidated::Incomparable;
     let (mut model, mut optimiser, mut progress) = match resume {
         Some(checkpoint) => {
             let (model, optimiser) = checkpoint.restore(model_plan, plan)?;
@@ -89,12 +90,23 @@ pub fn train(
             let mut rng = ChaCha8Rng::seed_from_u64(seed);
             let mut model = SequenceVae::init(&mut rng, model_plan, series, split.training())?;
             check_states(&model, task)?;
+            match plan.start {
+                Start::Random => {}
+                Start::Linear => model.start_linear(series, split.fit.clone())?,
+                Start::Windows => {
+                    model.start_windows(seed, series, split, threads)?;
+                }
+            }
             let best_score = match plan.start {
                 Start::Random => f64::INFINITY,
-                Start::Linear => {
-                    model.start_linear(series, split.fit.clone())?;
-                    let score = validate(&mut draws_of_validation(seed), &mut model, series, split, judge_plan)?;
-                    score.unwrap_or(f64::INFINITY)
+                Start::Linear | Start::Windows => {
+                    match validate(&mut draws_of_validation(seed), &mut model, series, split, judge_plan)? {
+                        Ok(score) => score,
+                        Err(reason) => {
+                            not_validated = reason;
+                            f64::INFINITY
+                        }
+                    }
                 }
             };
             let optimiser = Optimiser::new(plan.optimiser, plan.weight_decay, &model.variables());
@@ -116,7 +128,6 @@ pub fn train(
     let workspace = Workspace::with_threads(threads);
     let mut forcing = ForcingState { adaptive: progress.adaptive_alpha };
     let windows = Windows::new(&model, series, split, sequence_length(task))?;
-    let mut not_validated = NotValidated::Incomparable;
     for epoch in progress.history.len()..plan.epochs {
         if plan.patience > 0 && progress.stale >= plan.patience {
             break;

@@ -82,6 +82,12 @@ pub enum ModelError {
     NeedsConvolution(ObservationKind),
     #[error("need shPLRNN or clippedShPLRNN to start from a linear model, found {0}")]
     NoLinearStart(LatentFamily),
+    #[error("need Poisson counts to start from windows, found {0} observations")]
+    NoWindowStart(ObservationKind),
+    #[error("need shPLRNN or clippedShPLRNN to start from windows, found {0}")]
+    NoWindowFamily(LatentFamily),
+    #[error("need {needed} windows of {window} bins without gaps in the {what} part to start from, found {found}")]
+    TooFewWindows { needed: usize, window: usize, what: &'static str, found: usize },
     #[error("need an encoder of 1 to {MAX_LAYERS} layers, found {found}")]
     EncoderLayers { found: usize },
     #[error(

@@ -1,0 +1,150 @@
+//! A start that already has the dynamics, learned from the likelihood of whole windows of counts.
+//!
+//! Weak counts hardly tell a state: an encoder that must say one for each bin spends more than the counts give, and
+//! training comes to rest. Here nothing is encoded. A quadratic map sends many trajectories through its own attractor, each
+//! explains every window of the recording as well as it can, and the map is changed so that together they explain more
+//! (`objective.rs`). What it has become is taught to the latent family (`distil.rs`), and the encoder learns from counts that the
+//! model draws (`sleep.rs`).
+
+mod chains;
+mod counts;
+mod descent;
+mod distil;
+mod lessons;
+mod likelihood;
+mod model;
+mod number;
+mod objective;
+mod search;
+mod sleep;
+mod smoothing;
+#[cfg(test)]
+mod tests;
+
+use rand::SeedableRng;
+use rand_chacha::ChaCha8Rng;
+
+use crate::latent::Workspace;
+use crate::observation::ObservationKind;
+use crate::vae::{ModelError, SequenceVae};
+use crate::{Series, Split};
+use counts::Counts;
+use distil::{DistilPlan, distil};
+use lessons::{Lessons, Scale};
+use model::QuadraticModel;
+use search::Search;
+use sleep::{SleepPlan, sleep};
+
+/// Windows that each part must have: fewer, and the best of several starts is the luckiest.
+const FEWEST_WINDOWS: usize = 5;
+
+/// How long each part may take.
+struct Effort {
+    search: Search,
+    distil: DistilPlan,
+    sleep: SleepPlan,
+}
+
+impl Effort {
+    fn thorough() -> Self {
+        Self { search: Search::thorough(), distil: DistilPlan::THOROUGH, sleep: SleepPlan::THOROUGH }
+    }
+}
+
+/// How well it went.
+#[derive(Clone, Copy, Debug, PartialEq)]
+pub struct WindowStart {
+    /// Of the best quadratic map, in nats per bin above constant rates.
+    pub gain: f64,
+    /// Of the starts around the attractor, those from which the latent map comes to rest or leaves.
+    pub lost: f64,
+}
+
+impl SequenceVae {
+    /// Sets all weights from windows of `series`: map, loadings, encoder and prior.
+    ///
+    /// For Poisson counts and families of one hidden layer. Windows lie inside runs and lack no sample; inputs and nuisance
+    /// regressors have no part and keep their weights of zero. Everything random follows from `seed`, whatever the number
+    /// of `threads`. Costs some minutes for 100,000 bins of three channels, nearly all of them in matrix products.
+    pub fn start_windows(
+        &mut self,
+        seed: u64,
+        series: &Series,
+        split: &Split,
+        threads: usize,
+    ) -> Result<WindowStart, ModelError> {
+        self.start_windows_with(&Effort::thorough(), seed, series, split, threads)
+    }
+
+    fn start_windows_with(
+        &mut self,
+        effort: &Effort,
+        seed: u64,
+        series: &Series,
+        split: &Split,
+        threads: usize,
+    ) -> Result<WindowStart, ModelError> {
+        self.check_windows(series, split, effort.search.judged_window)?;
+        let fit = Counts::new(series, split.fit.clone());
+        let training = Counts::new(series, split.training());
+        let (teacher, gain) = effort.search.run(seed, &fit, &training, self.plan.latent_dim, threads);
+        let lost = self.teach(effort, seed, &teacher)?;
+        Ok(WindowStart { gain, lost })
+    }
+
+    /// Sets all weights to those of `teacher`, as far as the latent family can follow it; returns the share of starts that are
+    /// lost.
+    fn teach(&mut self, effort: &Effort, seed: u64, teacher: &QuadraticModel<f32>) -> Result<f64, ModelError> {
+        let mut rng = ChaCha8Rng::seed_from_u64(seed);
+        rng.set_stream(u64::MAX - 1);
+        let mut lessons = Lessons::of(&mut rng, teacher);
+        let workspace = Workspace::with_threads(1);
+        let distilled = distil(&mut rng, &workspace, &self.latent, &mut lessons, &effort.distil)?;
+        self.set_loadings(teacher, &lessons.scale)?;
+        self.set_prior(&distilled.off)?;
+        let frozen = self.freeze()?;
+        let context = self.plan.encoder.context();
+        sleep(&mut rng, &frozen, &self.encoder, &self.observation, context, lessons.a_state(), &effort.sleep)?;
+        Ok(distilled.lost)
+    }
+
+    /// Whether windows can be learned from at all.
+    fn check_windows(&self, series: &Series, split: &Split, window: usize) -> Result<(), ModelError> {
+        if self.plan.observation != ObservationKind::Poisson {
+            return Err(ModelError::NoWindowStart(self.plan.observation));
+        }
+        if !self.plan.family.has_hidden_layer() {
+            return Err(ModelError::NoWindowFamily(self.plan.family));
+        }
+        for (what, part) in [("fit", &split.fit), ("validation", &split.validation)] {
+            let counts = Counts::new(series, part.clone());
+            let found = counts.windows::<f32>(window, 0.0, usize::MAX, &counts.mean).len();
+            if found < FEWEST_WINDOWS {
+                return Err(ModelError::TooFewWindows { needed: FEWEST_WINDOWS, window, what, found });
+            }
+        }
+        Ok(())
+    }
+
+    /// `B = D diag(s)` and `b = c + D m`, for states in units of the attractor, `z = m + s ⊙ z̃`.
+    fn set_loadings(&self, teacher: &QuadraticModel<f32>, scale: &Scale) -> candle_core::Result<()> {
+        let m = teacher.shape.latent_dim;
+        let (mean, weight) = (teacher.part(3), teacher.part(4));
+        let loadings = weight.iter().enumerate().map(|(at, &d)| d * scale.std[at % m] as f32).collect::<Vec<_>>();
+        let shift = |row: &[f32]| row.iter().zip(&scale.mean).map(|(&d, &mean)| f64::from(d) * mean).sum::<f64>();
+        let rates = mean.iter().zip(weight.chunks_exact(m)).map(|(&c, row)| c + shift(row) as f32);
+        self.observation.set(loadings, rates.collect())
+    }
+
+    /// The process noise is what the latent map does not have of its teacher's; never less than a hundredth.
+    fn set_prior(&self, off: &[f64]) -> candle_core::Result<()> {
+        const LEAST: f64 = 0.01;
+        match &self.process_log_std {
+            None => Ok(()),
+            Some(log_std) => {
+                let values = off.iter().map(|off| off.max(LEAST).ln() as f32).collect::<Vec<_>>();
+                log_std.set(&candle_core::Tensor::from_vec(values, off.len(), log_std.device())?)
+            }
+        }
+    }
+}
