@@ -10,7 +10,7 @@ use clap::Args;
 use nullcline_models::judging::{Scores, judge};
 use nullcline_models::latent::LatentFamily;
 use nullcline_models::training::{Checkpoint, EpochRecord, Start, Task, TrainPlan, train};
-use nullcline_models::{EncoderPlan, ModelPlan};
+use nullcline_models::{EncoderPlan, ModelPlan, WindowStart};
 use serde::Serialize;
 
 use super::fit_series::{ArrayArguments, Loaded};
@@ -100,6 +100,9 @@ struct Answer {
     epochs: usize,
     chosen_epoch: usize,
     validation: f64,
+    /// Of a start from windows of counts.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    window_start: Option<FoundInWindows>,
     verdict: String,
     reason: String,
     d_stsp: Option<f64>,
@@ -111,6 +114,13 @@ struct Answer {
     n_test: usize,
     seed: u64,
     saved: Option<PathBuf>,
+}
+
+#[derive(Serialize)]
+struct FoundInWindows {
+    gain_nats_per_bin: f64,
+    share_of_starts_lost: f64,
+    encoder_learned: bool,
 }
 
 #[derive(Serialize)]
@@ -159,6 +169,9 @@ pub fn fit(arguments: &FitArguments) -> Result<Outcome> {
         cores::pool(threads)?.install(|| train(seed.derive(Stage::Train, "series", 1), &task, None, &mut watch));
     bar.finish_and_clear();
     let trained = trained.with_context(|| format!("{}", arguments.arrays.series.display()))?;
+    if let Some(doubt) = trained.window_start.and_then(|start| start.doubt()) {
+        tracing::warn!("{doubt}");
+    }
     let seconds = started.elapsed().as_secs_f64();
     let processor_seconds = processor_seconds().zip(used).map(|(now, before)| now - before);
     let judgement = judge(seed.derive(Stage::Judge, "series", 1), &trained.model, &series, &split, &plan.judge)?;
@@ -181,6 +194,11 @@ pub fn fit(arguments: &FitArguments) -> Result<Outcome> {
         epochs: trained.history.len(),
         chosen_epoch: trained.chosen_epoch,
         validation: trained.validation,
+        window_start: trained.window_start.map(|WindowStart { gain, lost, encoder_learned }| FoundInWindows {
+            gain_nats_per_bin: gain,
+            share_of_starts_lost: lost,
+            encoder_learned,
+        }),
         verdict,
         reason: judgement.reason,
         d_stsp: judgement.model.d_stsp,
@@ -253,6 +271,13 @@ fn print(answer: &Answer) -> Result<()> {
         answer.parameters,
         answer.seconds,
     )?;
+    if let Some(start) = &answer.window_start {
+        say!(
+            "its start gains {:.4} nats a bin over constant rates, in whole windows; {:.0} % of states around its attractor are lost",
+            start.gain_nats_per_bin,
+            100.0 * start.share_of_starts_lost,
+        )?;
+    }
     say!("{:<26}{:>10}{:>10}{:>10}{:>12}", "", "D_stsp", "D_H", format!("PE({})", answer.pe.n), "bits/spike")?;
     let row = |name: &str, d_stsp, d_h, pe, bits| {
         say!("{name:<26}{:>10}{:>10}{:>10}{:>12}", number(d_stsp), number(d_h), number(pe), number(bits))

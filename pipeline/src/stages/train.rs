@@ -85,6 +85,7 @@ pub fn train(
             write_model(&model_path, &header, &trained.model)?;
             written.push(model_path.clone());
             written.extend(curve(&trained.history).write(&path("training"))?);
+            notes.extend(trained.window_start.and_then(|start| start.doubt()));
             let summary = RefitSummary {
                 schema: SCHEMA,
                 refit,

@@ -24,6 +24,7 @@ use crate::missing::{is_whole, mean_of_seen, seen};
 use crate::random::normal_tensor;
 use crate::times_matrix::times_matrix;
 use family::Family;
+pub(crate) use family::LOG_RATE_RANGE;
 pub use frozen::FrozenObservation;
 use haemodynamic::{canonical_response, convolve};
 use likelihood::log_likelihood;

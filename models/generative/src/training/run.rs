@@ -17,7 +17,7 @@ use crate::judging::JudgePlan;
 use crate::latent::Workspace;
 use crate::missing::whole_rows;
 use crate::vae::{ModelError, ModelPlan, SequenceVae};
-use crate::{Series, Split};
+use crate::{Series, Split, WindowStart};
 
 #[derive(Debug, Error)]
 pub enum TrainError {
@@ -51,6 +51,8 @@ pub struct Trained {
     /// Epochs done when the model was chosen.
     pub chosen_epoch: usize,
     pub validation: f64,
+    /// Of a start from windows, in the run that began with it.
+    pub window_start: Option<WindowStart>,
 }
 
 /// What is to be learned, from what, and how.
@@ -79,6 +81,7 @@ pub fn train(
 ) -> Result<Trained, TrainError> {
     let Task { series, split, model: model_plan, train: plan, judge: judge_plan, threads } = *task;
     let mut not_validated = NotValidated::Incomparable;
+    let mut window_start = None;
     let (mut model, mut optimiser, mut progress) = match resume {
         Some(checkpoint) => {
             let (model, optimiser) = checkpoint.restore(model_plan, plan)?;
@@ -94,7 +97,7 @@ pub fn train(
                 Start::Random => {}
                 Start::Linear => model.start_linear(series, split.fit.clone())?,
                 Start::Windows => {
-                    model.start_windows(seed, series, split, threads)?;
+                    window_start = Some(model.start_windows(seed, series, split, threads)?);
                 }
             }
             let best_score = match plan.start {
@@ -196,6 +199,7 @@ pub fn train(
         history: progress.history,
         chosen_epoch: progress.best_epoch,
         validation: progress.best_score,
+        window_start,
     })
 }
 

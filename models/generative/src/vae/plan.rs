@@ -86,6 +86,12 @@ pub enum ModelError {
     NoWindowStart(ObservationKind),
     #[error("need shPLRNN or clippedShPLRNN to start from windows, found {0}")]
     NoWindowFamily(LatentFamily),
+    #[error("need counts without external inputs to start from windows, found {found} inputs")]
+    WindowInputs { found: usize },
+    #[error("need a model of {needed} channels to read states from windows of counts, found a recording of {found}")]
+    WindowChannels { needed: usize, found: usize },
+    #[error("need a model whose orbits stay finite to read states from windows of counts, found that they leave")]
+    WindowOrbits,
     #[error("need {needed} windows of {window} bins without gaps in the {what} part to start from, found {found}")]
     TooFewWindows { needed: usize, window: usize, what: &'static str, found: usize },
     #[error("need an encoder of 1 to {MAX_LAYERS} layers, found {found}")]

@@ -149,7 +149,7 @@ impl<R: Number> QuadraticModel<R> {
 
 impl Rein {
     /// On `adjoint: [M, K]`; `lengths: [K]` is room to work in.
-    fn hold<R: Number>(self, adjoint: &mut [R], lengths: &mut [R]) {
+    pub(super) fn hold<R: Number>(self, adjoint: &mut [R], lengths: &mut [R]) {
         let n_chains = lengths.len();
         if self.longest.is_infinite() && self.keep == 1.0 {
             return;
@@ -160,8 +160,7 @@ impl Rein {
         }
         lengths.iter_mut().for_each(|length| *length = length.sqrt());
         let lengths_there = lengths.to_vec();
-        let order = |a: &R, b: &R| a.partial_cmp(b).unwrap_or(std::cmp::Ordering::Equal);
-        let (_, median, _) = lengths.select_nth_unstable_by(n_chains / 2, order);
+        let (_, median, _) = lengths.select_nth_unstable_by(n_chains / 2, |a, b| a.double().total_cmp(&b.double()));
         let limit = median.double() * self.longest + 1e-12;
         for row in adjoint.chunks_exact_mut(n_chains) {
             for (g, &length) in row.iter_mut().zip(&lengths_there) {

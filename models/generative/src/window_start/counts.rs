@@ -44,10 +44,17 @@ impl<'a> Counts<'a> {
     }
 
     /// All windows of `length` bins that follow each other without overlap from `shift` (a share of what fits, in [0, 1))
-    /// into each run, but for those that lack a sample; of more than `most` every second, third, … one.
+    /// into each run, but for those that lack a sample; of more than `most` every second, third, … one, the first of them at
+    /// a share `phase` of what is left out.
     ///
     /// `constant`: the rates of the baseline.
-    pub fn windows<R: Number>(&self, length: usize, shift: f64, most: usize, constant: &[f64]) -> Windows<R> {
+    pub fn windows<R: Number>(
+        &self,
+        length: usize,
+        [shift, phase]: [f64; 2],
+        most: usize,
+        constant: &[f64],
+    ) -> Windows<R> {
         let n = self.series.n_channels;
         let fits = self.runs.iter().filter(|run| run.len() >= length);
         let starts = fits.flat_map(|run| {
@@ -58,7 +65,7 @@ impl<'a> Counts<'a> {
         let whole = |start: &usize| !self.series.rows(*start..start + length).iter().any(|x| x.is_nan());
         let starts: Vec<usize> = starts.filter(whole).collect();
         let stride = starts.len().div_ceil(most).max(1);
-        let starts = starts.into_iter().skip((shift * stride as f64) as usize).step_by(stride).collect();
+        let starts = starts.into_iter().skip((phase * stride as f64) as usize).step_by(stride).collect();
         let mut windows = Windows { values: Vec::new(), length, starts, baseline: Vec::new() };
         let log: Vec<f64> = constant.iter().map(|rate| rate.ln()).collect();
         for &start in &windows.starts {
@@ -73,8 +80,8 @@ impl<'a> Counts<'a> {
     /// The period, in bins, at which the counts vary most beyond what Poisson counts of constant rates do, among those of
     /// which `window` bins hold one and a half. Half of the window where no stretch is long enough to tell.
     ///
-    /// Periodograms of stretches of four windows, half overlapping, under a Hann taper, divided by the mean count: 1 for
-    /// Poisson counts at every frequency (Bartlett 1963, J. R. Stat. Soc. B 25, 264).
+    /// Periodograms of stretches of four windows, half overlapping, under a Hann taper, divided by the mean count: flat for
+    /// Poisson counts of constant rates (Bartlett 1963, J. R. Stat. Soc. B 25, 264).
     pub fn period(&self, window: usize) -> f64 {
         let (n, length) = (self.series.n_channels, 4 * window);
         let mut spectrum = Spectrum::new(length);

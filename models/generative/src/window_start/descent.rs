@@ -60,14 +60,16 @@ impl Descent {
             let all_new = self.ends.len() != m * stage.chains;
             self.ends.resize(m * stage.chains, 0.0);
             let share = if all_new { 1.0 } else { between(stage.renewed) };
-            let is_new: Vec<bool> = (0..stage.chains).map(|_| rng.random::<f64>() < share).collect();
+            let is_lost = |chain: usize| (0..m).any(|i| !self.ends[i * stage.chains + chain].is_finite());
+            let is_new: Vec<bool> =
+                (0..stage.chains).map(|chain| rng.random::<f64>() < share || is_lost(chain)).collect();
             renew(rng, &mut self.ends, &is_new);
             let of_new = if all_new { 1.0 } else { between(stage.weight_of_new) };
             let weights: Vec<f64> = is_new.iter().map(|&new| if new { of_new } else { 1.0 }).collect();
             let total: f64 = weights.iter().sum::<f64>().max(f64::MIN_POSITIVE);
             let weights: Vec<f32> = weights.iter().map(|weight| (weight / total) as f32).collect();
-            let shift = rng.random();
-            let windows = counts.windows(stage.window, shift, stage.bins / stage.window, &counts.mean);
+            let from = [rng.random(), rng.random()];
+            let windows = counts.windows(stage.window, from, stage.bins / stage.window, &counts.mean);
             let found = self.model.evaluate(&self.ends, &weights, &windows, stage.rein);
             self.ends = found.end;
             if found.loss.is_finite() {
@@ -113,10 +115,13 @@ pub(super) fn burnt_in(rng: &mut impl Rng, model: &QuadraticModel<f32>, n_chains
     model.run_to(&states, n_steps)
 }
 
+/// Steps after which trajectories have forgotten where they began; shorter chaos that leads to rest must not pass for
+/// lasting.
+pub(super) const BURN_IN: usize = 1000;
+
 /// The gain of `model` on `windows`, from trajectories that have forgotten where they began.
 pub(super) fn gain(rng: &mut impl Rng, model: &QuadraticModel<f32>, windows: &Windows<f32>) -> f64 {
     const CHAINS: usize = 2048;
-    const BURN_IN: usize = 300;
     let (states, _) = model.run(&burnt_in(rng, model, CHAINS, BURN_IN), windows.length);
     let log_rates = model.log_rates(&states);
     Likelihood { windows, log_rates: &log_rates, weights: &alike(CHAINS) }.gain()

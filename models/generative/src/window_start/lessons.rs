@@ -86,9 +86,9 @@ impl Lessons {
         lessons
     }
 
-    /// On the attractor.
+    /// On the attractor, where it moves if it moves anywhere.
     pub fn a_state(&self) -> &[f64] {
-        &self.guides[0][0]
+        &self.guides.iter().find(|path| self.is_under_way(path)).unwrap_or(&self.guides[0])[0]
     }
 
     /// Whether a path moves, and keeps to where the attractor is.
@@ -116,6 +116,11 @@ impl Lessons {
             // The way there is enough: later it is on the attractor.
             cut(&self.led(&start)[..=LESSON], &mut self.lost);
         }
+    }
+
+    /// They were where one student came to rest; another may do so elsewhere.
+    pub fn forget_lost(&mut self) {
+        self.lost.clear();
     }
 
     pub fn has_lost(&self) -> bool {

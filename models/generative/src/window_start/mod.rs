@@ -29,10 +29,10 @@ use crate::observation::ObservationKind;
 use crate::vae::{ModelError, SequenceVae};
 use crate::{Series, Split};
 use counts::Counts;
-use distil::{DistilPlan, distil};
+use distil::{DistilPlan, distil_best};
 use lessons::{Lessons, Scale};
 use model::QuadraticModel;
-use search::Search;
+use search::{LESSONS_STREAM, Search};
 use sleep::{SleepPlan, sleep};
 
 /// Windows that each part must have: fewer, and the best of several starts is the luckiest.
@@ -58,16 +58,38 @@ pub struct WindowStart {
     pub gain: f64,
     /// Of the starts around the attractor, those from which the latent map comes to rest or leaves.
     pub lost: f64,
+    /// Whether the encoder learned from the model's own counts; not where the model's simulation leaves for good.
+    pub encoder_learned: bool,
+}
+
+impl WindowStart {
+    /// What a user should know before trusting the model, in one line.
+    pub fn doubt(&self) -> Option<String> {
+        const MANY: f64 = 0.1;
+        let Self { gain, lost, encoder_learned } = *self;
+        if gain <= 0.0 || gain.is_nan() {
+            return Some(format!(
+                "the start found no dynamics: windows are no likelier than under constant rates ({gain:.4} nats a bin)"
+            ));
+        }
+        if !encoder_learned {
+            return Some("the start's encoder learned nothing: the model's simulation diverged".into());
+        }
+        (lost > MANY).then(|| {
+            format!("of states around the attractor that the start found, {:.0} % come to rest or leave", 100.0 * lost)
+        })
+    }
 }
 
 impl SequenceVae {
     /// Sets all weights from windows of `series`: map, loadings, encoder and prior.
     ///
-    /// For Poisson counts and families of one hidden layer. Windows lie inside runs and lack no sample; inputs and nuisance
-    /// regressors have no part and keep their weights of zero. Everything random follows from `seed`, whatever the number
+    /// For Poisson counts that no external inputs drive, and families of one hidden layer. Windows lie inside runs and lack no
+    /// sample; rhythms of 4 to 40 bins can be found. Made for weak counts, of which many trajectories could be the source:
+    /// where a window tells its trajectory, an encoder does better. Everything random follows from `seed`, whatever the number
     /// of `threads`. Costs some minutes for 100,000 bins of three channels, nearly all of them in matrix products.
     pub fn start_windows(
-        &mut self,
+        &self,
         seed: u64,
         series: &Series,
         split: &Split,
@@ -77,7 +99,7 @@ impl SequenceVae {
     }
 
     fn start_windows_with(
-        &mut self,
+        &self,
         effort: &Effort,
         seed: u64,
         series: &Series,
@@ -88,24 +110,25 @@ impl SequenceVae {
         let fit = Counts::new(series, split.fit.clone());
         let training = Counts::new(series, split.training());
         let (teacher, gain) = effort.search.run(seed, &fit, &training, self.plan.latent_dim, threads);
-        let lost = self.teach(effort, seed, &teacher)?;
-        Ok(WindowStart { gain, lost })
+        let (lost, encoder_learned) = self.teach(effort, seed, &teacher)?;
+        Ok(WindowStart { gain, lost, encoder_learned })
     }
 
     /// Sets all weights to those of `teacher`, as far as the latent family can follow it; returns the share of starts that are
-    /// lost.
-    fn teach(&mut self, effort: &Effort, seed: u64, teacher: &QuadraticModel<f32>) -> Result<f64, ModelError> {
+    /// lost, and whether the encoder could learn.
+    fn teach(&self, effort: &Effort, seed: u64, teacher: &QuadraticModel<f32>) -> Result<(f64, bool), ModelError> {
         let mut rng = ChaCha8Rng::seed_from_u64(seed);
-        rng.set_stream(u64::MAX - 1);
+        rng.set_stream(LESSONS_STREAM);
         let mut lessons = Lessons::of(&mut rng, teacher);
         let workspace = Workspace::with_threads(1);
-        let distilled = distil(&mut rng, &workspace, &self.latent, &mut lessons, &effort.distil)?;
+        let distilled = distil_best(&mut rng, &workspace, &self.latent, &mut lessons, &effort.distil)?;
         self.set_loadings(teacher, &lessons.scale)?;
         self.set_prior(&distilled.off)?;
         let frozen = self.freeze()?;
         let context = self.plan.encoder.context();
-        sleep(&mut rng, &frozen, &self.encoder, &self.observation, context, lessons.a_state(), &effort.sleep)?;
-        Ok(distilled.lost)
+        let start = lessons.a_state();
+        let learned = sleep(&mut rng, &frozen, &self.encoder, &self.observation, context, start, &effort.sleep)?;
+        Ok((distilled.lost, learned))
     }
 
     /// Whether windows can be learned from at all.
@@ -116,9 +139,12 @@ impl SequenceVae {
         if !self.plan.family.has_hidden_layer() {
             return Err(ModelError::NoWindowFamily(self.plan.family));
         }
-        for (what, part) in [("fit", &split.fit), ("validation", &split.validation)] {
-            let counts = Counts::new(series, part.clone());
-            let found = counts.windows::<f32>(window, 0.0, usize::MAX, &counts.mean).len();
+        if series.n_inputs > 0 {
+            return Err(ModelError::WindowInputs { found: series.n_inputs });
+        }
+        for (what, part) in [("fit", split.fit.clone()), ("training", split.training())] {
+            let counts = Counts::new(series, part);
+            let found = counts.windows::<f32>(window, [0.0; 2], usize::MAX, &counts.mean).len();
             if found < FEWEST_WINDOWS {
                 return Err(ModelError::TooFewWindows { needed: FEWEST_WINDOWS, window, what, found });
             }

@@ -38,15 +38,17 @@ impl Shape {
 }
 
 /// `z ← clip(z + v(z + v(z)/2))`, one midpoint step of the flow `v(z) = A z + Q (z_i z_j)_{i≤j} + b`, and log rates
-/// `η = c + D z`. The clip keeps `|z| ≤ 5`.
+/// `η = c + D z`. The clip keeps `|z|² ≤ 25 M / 3`.
 #[derive(Clone, Debug)]
 pub(super) struct QuadraticModel<R> {
     pub shape: Shape,
     pub values: Vec<R>,
 }
 
-/// Farther out nothing is learned: states of a model that fits have about unit variance.
-pub(super) const RADIUS: f64 = 5.0;
+/// Farther out nothing is learned: coordinates of a model that fits have about unit variance.
+fn largest_squared_length(latent_dim: usize) -> f64 {
+    25.0 / 3.0 * latent_dim as f64
+}
 
 impl QuadraticModel<f32> {
     /// A slowly decaying rotation of about `period` steps in a random plane, hardly any quadratic part, loadings of a
@@ -54,7 +56,7 @@ impl QuadraticModel<f32> {
     pub fn init(rng: &mut impl Rng, shape: Shape, period: f64, mean: &[f64]) -> Self {
         const DECAY: [f64; 2] = [0.97, 0.95];
         const LOADING: f64 = 0.1;
-        const QUADRATIC: f64 = 0.02;
+        const QUADRATIC: f64 = 0.05;
         let Shape { latent_dim: m, n_channels: n } = shape;
         let axes = orthogonal(rng, m);
         let mut flow = DMatrix::from_diagonal_element(m, m, DECAY[1].ln());
@@ -64,9 +66,10 @@ impl QuadraticModel<f32> {
         }
         let linear = &axes * flow * axes.transpose();
         let wide = n.max(m);
+        let quadratic = QUADRATIC / (shape.n_products() as f64).sqrt();
         let loadings = orthogonal(rng, wide) * (LOADING * (wide as f64 / m as f64).sqrt());
         let mut values: Vec<f64> = linear.transpose().iter().copied().collect();
-        values.extend((0..m * shape.n_products()).map(|_| QUADRATIC * rng.sample::<f64, _>(StandardNormal)));
+        values.extend((0..m * shape.n_products()).map(|_| quadratic * rng.sample::<f64, _>(StandardNormal)));
         values.extend(std::iter::repeat_n(0.0, m));
         values.extend(mean.iter().map(|mean| mean.ln()));
         values.extend((0..n).flat_map(|d| (0..m).map(move |i| (d, i))).map(|at| loadings[at]));
@@ -192,23 +195,25 @@ fn squared_length<R: Number>(z: &[Lane<R>]) -> Lane<R> {
     squared
 }
 
-/// `min(1, 5 / |z|)`.
+/// `min(1, √(25 M / 3) / |z|)`.
 #[inline(always)]
 fn shrink<R: Number>(z: &[Lane<R>]) -> Lane<R> {
+    let limit = largest_squared_length(z.len());
     squared_length(z).map(|squared| {
         let squared = squared.double();
-        R::of(if squared > RADIUS * RADIUS { RADIUS / squared.sqrt() } else { 1.0 })
+        R::of(if squared > limit { (limit / squared).sqrt() } else { 1.0 })
     })
 }
 
 /// Beyond the radius only what lies across the state passes, shrunk as the state is.
 #[inline(always)]
 fn pull_through_clip<R: Number>(reached: &[Lane<R>], g: &mut [Lane<R>]) {
+    let limit = largest_squared_length(reached.len());
     let squared = squared_length(reached);
     let shrink = shrink(reached);
     for l in 0..LANES {
         let squared = squared[l].double();
-        if squared > RADIUS * RADIUS {
+        if squared > limit {
             let along = reached.iter().zip(g.iter()).fold(R::default(), |sum, (z, g)| sum + z[l] * g[l]);
             let along = along * R::of(squared.recip());
             for (z, g) in reached.iter().zip(g.iter_mut()) {

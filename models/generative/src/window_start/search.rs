@@ -28,13 +28,18 @@ pub(super) struct Search {
 }
 
 /// Windows shorter than this say too little of a state that hardly shows.
-pub(super) const FIRST_WINDOW: usize = 30;
+const FIRST_WINDOW: usize = 30;
 pub(super) const WINDOW: usize = 60;
 
-/// Of an iteration; while starts are still compared, half of a recording of 90,000 bins is enough.
+/// Of an iteration; while many starts are compared, half of a recording of 90,000 bins is enough.
 const MOST_BINS: usize = 100_000;
 /// Iterations from one look at the gain to the next.
 const LOOK_EVERY: usize = 50;
+
+/// Far from the streams of training epochs, which count from one.
+const FIRST_STREAM: u64 = 1 << 40;
+const LOOKS_STREAM: u64 = FIRST_STREAM - 1;
+pub(super) const LESSONS_STREAM: u64 = FIRST_STREAM - 2;
 
 impl Search {
     /// Short windows, which find a rotation and its loadings; longer ones, which need the map to be right for longer;
@@ -56,7 +61,7 @@ impl Search {
         let second =
             Stage { window: WINDOW, iterations: 550, learning_rate: [4e-3, 2e-4], renewed: [0.5, 0.1], ..first };
         let last = Stage {
-            iterations: 150,
+            iterations: 300,
             bins: MOST_BINS,
             chains: 2000,
             learning_rate: [3e-4, 3e-5],
@@ -67,12 +72,12 @@ impl Search {
         };
         let round = |stage, iterations, survivors| Round { stage, iterations, survivors };
         let rounds = vec![
-            round(first, 0..300, 8),
+            round(first, 0..300, 4),
             round(second, 0..250, 2),
-            round(Stage { bins: MOST_BINS, ..second }, 250..550, 1),
-            round(last, 0..150, 1),
+            round(Stage { bins: MOST_BINS, ..second }, 250..550, 2),
+            round(last, 0..300, 1),
         ];
-        Self { starts: 8, rounds, judged_window: WINDOW }
+        Self { starts: 6, rounds, judged_window: WINDOW }
     }
 
     /// The start with the largest gain on all windows of `training`, and that gain in nats per bin above constant rates.
@@ -82,7 +87,8 @@ impl Search {
     /// While the rate is large a model comes and goes: in each round the best of its looks counts, and in
     /// the end the best of all.
     ///
-    /// Every start has a random stream of its own, so that the number of threads changes nothing.
+    /// Every start has a random stream of its own, which nothing else that follows from `seed` uses, so that the number of
+    /// threads changes nothing.
     pub fn run(
         &self,
         seed: u64,
@@ -93,16 +99,17 @@ impl Search {
     ) -> (QuadraticModel<f32>, f64) {
         let shape = Shape { latent_dim, n_channels: fit.mean.len() };
         let period = fit.period(self.judged_window);
-        let judged = training.windows(self.judged_window, 0.0, usize::MAX, &fit.mean);
+        let judged = training.windows(self.judged_window, [0.0; 2], usize::MAX, &fit.mean);
         let mut candidates: Vec<Candidate> = (0..self.starts as u64)
             .map(|start| {
                 let mut rng = ChaCha8Rng::seed_from_u64(seed);
-                rng.set_stream(start);
+                rng.set_stream(FIRST_STREAM + start);
                 let model = QuadraticModel::init(&mut rng, shape, period, &fit.mean);
-                let best = (f64::NEG_INFINITY, model.clone());
+                let best = model.clone();
                 Candidate { rng, descent: Descent::new(model), gain: f64::NEG_INFINITY, best }
             })
             .collect();
+        let mut best = (f64::NEG_INFINITY, candidates[0].descent.model.clone());
         for round in &self.rounds {
             let go_on = |candidate: &mut Candidate| {
                 candidate.gain = f64::NEG_INFINITY;
@@ -110,11 +117,11 @@ impl Search {
                 for from in (start..end).step_by(LOOK_EVERY) {
                     candidate.descent.run(&mut candidate.rng, fit, &round.stage, from..end.min(from + LOOK_EVERY));
                     let mut draws = ChaCha8Rng::seed_from_u64(seed);
-                    draws.set_stream(u64::MAX);
+                    draws.set_stream(LOOKS_STREAM);
                     let found = gain(&mut draws, &candidate.descent.model, &judged);
-                    candidate.gain = candidate.gain.max(found);
-                    if found > candidate.best.0 {
-                        candidate.best = (found, candidate.descent.model.clone());
+                    if found > candidate.gain {
+                        candidate.gain = found;
+                        candidate.best = candidate.descent.model.clone();
                     }
                 }
             };
@@ -124,9 +131,12 @@ impl Search {
             }
             // The sort is stable: of equals the earlier start goes on.
             candidates.sort_by(|a, b| b.gain.total_cmp(&a.gain));
+            if candidates[0].gain > best.0 {
+                best = (candidates[0].gain, candidates[0].best.clone());
+            }
             candidates.truncate(round.survivors.max(1));
         }
-        let (gain, model) = candidates.swap_remove(0).best;
+        let (gain, model) = best;
         (model, gain)
     }
 }
@@ -134,8 +144,7 @@ impl Search {
 struct Candidate {
     rng: ChaCha8Rng,
     descent: Descent,
-    /// The best look of the round.
+    /// The best look of the round, and what was seen.
     gain: f64,
-    /// The best of all looks, and what was seen.
-    best: (f64, QuadraticModel<f32>),
+    best: QuadraticModel<f32>,
 }

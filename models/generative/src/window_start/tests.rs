@@ -35,7 +35,8 @@ fn the_gradient_is_that_of_finite_differences() {
         let mut model = QuadraticModel { shape, values: normal(&mut rng, shape.n_parameters(), 0.2) };
         let start: Vec<f64> = normal(&mut rng, 32 * latent_dim, 3.0);
         let weights: Vec<f64> = (0..32).map(|k| f64::from(1 + k % 3) / 63.0).collect();
-        let windows = windows(&mut rng, 7, 5, 2);
+        // More than one block of them.
+        let windows = windows(&mut rng, 400, 5, 2);
         let found = model.evaluate(&start, &weights, &windows, FREE).gradient;
         let size = found.iter().map(|g| g * g).sum::<f64>().sqrt();
         for (at, &found) in found.iter().enumerate() {
@@ -69,7 +70,7 @@ fn the_gain_is_the_mean_over_trajectories_of_whole_windows() {
     }
     let rows: Vec<f32> = counts.iter().flatten().map(|&y| y as f32).collect();
     let series = Series::new(rows, 1, vec![], 0).unwrap();
-    let windows: Windows<f64> = Counts::new(&series, 0..6).windows(2, 0.0, 9, &[constant]);
+    let windows: Windows<f64> = Counts::new(&series, 0..6).windows(2, [0.0; 2], 9, &[constant]);
     let found = Likelihood { windows: &windows, log_rates: &log_rates, weights: &alike(16) }.gain();
     assert!((found - expected).abs() < 1e-12, "{found} against {expected}");
 }
@@ -81,17 +82,18 @@ fn windows_lie_inside_runs_and_lack_nothing() {
     values[33] = f32::NAN;
     let series = Series::new(values, 1, vec![], 0).unwrap().with_trials(&[25, 4, 31]).unwrap();
     let counts = Counts::new(&series, 0..58);
-    let starts = |shift, most| {
-        let windows: Windows<f32> = counts.windows(5, shift, most, &counts.mean);
+    let starts = |from, most| {
+        let windows: Windows<f32> = counts.windows(5, from, most, &counts.mean);
         for (window, &start) in windows.values.chunks_exact(5).zip(&windows.starts) {
             assert!(window.iter().zip(start..).all(|(&x, t)| x == t as f32), "{window:?} from {start}");
         }
         windows.starts
     };
     // The gap at 33 lies in the window from 29 on.
-    assert_eq!(starts(0.0, 99), [0, 5, 10, 15, 20, 34, 39, 44, 49]);
-    assert_eq!(starts(0.5, 99), [2, 7, 12, 17, 36, 41, 46, 51]);
-    assert_eq!(starts(0.0, 5), [0, 10, 20, 39, 49]);
+    assert_eq!(starts([0.0, 0.0], 99), [0, 5, 10, 15, 20, 34, 39, 44, 49]);
+    assert_eq!(starts([0.5, 0.0], 99), [2, 7, 12, 17, 36, 41, 46, 51]);
+    assert_eq!(starts([0.0, 0.0], 5), [0, 10, 20, 39, 49]);
+    assert_eq!(starts([0.0, 0.5], 5), [5, 15, 34, 44]);
 }
 
 /// A rotation of twelve bins in the plane shows in the log rates of four units.
@@ -178,7 +180,7 @@ fn a_model_that_starts_from_windows_reads_and_generates() {
         encoder: EncoderPlan::Convolutional { kernel: 8, hidden: 16, layers: 1 },
         max_observed_dim: 4,
     };
-    let mut model = SequenceVae::init(&mut ChaCha8Rng::seed_from_u64(1), &plan, &series, split.training()).unwrap();
+    let model = SequenceVae::init(&mut ChaCha8Rng::seed_from_u64(1), &plan, &series, split.training()).unwrap();
     let mut search = small();
     search.rounds[0].stage.chains = 256;
     let effort = Effort {
@@ -267,7 +269,7 @@ fn what_cannot_start_from_windows_says_why() {
         let split =
             Split { fit: 0..n_times / 2, validation: n_times / 2..n_times - 50, held_out: n_times - 50..n_times };
         let mut rng = ChaCha8Rng::seed_from_u64(1);
-        let mut model = SequenceVae::init(&mut rng, &plan, &series, split.training()).unwrap();
+        let model = SequenceVae::init(&mut rng, &plan, &series, split.training()).unwrap();
         model.start_windows(1, &series, &split, 1).unwrap_err().to_string()
     };
     assert_eq!(
@@ -282,4 +284,85 @@ fn what_cannot_start_from_windows_says_why() {
         refused(model(LatentFamily::Shallow, ObservationKind::Poisson), 500),
         "need 5 windows of 60 bins without gaps in the fit part to start from, found 4"
     );
+    let driven = Series::new(rotation(1000).rows(0..1000).to_vec(), 4, vec![1.0; 1000], 1).unwrap();
+    let plan = model(LatentFamily::Shallow, ObservationKind::Poisson);
+    let split = Split { fit: 0..700, validation: 700..900, held_out: 900..1000 };
+    let model = SequenceVae::init(&mut ChaCha8Rng::seed_from_u64(1), &plan, &driven, split.training()).unwrap();
+    let refusal = model.start_windows(1, &driven, &split, 1).unwrap_err().to_string();
+    assert_eq!(refusal, "need counts without external inputs to start from windows, found 1 inputs");
+}
+
+/// The same numbers in single precision, but for rounding.
+#[test]
+fn single_precision_learns_from_the_same_gradient() {
+    let mut rng = ChaCha8Rng::seed_from_u64(2);
+    let shape = Shape { latent_dim: 5, n_channels: 3 };
+    let values = normal(&mut rng, shape.n_parameters(), 0.15);
+    let start = normal(&mut rng, 64 * 5, 1.5);
+    let double = windows(&mut rng, 300, 8, 3);
+    let single = Windows::<f32> {
+        values: double.values.iter().map(|&y| y as f32).collect(),
+        length: 8,
+        starts: double.starts.clone(),
+        baseline: double.baseline.clone(),
+    };
+    let narrow = |values: &[f64]| values.iter().map(|&x| x as f32).collect::<Vec<f32>>();
+    let model = QuadraticModel { shape, values: narrow(&values) };
+    let found = model.evaluate(&narrow(&start), &alike(64), &single, FREE);
+    let expected = QuadraticModel { shape, values }.evaluate(&start, &alike(64), &double, FREE);
+    let size = expected.gradient.iter().map(|g| g * g).sum::<f64>().sqrt();
+    let off = found.gradient.iter().zip(&expected.gradient).map(|(a, b)| (a - b).powi(2)).sum::<f64>().sqrt();
+    assert!((found.loss - expected.loss).abs() < 1e-4 && off < 1e-4 * size, "{off} of {size}");
+}
+
+/// Of chains whose adjoint outgrows the others only the direction passes; the rest is as it was.
+#[test]
+fn a_held_adjoint_is_as_long_as_allowed() {
+    let rein = Rein { longest: 4.0, keep: 0.5 };
+    let mut adjoint: Vec<f64> = [vec![3.0; 15], vec![300.0], vec![4.0; 15], vec![400.0]].concat();
+    rein.hold(&mut adjoint, &mut [0.0; 16]);
+    for chain in 0..15 {
+        assert!((adjoint[chain] - 1.5).abs() < 1e-9 && (adjoint[16 + chain] - 2.0).abs() < 1e-9);
+    }
+    assert!((adjoint[15] - 6.0).abs() < 1e-9 && (adjoint[31] - 8.0).abs() < 1e-9, "{adjoint:?}");
+}
+
+/// A channel without a count, and a recording of one channel with a gap: there is a start, and states are read from whole
+/// windows outside the gap alone, wherever the range begins.
+#[test]
+fn silent_channels_and_gaps_have_a_start() {
+    let all = rotation(1500);
+    let silent: Vec<f32> = (0..1500).flat_map(|t| [all.rows(t..t + 1)[0], 0.0]).collect();
+    let mut single: Vec<f32> = (0..1500).map(|t| all.rows(t..t + 1)[0]).collect();
+    single[700..710].fill(f32::NAN);
+    for (values, n_channels) in [(silent, 2), (single, 1)] {
+        let series = Series::new(values, n_channels, vec![], 0).unwrap();
+        let split = Split { fit: 0..1000, validation: 1000..1300, held_out: 1300..1500 };
+        let plan = ModelPlan {
+            family: LatentFamily::Shallow,
+            latent_dim: 2,
+            hidden_dim: 10,
+            observation: ObservationKind::Poisson,
+            encoder: EncoderPlan::Convolutional { kernel: 8, hidden: 8, layers: 1 },
+            max_observed_dim: n_channels,
+        };
+        let model = SequenceVae::init(&mut ChaCha8Rng::seed_from_u64(1), &plan, &series, split.training()).unwrap();
+        let effort = Effort {
+            search: small(),
+            distil: DistilPlan { iterations: 300, ..DistilPlan::THOROUGH },
+            sleep: SleepPlan { iterations: 50, simulated: 5000, ..SleepPlan::THOROUGH },
+        };
+        let start = model.start_windows_with(&effort, 1, &series, &split, 1).unwrap();
+        assert!(start.gain > 0.0 && start.encoder_learned, "{start:?}");
+        let states = model.window_states(1, &series, 600..1000).unwrap();
+        assert_eq!(states.shape(), (400, 2));
+        for t in 0..400 {
+            // Six windows; the gap lies in the second.
+            let read = t < 360 && (n_channels == 2 || !(60..120).contains(&t));
+            assert_eq!(states[(t, 0)].is_finite(), read, "{n_channels} channels, {t}: {}", states[(t, 0)]);
+        }
+        let other = Series::new(vec![1.0; 300], 3, vec![], 0).unwrap();
+        let refusal = model.window_states(1, &other, 0..100).unwrap_err().to_string();
+        assert!(refusal.ends_with("found a recording of 3"), "{refusal}");
+    }
 }
