@@ -58,6 +58,11 @@ impl NiftiHeader {
         self.shape.iter().skip(3).product()
     }
 
+    /// Whether only the fourth axis, if any, goes on beyond the three of space: then its volumes follow one another in time.
+    pub fn is_series(&self) -> bool {
+        self.shape.iter().skip(4).all(|&extent| extent == 1)
+    }
+
     pub fn n_voxels(&self) -> usize {
         self.shape.iter().product()
     }
