@@ -248,6 +248,7 @@ impl Inspection {
         Self {
             n_times: Some(series.n_times),
             channels: series.names.iter().enumerate().map(channel).collect(),
+            warnings: series.warnings.clone(),
             ..Self::nothing(format)
         }
     }
@@ -257,14 +258,14 @@ impl Inspection {
         let [start, stop] = trains.observed.span_secs().unwrap_or([0.0, 0.0]);
         let details = units.iter().map(|unit| {
             let spikes = trains.spikes_of(unit);
-            let observed = unit.observed.as_ref().unwrap_or(&trains.observed);
+            let observed = trains.observed_of(unit);
             const PARTS: usize = 20;
             let edge = |part: usize| start + (stop - start) * part as f64 / PARTS as f64;
             let before = |secs: f64| spikes.partition_point(|&t| t < secs);
             let counts = (0..PARTS).map(|part| (before(edge(part + 1)) - before(edge(part))) as f64);
             UnitDetails {
                 name: unit.name.clone(),
-                rate_hz: unit.n_spikes() as f64 / observed.total_secs(),
+                rate_hz: trains.n_spikes_in(unit, &observed) as f64 / observed.total_secs(),
                 counts: Outline::of_counts(&counts.collect::<Vec<_>>()),
                 properties: unit.properties.clone(),
             }
@@ -306,5 +307,21 @@ impl ChannelInspection {
         let mut summary = SampleSummary::default();
         summary.take(samples);
         Self::of(name, unit, &summary)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::recording::Unit;
+
+    /// Two of four spikes in the 2 s for which the unit was observed and the session valid.
+    #[test]
+    fn rates_are_over_what_was_observed() {
+        let mut unit = Unit::named("a");
+        unit.observed = Some(Support::new([[0.0, 1.0], [4.0, 6.0]]));
+        let trains = SpikeTrains::new(vec![(unit, 4)], vec![0.5, 2.0, 4.5, 5.5], Some(Support::between(0.0, 5.0)));
+        let units = Inspection::of_spikes("NWB", &trains).units.unwrap();
+        assert_eq!((units.n_spikes[0], units.details[0].rate_hz), (4, 1.0));
     }
 }

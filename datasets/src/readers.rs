@@ -11,6 +11,7 @@ mod brainvision_ini;
 mod brainvision_markers;
 pub mod cifti;
 pub mod confounds;
+mod delimited;
 pub mod edf;
 pub mod edf_annotations;
 pub mod edf_header;

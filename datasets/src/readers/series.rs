@@ -18,6 +18,8 @@ pub struct Series {
     pub n_times: usize,
     /// `[time, channel]`, row-major.
     pub values: Vec<f64>,
+    /// What the reader had to assume, one sentence each.
+    pub warnings: Vec<String>,
 }
 
 impl Series {
@@ -44,7 +46,12 @@ pub fn read_series(location: impl AsRef<Path>) -> Result<Series, ReadError> {
         "txt" => NumberLines::read(&path)?.into_series(&path),
         "tsv" | "csv" => {
             let table = NumericTable::read(&path, Header::Detected)?;
-            Ok(Series { names: table.column_names(), n_times: table.n_rows, values: table.values })
+            Ok(Series {
+                names: table.column_names(),
+                n_times: table.n_rows,
+                values: table.values,
+                warnings: table.warnings,
+            })
         }
         "h5" | "hdf5" => read_hdf5(&path, inside, Axes::AsStored),
         "mat" if hdf5_guard::is_hdf5(&path) => read_hdf5(&path, inside, Axes::Reversed),
@@ -74,7 +81,7 @@ fn numbered(
         let found = format!("shape ({n_times}, {n_channels})");
         return Err(ReadError::field("at least one sample of one channel", found, path));
     }
-    Ok(Series { names: numbered_names(n_channels), n_times, values: values() })
+    Ok(Series { names: numbered_names(n_channels), n_times, values: values(), warnings: Vec::new() })
 }
 
 /// `file.h5:/dataset` → the file and the array in it. A path that exists as it stands is left alone.

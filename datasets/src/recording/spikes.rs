@@ -103,17 +103,22 @@ impl SpikeTrains {
         }
     }
 
+    /// When the unit was observed, within the session.
+    pub fn observed_of(&self, unit: &Unit) -> Support {
+        unit.observed.as_ref().map_or_else(|| self.observed.clone(), |observed| observed.intersection(&self.observed))
+    }
+
+    /// Spikes of the unit in these stretches of time, which may be written up to and with their last spike.
+    pub fn n_spikes_in(&self, unit: &Unit, stretches: &Support) -> usize {
+        let spikes = self.spikes_of(unit);
+        let inside =
+            |&[start, stop]: &[f64; 2]| spikes.partition_point(|&t| t <= stop) - spikes.partition_point(|&t| t < start);
+        stretches.intervals_secs().iter().map(inside).sum::<usize>().min(spikes.len())
+    }
+
     /// Spikes outside the time in which their unit was observed.
     pub fn n_unobserved(&self) -> usize {
-        let outside = |unit: &Unit| {
-            let observed = unit.observed.as_ref().unwrap_or(&self.observed);
-            let spikes = self.spikes_of(unit);
-            // Intervals may be written up to and with their last spike.
-            let inside = |&[start, stop]: &[f64; 2]| {
-                spikes.partition_point(|&t| t <= stop) - spikes.partition_point(|&t| t < start)
-            };
-            spikes.len().saturating_sub(observed.intervals_secs().iter().map(inside).sum())
-        };
+        let outside = |unit| self.spikes_of(unit).len() - self.n_spikes_in(unit, &self.observed_of(unit));
         self.units.iter().map(outside).sum()
     }
 }
@@ -212,5 +217,6 @@ mod tests {
         let observed = Support::new([[0.0, 1.0], [2.0, 3.0]]);
         let trains = SpikeTrains::of_units([("a".to_owned(), vec![0.0, 1.0, 1.5, 2.5, 9.0])], observed);
         assert_eq!(trains.n_unobserved(), 2);
+        assert_eq!(trains.n_spikes_in(&trains.units()[0], &trains.observed), 3);
     }
 }

@@ -204,3 +204,40 @@ fn published_benchmarks_have_their_shapes() {
         assert!(series.values.iter().all(|value| value.is_finite()), "{file}");
     }
 }
+
+/// A first row of numbers is data for `inspect` as for `read_series`, unless it counts columns of fractions.
+#[test]
+fn a_table_without_names_loses_no_row() {
+    let folder = Folder::new();
+    let check = |text: &str, names: &[&str], n_times: usize, remark: &str| {
+        let path = folder.file("a.csv", text);
+        let series = read_series(&path).unwrap();
+        assert_eq!((series.names.join(" "), series.n_times), (names.join(" "), n_times), "{text:?}");
+        let found = inspect(&path).unwrap();
+        let found_names: Vec<String> = found.channels.iter().map(|channel| channel.name.clone()).collect();
+        assert_eq!((found_names, found.n_times), (series.names, Some(n_times)), "{text:?}");
+        let first: Vec<f64> = found.channels.iter().filter_map(|channel| channel.first[0]).collect();
+        assert_eq!(first, series.values[..names.len()], "{text:?}");
+        assert_eq!(series.warnings.is_empty(), remark.is_empty(), "{:?}", series.warnings);
+        assert!(series.warnings.iter().chain(&found.warnings).all(|w| w.contains(remark) || w.contains("sidecar")));
+    };
+    check("a,b\n1.5,2\n3,4\n", &["a", "b"], 2, "");
+    check("1.5,2\n3,4\n", &["x1", "x2"], 2, "taken for data");
+    check("5,6\n3,4\n1,2\n", &["x1", "x2"], 3, "taken for data");
+    check("0,1\n2,3\n", &["x1", "x2"], 2, "taken for data");
+    check("0,1\n2.5,3\n", &["0", "1"], 1, "taken for their names");
+    check("# by hand\r\nFz;Cz\r\n2.5;3\r\n", &["Fz", "Cz"], 1, "");
+}
+
+/// As an editor counts them, however lines end.
+#[test]
+fn lines_are_named_alike_however_they_end() {
+    let folder = Folder::new();
+    for end in ["\n", "\r\n", "\r"] {
+        let text = ["a,b", "1,2", "", "3,x", ""].join(end);
+        for name in ["a.csv", "a.txt"] {
+            let message = read_series(folder.file(name, &text)).unwrap_err().to_string();
+            assert!(message.contains("\"x\" at line 4"), "{end:?}: {message}");
+        }
+    }
+}

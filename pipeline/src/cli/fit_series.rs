@@ -106,6 +106,7 @@ impl ArrayArguments {
 /// Values may be missing, not infinite: told before they are standardised, while their places are those of the file.
 fn without_infinities(path: &Path) -> Result<nullcline_datasets::Series> {
     let array = read_array(path)?;
+    array.warnings.iter().for_each(|warning| tracing::warn!("{warning} ({})", path.display()));
     let n_channels = array.names.len().max(1);
     match array.values.iter().position(|value| value.is_infinite()) {
         None => Ok(array),
@@ -117,7 +118,7 @@ fn without_infinities(path: &Path) -> Result<nullcline_datasets::Series> {
 /// An array whose rows stand beside those of the series; no columns without a file.
 fn beside(path: Option<&Path>, n_times: usize) -> Result<nullcline_datasets::Series> {
     let Some(path) = path else {
-        return Ok(nullcline_datasets::Series { names: Vec::new(), n_times, values: Vec::new() });
+        return Ok(nullcline_datasets::Series { names: Vec::new(), n_times, values: Vec::new(), warnings: Vec::new() });
     };
     let array = read_array(path)?;
     if array.n_times != n_times {
