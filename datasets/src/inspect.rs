@@ -1,10 +1,13 @@
 //! What a recording holds, per channel: the answer of `nullcline inspect`.
 
+mod oddities;
+
 use std::collections::BTreeMap;
 use std::path::Path;
 
 use serde::Serialize;
 
+use self::oddities::{bad_stretches, remarks_on};
 use crate::bids::entities::BidsName;
 use crate::bids::sidecar;
 use crate::readers::Series;
@@ -36,6 +39,9 @@ pub struct Inspection {
     pub channels: Vec<ChannelInspection>,
     /// How many there are.
     pub annotations: usize,
+    /// All of them.
+    #[serde(rename = "annotation_list", skip_serializing_if = "Vec::is_empty")]
+    pub all_annotations: Vec<AnnotationInspection>,
     pub warnings: Vec<String>,
     #[serde(skip_serializing_if = "Option::is_none")]
     pub units: Option<UnitsInspection>,
@@ -44,9 +50,14 @@ pub struct Inspection {
     /// When there was a recording, where the file says so.
     #[serde(skip)]
     pub recorded: Option<Support>,
-    /// How many annotations have each text.
-    #[serde(skip)]
-    pub annotation_counts: BTreeMap<String, usize>,
+}
+
+/// A remark in the recording; its onset counts from the first sample, gaps included.
+#[derive(Debug, Clone, PartialEq, Serialize)]
+pub struct AnnotationInspection {
+    pub onset_s: f64,
+    pub duration_s: f64,
+    pub text: String,
 }
 
 /// Statistics over the finite samples; `None` where there are none.
@@ -67,9 +78,14 @@ pub struct ChannelInspection {
     pub max: Option<f64>,
     /// The first five samples; missing ones are null.
     pub first: Vec<Option<f64>>,
+    /// How many samples are missing or not finite; present where some are.
+    #[serde(skip_serializing_if = "is_zero")]
+    pub n_missing: usize,
     /// Present where rates differ within the file.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub sampling_rate_hz: Option<f64>,
+    #[serde(skip)]
+    pub n_samples: usize,
     /// How it goes over time.
     #[serde(skip)]
     pub outline: Outline,
@@ -82,17 +98,17 @@ pub struct UnitsInspection {
     /// `None` for a unit without spikes.
     pub first_spike_s: Vec<Option<f64>>,
     pub trials: usize,
-    #[serde(skip)]
     pub details: Vec<UnitDetails>,
 }
 
-/// What a person wants to see of a unit besides.
-#[derive(Debug, Clone, PartialEq)]
+/// One unit.
+#[derive(Debug, Clone, PartialEq, Serialize)]
 pub struct UnitDetails {
     pub name: String,
-    /// Over the time in which it was observed.
+    /// Over the time in which it was observed; null where that is none.
     pub rate_hz: f64,
     /// Spikes in equal parts of the session.
+    #[serde(skip)]
     pub counts: Outline,
     pub properties: BTreeMap<String, String>,
 }
@@ -151,7 +167,14 @@ fn of_signals(file: &SignalFile) -> Result<Inspection, ReadError> {
         sampling_rate_hz: rates_differ.then(|| channel.sample_rate.hz()),
         ..ChannelInspection::of(&channel.name, &channel.unit, summary)
     });
+    let channels: Vec<ChannelInspection> = channels.collect();
     let mut warnings = file.warnings.clone();
+    if let Ok(sidecar) = sidecar(&file.path) {
+        warnings.extend(sidecar.warnings.iter().cloned());
+        warnings.extend(rate_hz.and_then(|hz| sidecar.rate_conflict(hz)));
+    }
+    warnings.extend(remarks_on(&channels));
+    warnings.extend(bad_stretches(&file.annotations));
     let marked: Vec<String> =
         file.channels.iter().filter(|channel| channel.marked_bad).map(|channel| one_line(&channel.name)).collect();
     if !marked.is_empty() {
@@ -164,21 +187,13 @@ fn of_signals(file: &SignalFile) -> Result<Inspection, ReadError> {
         modality: Some(file.modality()),
         sampling_rate_hz: rate_hz,
         n_times: Some(at_rate.map_or(0, |channel| channel.n_samples)),
-        channels: channels.collect(),
+        channels,
         annotations: file.annotations.len(),
-        annotation_counts: counted(&file.annotations),
+        all_annotations: file.annotations.iter().map(AnnotationInspection::of).collect(),
         recorded: Some(file.recorded.clone()),
         warnings,
         ..Inspection::nothing(file.format)
     })
-}
-
-fn counted(annotations: &[Annotation]) -> BTreeMap<String, usize> {
-    let mut counts = BTreeMap::new();
-    for annotation in annotations {
-        *counts.entry(annotation.text.clone()).or_default() += 1;
-    }
-    counts
 }
 
 /// Spike times where they may be some or the name says so, else columns over time.
@@ -200,22 +215,27 @@ fn of_table(format: &'static str, path: &Path) -> Result<Inspection, ReadError> 
     if spike_text::spike_columns(&table.names).is_some() {
         return Ok(Inspection::of_spikes(format, &read_spikes(path)?));
     }
-    let rate = scan_rate(&sidecar(path)?);
+    let sidecar = sidecar(path)?;
+    let rate = scan_rate(&sidecar);
     let mut warnings = table.warnings;
-    if rate.is_none() && table.columns.iter().all(Option::is_some) {
+    warnings.extend(sidecar.warnings);
+    // Any other table of numbers may be anything, and one with columns of text as well.
+    let is_called_series = BidsName::of(path).is_some_and(|name| name.suffix == "timeseries");
+    let is_series = (is_called_series || rate.is_some()) && table.columns.iter().all(Option::is_some);
+    if rate.is_none() && is_series {
         warnings.push("No sidecar gives RepetitionTime or SamplingFrequency.".to_owned());
     }
     let column = |(name, values): (&String, &Option<Vec<f64>>)| match values {
         Some(values) => ChannelInspection::of_samples(name, "a.u.", values),
         None => ChannelInspection::of_samples(name, "text", &[]),
     };
-    // A table with columns of text may be anything.
-    let is_series = table.columns.iter().all(Option::is_some);
+    let channels: Vec<ChannelInspection> = table.names.iter().zip(&table.columns).map(column).collect();
+    warnings.extend(remarks_on(&channels));
     Ok(Inspection {
         modality: is_series.then_some(Modality::Bold),
         sampling_rate_hz: rate.map(|rate| rate.hz()),
         n_times: Some(table.n_rows),
-        channels: table.names.iter().zip(&table.columns).map(column).collect(),
+        channels,
         warnings,
         ..Inspection::nothing(format)
     })
@@ -230,11 +250,11 @@ impl Inspection {
             n_times: None,
             channels: Vec::new(),
             annotations: 0,
+            all_annotations: Vec::new(),
             warnings: Vec::new(),
             units: None,
             image: None,
             recorded: None,
-            annotation_counts: BTreeMap::new(),
         }
     }
 
@@ -245,10 +265,11 @@ impl Inspection {
             let column: Vec<f64> = series.values.iter().skip(i).step_by(n).copied().collect();
             ChannelInspection::of_samples(name, "a.u.", &column)
         };
+        let channels: Vec<ChannelInspection> = series.names.iter().enumerate().map(channel).collect();
         Self {
             n_times: Some(series.n_times),
-            channels: series.names.iter().enumerate().map(channel).collect(),
-            warnings: series.warnings.clone(),
+            warnings: series.warnings.iter().cloned().chain(remarks_on(&channels)).collect(),
+            channels,
             ..Self::nothing(format)
         }
     }
@@ -286,6 +307,16 @@ impl Inspection {
     }
 }
 
+impl AnnotationInspection {
+    fn of(annotation: &Annotation) -> Self {
+        Self { onset_s: annotation.onset_secs, duration_s: annotation.duration_secs, text: annotation.text.clone() }
+    }
+}
+
+fn is_zero(n: &usize) -> bool {
+    *n == 0
+}
+
 impl ChannelInspection {
     pub(crate) fn of(name: &str, unit: &str, summary: &SampleSummary) -> Self {
         Self {
@@ -297,8 +328,10 @@ impl ChannelInspection {
             std: summary.std(),
             min: summary.min(),
             max: summary.max(),
+            n_missing: summary.n_samples - summary.n_finite,
             first: summary.first.iter().map(|&value| value.is_finite().then_some(value)).collect(),
             sampling_rate_hz: None,
+            n_samples: summary.n_samples,
             outline: summary.outline.clone(),
         }
     }

@@ -38,7 +38,12 @@ pub(super) fn clean(
     let (units, excluded_channels) = usable_units(&trains, plan, context)?;
     let needed = plan.min_channels.max(1);
     if units.len() < needed {
-        return Err(CleaningError::TooFewChannels { needed, found: units.len(), path: path() });
+        return Err(CleaningError::TooFewChannels {
+            needed,
+            found: units.len(),
+            excluded: excluded_channels,
+            path: path(),
+        });
     }
     // Before any of it is allocated.
     let n_bins = runs.iter().map(|run| run.n).sum::<f64>();
@@ -249,7 +254,10 @@ mod tests {
     fn silent_units_are_excluded_with_their_rate() {
         let cleaned =
             clean(trains(&[&[1.0, 2.0], &[3.0]], 10.0), &CleaningContext::default(), &plan(1.0, 0.15)).unwrap();
-        assert_eq!(cleaned.excluded_channels, [("u1".to_owned(), "fires at 0.1000 Hz, below 0.15 Hz".to_owned())]);
+        assert_eq!(
+            cleaned.excluded_channels,
+            [("u1".to_owned(), "fires at 0.1000 Hz over 10 s, below 0.15 Hz".to_owned())]
+        );
         assert_eq!(cleaned.recording.channels[0].unit, "count");
     }
 

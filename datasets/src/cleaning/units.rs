@@ -87,7 +87,8 @@ fn rarely_seen(trains: &SpikeTrains, unit: &Unit, plan: &CleaningPlan) -> Option
     }
     let rate_hz = trains.n_spikes_in(unit, &observed) as f64 / observed_secs;
     let min_rate_hz = plan.spikes.min_rate_hz;
-    (rate_hz < min_rate_hz).then(|| format!("fires at {rate_hz:.4} Hz, below {min_rate_hz} Hz"))
+    (rate_hz < min_rate_hz)
+        .then(|| format!("fires at {rate_hz:.4} Hz over {observed_secs:.0} s, below {min_rate_hz} Hz"))
 }
 
 #[cfg(test)]

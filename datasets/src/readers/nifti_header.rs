@@ -118,7 +118,11 @@ impl NiftiHeader {
 
 /// `pixdim[4]`, by its unit, in seconds.
 fn repetition_time(shape: &[usize], step: f64, unit: u8, warnings: &mut Vec<String>) -> Option<f64> {
-    if shape.get(3).is_none_or(|&n| n < 2) || !(step.is_finite() && step > 0.0) {
+    if shape.get(3).is_none_or(|&n| n < 2) {
+        return None;
+    }
+    if !(step.is_finite() && step > 0.0) {
+        warnings.push(format!("pixdim[4] is {step}: the image does not say how long a volume takes"));
         return None;
     }
     match unit {

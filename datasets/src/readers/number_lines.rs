@@ -88,10 +88,13 @@ impl NumberLines {
         for (n, line) in self.counts().into_iter().zip(&self.lines) {
             let (unit, others) = rest.split_at(n);
             rest = others;
-            let odd = unit.windows(2).position(|pair| pair[0].is_nan() || pair[1].is_nan() || pair[1] < pair[0]);
-            if let Some(at) = odd {
-                let line = if self.lines.len() == self.values.len() { self.lines[at + 1].line } else { line.line };
-                return Some(format!("spike times would not go back, as the numbers do in line {line}"));
+            let line_of =
+                |at: usize| if self.lines.len() == self.values.len() { self.lines[at].line } else { line.line };
+            if let Some(at) = unit.iter().position(|value| value.is_nan()) {
+                return Some(format!("of spike times none would be missing, as one is in line {}", line_of(at)));
+            }
+            if let Some(at) = unit.windows(2).position(|pair| pair[1] < pair[0]) {
+                return Some(format!("spike times would not go back, as the numbers do in line {}", line_of(at + 1)));
             }
         }
         None
@@ -160,7 +163,8 @@ mod tests {
         }
         assert!(why_columns("1 2\n\n3 2.5\n").unwrap().ends_with("in line 3"));
         assert!(why_columns("# one channel\n1\n2\n1.5\n").unwrap().ends_with("in line 4"));
-        assert!(why_columns("1 nan\n2 3\n").unwrap().ends_with("in line 1"));
+        assert!(why_columns("1 nan\n2 3\n").unwrap().ends_with("none would be missing, as one is in line 1"));
+        assert!(why_columns("1\n2\nnan\n").unwrap().ends_with("as one is in line 3"));
         assert!(why_columns("Fz Cz\n1 2\n").unwrap().contains("names columns"));
     }
 

@@ -34,7 +34,7 @@ fn edf_with_gaps_keeps_their_times() {
     let file = open_signals(&folder.file("a.edf", &bytes)).unwrap();
     assert_eq!(file.recorded.intervals_secs(), [[0.0, 4.0], [9.5, 11.5]]);
     assert_eq!(annotations(&file), [(4.0, 0.5, "blink"), (10.0, 0.0, "back")]);
-    assert_eq!(file.warnings, ["The recording was interrupted 1 times."]);
+    assert_eq!(file.warnings, ["The recording was interrupted once."]);
     let microvolts: Vec<f64> = (1..=12).map(|v| f64::from(v) * 1e-6).collect();
     assert_values(&file, &[&microvolts]);
     let signals_read = file.into_signals().unwrap();

@@ -59,7 +59,10 @@ fn lines_of_numbers_are_spikes_or_columns() {
     assert_eq!(found.channels[1].mean, Some(2.0 / 3.0));
     assert_eq!(
         found.warnings,
-        ["Taken for columns over time: spike times would not go back, as the numbers do in line 2."]
+        [
+            "1 value is missing or not finite, in x1.",
+            "Taken for columns over time: spike times would not go back, as the numbers do in line 2.",
+        ]
     );
 
     let spikes = "0.5 1.5\n0.25 3\n";
