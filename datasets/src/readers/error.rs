@@ -41,8 +41,12 @@ impl ReadError {
 
 /// What is odd about `found`, if it would be a number with a point.
 fn decimal_comma(found: &str) -> &'static str {
-    let is_number = found.contains(',') && found.replacen(',', ".", 1).parse::<f64>().is_ok();
-    if is_number { " with a decimal comma, where a point is read," } else { "" }
+    if has_decimal_comma(found) { " with a decimal comma, where a point is read," } else { "" }
+}
+
+/// Whether this would be a number with a point.
+pub(crate) fn has_decimal_comma(text: &str) -> bool {
+    text.contains(',') && text.replacen(',', ".", 1).parse::<f64>().is_ok()
 }
 
 /// Text from a file or a library, fit for one line of a message.

@@ -3,7 +3,7 @@
 use std::path::Path;
 
 use super::delimited::{Delimited, Separator};
-use super::error::{ReadError, one_line};
+use super::error::{ReadError, has_decimal_comma, one_line};
 use super::table::{Row, Table, is_missing, text_in};
 
 /// Columns of numbers, one row per time.
@@ -31,7 +31,8 @@ impl NumericTable {
     /// Fails at a ragged row or a cell that is neither a number nor missing, naming its line and column.
     pub fn read(path: &Path, header: Header) -> Result<Self, ReadError> {
         let text = text_in(path)?;
-        let mut lines = Delimited::new(&text, Separator::of(&text, path), path);
+        let separator = Separator::of(&text, path);
+        let mut lines = Delimited::new(&text, separator, path);
         let mut record = csv::StringRecord::new();
         let mut table = Self { names: None, n_rows: 0, n_columns: 0, values: Vec::new(), warnings: Vec::new() };
         let mut is_first = true;
@@ -48,7 +49,7 @@ impl NumericTable {
             table.push(&record, line, path)?;
         }
         if table.n_rows > 0 && table.names.is_none() {
-            table.judge_first_row();
+            table.judge_first_row(separator);
         }
         if table.n_rows == 0 {
             return Err(ReadError::field("rows of numbers", "none", path));
@@ -62,11 +63,11 @@ impl NumericTable {
     }
 
     /// A first row of numbers may be one of names.
-    fn judge_first_row(&mut self) {
+    fn judge_first_row(&mut self, separator: Separator) {
         let (first, rest) = self.values.split_at(self.n_columns.min(self.values.len()));
         let cells: Vec<String> = first.iter().map(f64::to_string).collect();
-        let has_fractions = || rest.iter().any(|value| value.fract() != 0.0);
-        let (is_header, remark) = holds_names(cells.iter().map(String::as_str), has_fractions);
+        let has_fractions = || rest.iter().copied().any(is_fraction);
+        let (is_header, remark) = holds_names(cells.iter().map(String::as_str), has_fractions, separator);
         self.warnings.extend(remark.map(str::to_owned));
         if is_header {
             self.values.drain(..self.n_columns);
@@ -91,6 +92,10 @@ impl NumericTable {
     }
 }
 
+fn is_fraction(value: f64) -> bool {
+    value.is_finite() && value.fract() != 0.0
+}
+
 /// Whether the first row holds names, and what is said of it where that is not plain; `has_fractions` is asked of the other
 /// rows.
 ///
@@ -98,7 +103,8 @@ impl NumericTable {
 /// fractions.
 fn holds_names<'c>(
     first: impl Iterator<Item = &'c str>,
-    has_fractions: impl FnOnce() -> bool,
+    has_fractions: impl Fn() -> bool,
+    separator: Separator,
 ) -> (bool, Option<&'static str>) {
     let Some(row) = first.map(number).collect::<Option<Vec<f64>>>() else {
         return (true, None);
@@ -106,6 +112,14 @@ fn holds_names<'c>(
     let counts_from = |start: usize| row.iter().zip(start..).all(|(&value, i)| value == i as f64);
     match row.len() > 1 && (counts_from(0) || counts_from(1)) && has_fractions() {
         true => (true, Some("The first row counts the columns; it is taken for their names.")),
+        // As `0,5` in lines of their own would be.
+        false if separator == Separator::Comma && row.len() == 2 && !has_fractions() => (
+            false,
+            Some(
+                "The first row is all numbers; it is taken for data of two columns, not for one with decimal commas, and they \
+                 are numbered.",
+            ),
+        ),
         false => (false, Some("The first row is all numbers; it is taken for data, and the columns are numbered.")),
     }
 }
@@ -126,10 +140,10 @@ impl LooseTable {
     /// holds a number.
     pub fn read(path: &Path) -> Result<Self, ReadError> {
         let mut table = Table::read(path)?;
-        let (mut columns, mut warnings) = (Vec::new(), Vec::new());
+        let (mut columns, mut warnings, mut commas) = (Vec::new(), Vec::new(), Vec::new());
         let cells = || table.rows.iter().flat_map(|row| &row.cells);
-        let has_fractions = || cells().filter_map(|cell| number(cell)).any(|value| value.fract() != 0.0);
-        let (is_header, remark) = holds_names(table.columns.iter().map(String::as_str), has_fractions);
+        let has_fractions = || cells().filter_map(|cell| number(cell)).any(is_fraction);
+        let (is_header, remark) = holds_names(table.columns.iter().map(String::as_str), has_fractions, table.separator);
         warnings.extend(remark.map(str::to_owned));
         if !is_header {
             let names = numbered_names(table.columns.len());
@@ -139,6 +153,9 @@ impl LooseTable {
         for (at, name) in table.columns.iter().enumerate() {
             let cells = || table.rows.iter().map(|row| (row.line, row.cells[at].as_str()));
             let odd: Vec<(u64, &str)> = cells().filter(|(_, cell)| number(cell).is_none()).collect();
+            if let Some((line, cell)) = odd.iter().find(|(_, cell)| has_decimal_comma(cell)) {
+                commas.push(format!("{} ({cell:?} at line {line})", one_line(name)));
+            }
             let is_missing_throughout = cells().all(|(_, cell)| is_missing(cell));
             match odd.as_slice() {
                 [] if !is_missing_throughout => {
@@ -157,8 +174,14 @@ impl LooseTable {
             return Err(ReadError::field("rows of numbers", "none", path));
         }
         if columns.iter().all(Option::is_none) {
-            let names = one_line(&table.columns.join(", "));
-            return Err(ReadError::field("a column of numbers", format!("only text ({names})"), path));
+            let found = match commas.first() {
+                Some(column) => format!("decimal commas, where points are read, in {column}"),
+                None => format!("only text ({})", one_line(&table.columns.join(", "))),
+            };
+            return Err(ReadError::field("a column of numbers", found, path));
+        }
+        if !commas.is_empty() {
+            warnings.push(format!("Decimal commas, where points are read: {}.", commas.join(", ")));
         }
         Ok(Self { names: table.columns, n_rows: table.rows.len(), columns, warnings })
     }

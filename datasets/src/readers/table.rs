@@ -13,6 +13,7 @@ pub struct Table {
     pub columns: Vec<String>,
     /// Of the columns' names, in the file.
     pub header_line: u64,
+    pub(super) separator: Separator,
     pub rows: Vec<Row>,
 }
 
@@ -37,7 +38,8 @@ impl Table {
 
     fn parse(path: &Path, separator: Option<Separator>) -> Result<Self, ReadError> {
         let text = text_in(path)?;
-        let mut lines = Delimited::new(&text, separator.unwrap_or_else(|| Separator::of(&text, path)), path);
+        let separator = separator.unwrap_or_else(|| Separator::of(&text, path));
+        let mut lines = Delimited::new(&text, separator, path);
         let mut record = csv::StringRecord::new();
         let nothing = || ReadError::field("a header row", "an empty file", path);
         let header_line = lines.next(&mut record)?.ok_or_else(nothing)?;
@@ -47,7 +49,7 @@ impl Table {
             lines.check_length(&record, columns.len(), line)?;
             rows.push(Row { line, cells: record.iter().map(str::to_owned).collect() });
         }
-        Ok(Self { path: path.to_owned(), columns, header_line, rows })
+        Ok(Self { path: path.to_owned(), columns, header_line, separator, rows })
     }
 
     /// Where the column of that name is.

@@ -103,6 +103,8 @@ impl ChannelKind {
             "PPG" | "PLETH" => Self::PulseWave,
             "ACCEL" | "ACCELEROMETER" => Self::Acceleration,
             "STATUS" | "TRIG" | "TRIGGER" | "TRIGGERS" | "STIM" | "STI" | "DIG" => Self::Trigger,
+            "MARKER" | "MARKERS" => Self::Trigger,
+            "PHOTO" | "PHOTODIODE" | "HR" => Self::Misc,
             "SAO" | "SPO" if word.ends_with('2') => Self::Misc,
             _ => return None,
         })
@@ -176,8 +178,8 @@ mod tests {
             (Temperature, &["TEMP"]),
             (PulseWave, &["PPG"]),
             (Acceleration, &["ACC_X", "AccY", "acc z", "Accel"]),
-            (Trigger, &["STATUS", "TRIG", "STI 014", "Trigger1"]),
-            (Misc, &["SaO2", "SpO2"]),
+            (Trigger, &["STATUS", "TRIG", "STI 014", "Trigger1", "Marker"]),
+            (Misc, &["SaO2", "SpO2", "Photo", "HR"]),
         ] {
             for name in names {
                 assert_eq!(ChannelKind::of_name(name), Some(kind), "{name}");

@@ -222,12 +222,13 @@ fn a_table_without_names_loses_no_row() {
         let first: Vec<f64> = found.channels.iter().filter_map(|channel| channel.first[0]).collect();
         assert_eq!(first, series.values[..names.len()], "{text:?}");
         assert_eq!(series.warnings.is_empty(), remark.is_empty(), "{:?}", series.warnings);
-        assert!(series.warnings.iter().chain(&found.warnings).all(|w| w.contains(remark) || w.contains("sidecar")));
+        assert!(series.warnings.iter().chain(&found.warnings).all(|w| w.contains(remark) || w.contains("x1.")));
     };
     check("a,b\n1.5,2\n3,4\n", &["a", "b"], 2, "");
     check("1.5,2\n3,4\n", &["x1", "x2"], 2, "taken for data");
     check("5,6\n3,4\n1,2\n", &["x1", "x2"], 3, "taken for data");
-    check("0,1\n2,3\n", &["x1", "x2"], 2, "taken for data");
+    check("0,1\n2,3\n", &["x1", "x2"], 2, "not for one with decimal commas");
+    check("0,1\nn/a,3\n", &["x1", "x2"], 2, "not for one with decimal commas");
     check("0,1\n2.5,3\n", &["0", "1"], 1, "taken for their names");
     check("# by hand\r\nFz;Cz\r\n2.5;3\r\n", &["Fz", "Cz"], 1, "");
 }
@@ -243,4 +244,13 @@ fn lines_are_named_alike_however_they_end() {
             assert!(message.contains("\"x\" at line 4"), "{end:?}: {message}");
         }
     }
+}
+
+#[test]
+fn decimal_commas_are_told() {
+    let folder = Folder::new();
+    let message = inspect(&folder.file("a.csv", "a;b\n1,5;2,5\n")).unwrap_err().to_string();
+    assert!(message.contains("found decimal commas, where points are read, in a (\"1,5\" at line 2)"), "{message}");
+    let found = inspect(&folder.file("a.csv", "a;b\n1,5;2\n")).unwrap();
+    assert!(found.warnings[0].contains("Decimal commas, where points are read: a (\"1,5\" at line 2)"));
 }
