@@ -176,6 +176,13 @@ impl LooseTable {
         if columns.iter().all(Option::is_none) {
             let found = match commas.first() {
                 Some(column) => format!("decimal commas, where points are read, in {column}"),
+                None if table.columns.len() == 1 => {
+                    format!(
+                        "one of text ({}), as cells are parted by {}",
+                        one_line(&table.columns[0]),
+                        table.separator.name()
+                    )
+                }
                 None => format!("only text ({})", one_line(&table.columns.join(", "))),
             };
             return Err(ReadError::field("a column of numbers", found, path));

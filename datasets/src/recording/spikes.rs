@@ -60,8 +60,18 @@ impl SpikeTrains {
         assert!(rest.is_empty(), "every spike belongs to one unit");
         let (units, warnings): (Vec<Unit>, Vec<Option<String>>) =
             of_units.into_par_iter().map(|(unit, spikes)| put_in_order(unit, spikes)).unzip();
-        let warnings = warnings.into_iter().flatten().collect();
-        let observed = observed.unwrap_or_else(|| span_of(&units, &spike_secs));
+        let mut warnings: Vec<String> = warnings.into_iter().flatten().collect();
+        let observed = observed.unwrap_or_else(|| {
+            let first_secs = units.iter().filter_map(|unit| spike_secs[unit.spikes.clone()].first()).copied();
+            let (observed, first_secs) = (span_of(&units, &spike_secs), first_secs.fold(f64::INFINITY, f64::min));
+            // Times of the day, or of an era, begin far from 0.
+            if observed.span_secs().is_some_and(|[_, stop]| first_secs > 0.5 * stop) && first_secs.is_finite() {
+                warnings.push(format!(
+                    "The session is taken to begin at 0 s, long before its first spike at {first_secs} s."
+                ));
+            }
+            observed
+        });
         Self { units, spike_secs, observed, trials: Trials::default(), warnings }
     }
 
@@ -198,6 +208,8 @@ mod tests {
         assert_eq!(trains.warnings, ["Spikes of unit c were out of order and have been sorted."]);
         assert!(trains.observed.covers([-1.0, 3.0]));
         assert_eq!(trains.n_unobserved(), 0);
+        let late = SpikeTrains::new(vec![(Unit::named("a"), 2)], vec![1.6e9, 1.6e9 + 5.0], None);
+        assert!(late.warnings[0].contains("long before its first spike at 1600000000 s"), "{:?}", late.warnings);
     }
 
     #[test]

@@ -41,7 +41,7 @@ struct Bench(tempfile::TempDir);
 impl Bench {
     fn new(remarks: &[(f64, f64, &str)]) -> Self {
         let bench = Self(tempfile::tempdir().unwrap());
-        bench.file("eeg.edf", &edf(remarks));
+        bench.file("eeg.edf", edf(remarks));
         bench
     }
 
