@@ -44,6 +44,8 @@ pub struct Loaded {
     pub observation: ObservationKind,
     pub channel_names: Vec<String>,
     pub input_names: Vec<String>,
+    /// What the readers had to assume, one sentence each.
+    pub warnings: Vec<String>,
 }
 
 impl ArrayArguments {
@@ -53,10 +55,15 @@ impl ArrayArguments {
         let observation = self.observation.unwrap_or(plan.model.observation).at(self.tr_secs)?;
         let array = without_infinities(&self.series)?;
         let n_channels = array.names.len();
+        let told = |path: &Path, array: &nullcline_datasets::Series| -> Vec<String> {
+            array.warnings.iter().map(|warning| format!("{warning} ({})", path.display())).collect()
+        };
+        let mut warnings = told(&self.series, &array);
         let mut values = array.values;
         let mut split = Split::new(array.n_times, &plan.split).with_context(|| format!("{}", self.series.display()))?;
         if let Some(path) = &self.test {
             let test = without_infinities(path)?;
+            warnings.extend(told(path, &test));
             if test.names.len() != n_channels {
                 bail!(
                     "need {n_channels} channels as in {}, found {} in {}",
@@ -99,14 +106,13 @@ impl ArrayArguments {
             let lengths = trial_lengths(path)?;
             series = series.with_trials(&lengths).with_context(|| format!("{}", path.display()))?;
         }
-        Ok(Loaded { series, split, observation, channel_names: array.names, input_names: inputs.names })
+        Ok(Loaded { series, split, observation, channel_names: array.names, input_names: inputs.names, warnings })
     }
 }
 
 /// Values may be missing, not infinite: told before they are standardised, while their places are those of the file.
 fn without_infinities(path: &Path) -> Result<nullcline_datasets::Series> {
     let array = read_array(path)?;
-    array.warnings.iter().for_each(|warning| tracing::warn!("{warning} ({})", path.display()));
     let n_channels = array.names.len().max(1);
     match array.values.iter().position(|value| value.is_infinite()) {
         None => Ok(array),
