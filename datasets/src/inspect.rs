@@ -7,7 +7,7 @@ use std::path::Path;
 
 use serde::Serialize;
 
-use self::oddities::{bad_stretches, remarks_on};
+use self::oddities::{bad_stretches, named_otherwise, remarks_on};
 use crate::bids::entities::BidsName;
 use crate::bids::sidecar;
 use crate::readers::Series;
@@ -110,7 +110,13 @@ fn by_name(path: &Path) -> Result<Inspection, ReadError> {
         return Ok(Inspection::of_spikes("Phy", &phy::read(path)?));
     }
     if NiftiImage::has_name(path) {
-        return inspect_image(path);
+        let mut found = inspect_image(path)?;
+        if let Ok(sidecar) = sidecar(path) {
+            let tr_secs = found.image.as_ref().and_then(|image| image.tr_s);
+            found.warnings.extend(tr_secs.and_then(|secs| sidecar.repetition_conflict(secs)));
+            found.warnings.extend(sidecar.warnings);
+        }
+        return Ok(found);
     }
     let (file, _) = split_location(path);
     match extension_of(&file).as_str() {
@@ -154,6 +160,9 @@ fn of_signals(file: &SignalFile) -> Result<Inspection, ReadError> {
     }
     warnings.extend(remarks_on(&channels));
     warnings.extend(bad_stretches(&file.annotations));
+    if file.modality() == Modality::Eeg {
+        warnings.extend(named_otherwise(&channels));
+    }
     let marked: Vec<String> =
         file.channels.iter().filter(|channel| channel.marked_bad).map(|channel| one_line(&channel.name)).collect();
     if !marked.is_empty() {

@@ -99,7 +99,8 @@ impl Chain<'_> {
 
     fn exclude_unless_kept(&mut self, mut bad: Vec<(usize, String)>, kept: &[String], why: &str) {
         bad.retain(|(i, _)| !kept.contains(&self.channels[*i].name));
-        self.steps.push(format!("{} channels left out as {why}", bad.len()));
+        let channels = if bad.len() == 1 { "channel" } else { "channels" };
+        self.steps.push(format!("{} {channels} left out as {why}", bad.len()));
         self.exclude(bad);
     }
 

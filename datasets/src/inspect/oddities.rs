@@ -2,7 +2,7 @@
 
 use super::ChannelInspection;
 use crate::readers::error::one_line;
-use crate::recording::{Annotation, Support, remarks};
+use crate::recording::{Annotation, ChannelKind, Support, remarks};
 
 /// What is odd about the values and names of channels, one sentence each.
 pub(super) fn remarks_on(channels: &[ChannelInspection]) -> Vec<String> {
@@ -32,6 +32,17 @@ pub(super) fn remarks_on(channels: &[ChannelInspection]) -> Vec<String> {
     remarks
 }
 
+/// Channels that the file calls EEG, or nothing, and whose names say otherwise.
+pub(super) fn named_otherwise(channels: &[ChannelInspection]) -> Option<String> {
+    let told = |channel: &ChannelInspection| {
+        let is_unsure = channel.kind.is_none_or(|kind| kind == ChannelKind::Eeg);
+        let kind = ChannelKind::of_name(&channel.name).filter(|kind| is_unsure && kind.modality().is_none())?;
+        Some(format!("{} ({kind})", one_line(&channel.name)))
+    };
+    let told: Vec<String> = channels.iter().filter_map(told).collect();
+    (!told.is_empty()).then(|| format!("No EEG by their names, and left out of a run: {}.", told.join(", ")))
+}
+
 /// What a run leaves out because annotations say so.
 pub(super) fn bad_stretches(annotations: &[Annotation]) -> Option<String> {
     let bad = annotations.iter().filter(|a| remarks::is_bad(&a.text) && a.duration_secs > 0.0);
@@ -58,6 +69,10 @@ mod tests {
             ["2 values are missing or not finite, in Fz.", "One value throughout: Cz.", "1 channel has no name."]
         );
         assert!(remarks_on(&channels[3..]).is_empty());
+        assert_eq!(named_otherwise(&channels), None);
+        let others = [channel("HEOGL", &[]), channel("Fz", &[]), channel("STI", &[])];
+        let found = named_otherwise(&others).unwrap();
+        assert_eq!(found, "No EEG by their names, and left out of a run: HEOGL (EOG), STI (TRIG).");
     }
 
     #[test]

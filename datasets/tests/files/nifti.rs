@@ -295,3 +295,17 @@ fn a_fifth_axis_is_no_time() {
     check(&[2, 2, 2, 3, 2], None);
     check(&[2, 2, 2, 1, 6], None);
 }
+
+#[test]
+fn a_sidecar_that_tells_another_time_is_told() {
+    let folder = tempfile::tempdir().unwrap();
+    let path = folder.path().join("sub-01_task-rest_bold.nii");
+    write(&path, &plain(Datatype::Float32, &[2, 2, 2, 3]), (0..24).map(f64::from)).unwrap();
+    let warnings = |sidecar: &str| {
+        fs::write(path.with_extension("json"), sidecar).unwrap();
+        inspect(&path).unwrap().warnings
+    };
+    assert!(warnings(r#"{"RepetitionTime": 2}"#).is_empty());
+    let found = warnings(r#"{"RepetitionTime": 2.5}"#);
+    assert_eq!(found, ["RepetitionTime is 2.5 s in the sidecar and 2 s in the file; the sidecar's counts."]);
+}
