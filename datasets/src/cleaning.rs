@@ -1,6 +1,7 @@
 //! From raw signals to a recording that a model may trust, every step written down.
 
 pub mod artefacts;
+mod bad_stretches;
 mod binning;
 mod bold;
 mod chain;

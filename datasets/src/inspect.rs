@@ -1,10 +1,13 @@
 //! What a recording holds, per channel: the answer of `nullcline inspect`.
 
-use std::collections::BTreeMap;
+mod oddities;
+mod units;
+
 use std::path::Path;
 
 use serde::Serialize;
 
+use self::oddities::{bad_stretches, named_otherwise, remarks_on};
 use crate::bids::entities::BidsName;
 use crate::bids::sidecar;
 use crate::readers::Series;
@@ -18,9 +21,10 @@ use crate::readers::sample_summary::SampleSummary;
 use crate::readers::series::split_location;
 use crate::readers::signal_file::SignalFile;
 use crate::readers::{extension_of, open_signals, phy, read_series, read_spikes, scan_rate, spike_text};
-use crate::recording::{Annotation, ChannelKind, Modality, SpikeTrains, Support};
+use crate::recording::{Annotation, ChannelKind, Modality, Support};
 use crate::volumes::{ImageInspection, inspect_image};
 
+pub use self::units::{UnitDetails, UnitsInspection};
 pub use crate::readers::outline::Outline;
 
 /// SI units, native rates.
@@ -36,6 +40,9 @@ pub struct Inspection {
     pub channels: Vec<ChannelInspection>,
     /// How many there are.
     pub annotations: usize,
+    /// All of them.
+    #[serde(rename = "annotation_list", skip_serializing_if = "Vec::is_empty")]
+    pub all_annotations: Vec<AnnotationInspection>,
     pub warnings: Vec<String>,
     #[serde(skip_serializing_if = "Option::is_none")]
     pub units: Option<UnitsInspection>,
@@ -44,9 +51,14 @@ pub struct Inspection {
     /// When there was a recording, where the file says so.
     #[serde(skip)]
     pub recorded: Option<Support>,
-    /// How many annotations have each text.
-    #[serde(skip)]
-    pub annotation_counts: BTreeMap<String, usize>,
+}
+
+/// A remark in the recording; its onset counts from the first sample, gaps included.
+#[derive(Debug, Clone, PartialEq, Serialize)]
+pub struct AnnotationInspection {
+    pub onset_s: f64,
+    pub duration_s: f64,
+    pub text: String,
 }
 
 /// Statistics over the finite samples; `None` where there are none.
@@ -67,34 +79,17 @@ pub struct ChannelInspection {
     pub max: Option<f64>,
     /// The first five samples; missing ones are null.
     pub first: Vec<Option<f64>>,
+    /// How many samples are missing or not finite; present where some are.
+    #[serde(skip_serializing_if = "is_zero")]
+    pub n_missing: usize,
     /// Present where rates differ within the file.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub sampling_rate_hz: Option<f64>,
+    #[serde(skip)]
+    pub n_samples: usize,
     /// How it goes over time.
     #[serde(skip)]
     pub outline: Outline,
-}
-
-#[derive(Debug, Clone, PartialEq, Serialize)]
-pub struct UnitsInspection {
-    pub n: usize,
-    pub n_spikes: Vec<usize>,
-    /// `None` for a unit without spikes.
-    pub first_spike_s: Vec<Option<f64>>,
-    pub trials: usize,
-    #[serde(skip)]
-    pub details: Vec<UnitDetails>,
-}
-
-/// What a person wants to see of a unit besides.
-#[derive(Debug, Clone, PartialEq)]
-pub struct UnitDetails {
-    pub name: String,
-    /// Over the time in which it was observed.
-    pub rate_hz: f64,
-    /// Spikes in equal parts of the session.
-    pub counts: Outline,
-    pub properties: BTreeMap<String, String>,
 }
 
 /// What [`inspect`] takes.
@@ -115,7 +110,13 @@ fn by_name(path: &Path) -> Result<Inspection, ReadError> {
         return Ok(Inspection::of_spikes("Phy", &phy::read(path)?));
     }
     if NiftiImage::has_name(path) {
-        return inspect_image(path);
+        let mut found = inspect_image(path)?;
+        if let Ok(sidecar) = sidecar(path) {
+            let tr_secs = found.image.as_ref().and_then(|image| image.tr_s);
+            found.warnings.extend(tr_secs.and_then(|secs| sidecar.repetition_conflict(secs)));
+            found.warnings.extend(sidecar.warnings);
+        }
+        return Ok(found);
     }
     let (file, _) = split_location(path);
     match extension_of(&file).as_str() {
@@ -151,7 +152,17 @@ fn of_signals(file: &SignalFile) -> Result<Inspection, ReadError> {
         sampling_rate_hz: rates_differ.then(|| channel.sample_rate.hz()),
         ..ChannelInspection::of(&channel.name, &channel.unit, summary)
     });
+    let channels: Vec<ChannelInspection> = channels.collect();
     let mut warnings = file.warnings.clone();
+    if let Ok(sidecar) = sidecar(&file.path) {
+        warnings.extend(sidecar.warnings.iter().cloned());
+        warnings.extend(rate_hz.and_then(|hz| sidecar.rate_conflict(hz)));
+    }
+    warnings.extend(remarks_on(&channels));
+    warnings.extend(bad_stretches(&file.annotations));
+    if file.modality() == Modality::Eeg {
+        warnings.extend(named_otherwise(&channels));
+    }
     let marked: Vec<String> =
         file.channels.iter().filter(|channel| channel.marked_bad).map(|channel| one_line(&channel.name)).collect();
     if !marked.is_empty() {
@@ -164,21 +175,13 @@ fn of_signals(file: &SignalFile) -> Result<Inspection, ReadError> {
         modality: Some(file.modality()),
         sampling_rate_hz: rate_hz,
         n_times: Some(at_rate.map_or(0, |channel| channel.n_samples)),
-        channels: channels.collect(),
+        channels,
         annotations: file.annotations.len(),
-        annotation_counts: counted(&file.annotations),
+        all_annotations: file.annotations.iter().map(AnnotationInspection::of).collect(),
         recorded: Some(file.recorded.clone()),
         warnings,
         ..Inspection::nothing(file.format)
     })
-}
-
-fn counted(annotations: &[Annotation]) -> BTreeMap<String, usize> {
-    let mut counts = BTreeMap::new();
-    for annotation in annotations {
-        *counts.entry(annotation.text.clone()).or_default() += 1;
-    }
-    counts
 }
 
 /// Spike times where they may be some or the name says so, else columns over time.
@@ -200,22 +203,27 @@ fn of_table(format: &'static str, path: &Path) -> Result<Inspection, ReadError> 
     if spike_text::spike_columns(&table.names).is_some() {
         return Ok(Inspection::of_spikes(format, &read_spikes(path)?));
     }
-    let rate = scan_rate(&sidecar(path)?);
+    let sidecar = sidecar(path)?;
+    let rate = scan_rate(&sidecar);
     let mut warnings = table.warnings;
-    if rate.is_none() && table.columns.iter().all(Option::is_some) {
+    warnings.extend(sidecar.warnings);
+    // Any other table of numbers may be anything, and one with columns of text as well.
+    let is_called_series = BidsName::of(path).is_some_and(|name| name.suffix == "timeseries");
+    let is_series = (is_called_series || rate.is_some()) && table.columns.iter().all(Option::is_some);
+    if rate.is_none() && is_series {
         warnings.push("No sidecar gives RepetitionTime or SamplingFrequency.".to_owned());
     }
     let column = |(name, values): (&String, &Option<Vec<f64>>)| match values {
         Some(values) => ChannelInspection::of_samples(name, "a.u.", values),
         None => ChannelInspection::of_samples(name, "text", &[]),
     };
-    // A table with columns of text may be anything.
-    let is_series = table.columns.iter().all(Option::is_some);
+    let channels: Vec<ChannelInspection> = table.names.iter().zip(&table.columns).map(column).collect();
+    warnings.extend(remarks_on(&channels));
     Ok(Inspection {
         modality: is_series.then_some(Modality::Bold),
         sampling_rate_hz: rate.map(|rate| rate.hz()),
         n_times: Some(table.n_rows),
-        channels: table.names.iter().zip(&table.columns).map(column).collect(),
+        channels,
         warnings,
         ..Inspection::nothing(format)
     })
@@ -230,11 +238,11 @@ impl Inspection {
             n_times: None,
             channels: Vec::new(),
             annotations: 0,
+            all_annotations: Vec::new(),
             warnings: Vec::new(),
             units: None,
             image: None,
             recorded: None,
-            annotation_counts: BTreeMap::new(),
         }
     }
 
@@ -245,44 +253,24 @@ impl Inspection {
             let column: Vec<f64> = series.values.iter().skip(i).step_by(n).copied().collect();
             ChannelInspection::of_samples(name, "a.u.", &column)
         };
+        let channels: Vec<ChannelInspection> = series.names.iter().enumerate().map(channel).collect();
         Self {
             n_times: Some(series.n_times),
-            channels: series.names.iter().enumerate().map(channel).collect(),
+            warnings: series.warnings.iter().cloned().chain(remarks_on(&channels)).collect(),
+            channels,
             ..Self::nothing(format)
         }
     }
+}
 
-    fn of_spikes(format: &'static str, trains: &SpikeTrains) -> Self {
-        let units = trains.units();
-        let [start, stop] = trains.observed.span_secs().unwrap_or([0.0, 0.0]);
-        let details = units.iter().map(|unit| {
-            let spikes = trains.spikes_of(unit);
-            let observed = unit.observed.as_ref().unwrap_or(&trains.observed);
-            const PARTS: usize = 20;
-            let edge = |part: usize| start + (stop - start) * part as f64 / PARTS as f64;
-            let before = |secs: f64| spikes.partition_point(|&t| t < secs);
-            let counts = (0..PARTS).map(|part| (before(edge(part + 1)) - before(edge(part))) as f64);
-            UnitDetails {
-                name: unit.name.clone(),
-                rate_hz: unit.n_spikes() as f64 / observed.total_secs(),
-                counts: Outline::of_counts(&counts.collect::<Vec<_>>()),
-                properties: unit.properties.clone(),
-            }
-        });
-        Self {
-            modality: Some(Modality::Spikes),
-            warnings: trains.warnings.clone(),
-            recorded: Some(trains.observed.clone()),
-            units: Some(UnitsInspection {
-                n: units.len(),
-                n_spikes: units.iter().map(|unit| unit.n_spikes()).collect(),
-                first_spike_s: units.iter().map(|unit| trains.spikes_of(unit).first().copied()).collect(),
-                trials: trains.trials.len(),
-                details: details.collect(),
-            }),
-            ..Self::nothing(format)
-        }
+impl AnnotationInspection {
+    fn of(annotation: &Annotation) -> Self {
+        Self { onset_s: annotation.onset_secs, duration_s: annotation.duration_secs, text: annotation.text.clone() }
     }
+}
+
+fn is_zero(n: &usize) -> bool {
+    *n == 0
 }
 
 impl ChannelInspection {
@@ -296,8 +284,10 @@ impl ChannelInspection {
             std: summary.std(),
             min: summary.min(),
             max: summary.max(),
+            n_missing: summary.n_samples - summary.n_finite,
             first: summary.first.iter().map(|&value| value.is_finite().then_some(value)).collect(),
             sampling_rate_hz: None,
+            n_samples: summary.n_samples,
             outline: summary.outline.clone(),
         }
     }

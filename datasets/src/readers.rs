@@ -5,12 +5,14 @@ use std::path::Path;
 use crate::bids::{RecordingFile, Sidecar, sidecar};
 use crate::recording::{Modality, Raw, SampleRate, SpikeTrains};
 
+mod bdf_triggers;
 pub mod brainvision;
 mod brainvision_ascii;
 mod brainvision_ini;
 mod brainvision_markers;
 pub mod cifti;
 pub mod confounds;
+mod delimited;
 pub mod edf;
 pub mod edf_annotations;
 pub mod edf_header;
@@ -80,7 +82,9 @@ pub fn read(file: &RecordingFile, sidecar: &Sidecar) -> Result<Raw, ReadError> {
 
 /// Opens a recording of EEG or MEG, whose format its extension tells; the samples are read on demand.
 pub fn open_signals(path: &Path) -> Result<SignalFile, ReadError> {
-    open_by_extension(path).map_err(|error| explained(path, error))
+    let mut file = open_by_extension(path).map_err(|error| explained(path, error))?;
+    file.end_stretches_at_joins();
+    Ok(file)
 }
 
 fn open_by_extension(path: &Path) -> Result<SignalFile, ReadError> {

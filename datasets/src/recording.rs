@@ -1,6 +1,8 @@
 //! What was measured: sampled signals, spike trains, and the cleaned recording that a model sees.
 
 mod channel_kind;
+pub(crate) mod majority;
+pub(crate) mod remarks;
 mod runs;
 mod spikes;
 mod support;

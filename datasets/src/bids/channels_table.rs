@@ -51,6 +51,15 @@ impl ChannelsTable {
         self.rows.iter().filter(|row| row.status == Some(status)).map(|row| row.name.clone()).collect()
     }
 
+    /// Channels of a type that whoever wrote it must have known: of electrodes inside the head.
+    pub fn intracranial(&self) -> Vec<String> {
+        let inside = |row: &&ChannelRow| {
+            let kind = row.kind.as_deref().unwrap_or_default();
+            ["ECOG", "SEEG", "DBS"].iter().any(|inside| kind.eq_ignore_ascii_case(inside))
+        };
+        self.rows.iter().filter(inside).map(|row| row.name.clone()).collect()
+    }
+
     /// Channels of a type that is not a brain signal, with that type. A channel without a type counts as one.
     pub fn not_brain(&self) -> Vec<(String, String)> {
         const BRAIN: [&str; 8] = ["EEG", "ECOG", "SEEG", "DBS", "MEG", "MEGMAG", "MEGGRADPLANAR", "MEGGRADAXIAL"];

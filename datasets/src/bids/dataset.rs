@@ -87,6 +87,27 @@ impl Dataset {
         subject: &SubjectId,
         filter: &RecordingFilter,
     ) -> Result<Vec<RecordingFile>, DatasetError> {
+        let mut found = self.files_of(subject, filter)?;
+        found.retain(|file| !self.is_ignored(file));
+        Ok(found)
+    }
+
+    /// Recordings that only `.bidsignore` hides.
+    pub fn ignored_recordings_of(
+        &self,
+        subject: &SubjectId,
+        filter: &RecordingFilter,
+    ) -> Result<Vec<RecordingFile>, DatasetError> {
+        let mut found = self.files_of(subject, filter)?;
+        found.retain(|file| self.is_ignored(file));
+        Ok(found)
+    }
+
+    fn is_ignored(&self, file: &RecordingFile) -> bool {
+        self.ignore.ignores(file.path.strip_prefix(&self.root).unwrap_or(&file.path))
+    }
+
+    fn files_of(&self, subject: &SubjectId, filter: &RecordingFilter) -> Result<Vec<RecordingFile>, DatasetError> {
         let home = self.root.join(subject.to_string());
         if !home.is_dir() {
             return Ok(Vec::new());
@@ -102,8 +123,7 @@ impl Dataset {
                 }
             }
         }
-        let is_ignored = |path: &Path| self.ignore.ignores(path.strip_prefix(&self.root).unwrap_or(path));
-        found.retain(|file| filter.takes(&file.entities) && !is_ignored(&file.path));
+        found.retain(|file| filter.takes(&file.entities));
         found.sort_by(|a, b| a.path.cmp(&b.path));
         Ok(found)
     }
@@ -270,6 +290,9 @@ mod tests {
         let rest = || "sub-01_task-rest".to_owned();
         let dataset = Dataset::open(root.path()).unwrap();
         assert_eq!(prefixes(&dataset), [(Modality::Spikes, rest()), (Modality::Eeg, rest())]);
+        let hidden = dataset.ignored_recordings_of(&dataset.subjects[0], &RecordingFilter::default()).unwrap();
+        assert_eq!(hidden[0].entities.prefix(), "sub-01_task-rest_acq-test");
+        assert_eq!(hidden.len(), 1);
         let derivative = Dataset::open(root.path().join("derivatives/xcp_d")).unwrap();
         assert_eq!(derivative.participants.get(&derivative.subjects[0], "Group"), Some("A"));
         assert_eq!(prefixes(&derivative), [(Modality::Bold, "sub-01_task-rest_seg-Gordon".to_owned())]);

@@ -5,7 +5,7 @@ use std::path::Path;
 
 use crate::readers::error::ReadError;
 use crate::readers::table::{Table, is_missing};
-use crate::recording::{Inputs, Runs, SampleRate};
+use crate::recording::{Annotation, Inputs, Runs, SampleRate, Support};
 
 /// One boxcar per trial type, 1 while an event of that type lasts and 0 otherwise, sorted by name.
 ///
@@ -36,22 +36,49 @@ pub struct Event {
     pub kind: String,
 }
 
-/// The rows of an events table; those whose `trial_type` is missing are left out, and without such a column all are of
-/// the kind `event`.
+impl Event {
+    /// What an annotation in the recording tells.
+    pub fn of(annotation: &Annotation) -> Self {
+        Self {
+            onset_secs: annotation.onset_secs,
+            duration_secs: annotation.duration_secs,
+            kind: annotation.text.clone(),
+        }
+    }
+}
+
+/// The rows of an events table, and what is left out or assumed, one sentence each.
+#[derive(Debug, Clone, Default, PartialEq)]
+pub struct EventsTable {
+    pub events: Vec<Event>,
+    pub warnings: Vec<String>,
+}
+
+/// The rows of an events table. Their kind is `trial_type`, without such a column `value`, and without both `event`; rows that
+/// lack it or their onset are left out, with a warning.
 ///
-/// Fails where `onset` is missing or not a number.
-pub fn read(path: &Path) -> Result<Vec<Event>, ReadError> {
+/// Fails where there is no column `onset`, or in it what is neither a number nor missing.
+pub fn read(path: &Path) -> Result<EventsTable, ReadError> {
     let table = Table::read(path)?;
     let onset = table
         .column("onset")
         .ok_or_else(|| ReadError::field("a column onset", format!("columns {}", table.columns.join(", ")), path))?;
     let duration = table.column("duration");
-    let kind = table.column("trial_type");
+    let trial_type = table.column("trial_type");
+    let kind = trial_type.or_else(|| table.column("value"));
     let mut events = Vec::with_capacity(table.rows.len());
+    let (mut n_without_onset, mut n_without_kind) = (0, 0);
     for row in &table.rows {
+        if is_missing(&row.cells[onset]) {
+            n_without_onset += 1;
+            continue;
+        }
         let kind = match kind {
             // An event that no type claims is not an input of any.
-            Some(at) if is_missing(&row.cells[at]) => continue,
+            Some(at) if is_missing(&row.cells[at]) => {
+                n_without_kind += 1;
+                continue;
+            }
             Some(at) => row.cells[at].clone(),
             None => "event".to_owned(),
         };
@@ -61,7 +88,33 @@ pub fn read(path: &Path) -> Result<Vec<Event>, ReadError> {
         };
         events.push(Event { onset_secs: table.number(row, onset)?, duration_secs, kind });
     }
-    Ok(events)
+    let name = path.file_name().unwrap_or_default().to_string_lossy().into_owned();
+    let mut warnings = Vec::new();
+    if n_without_onset > 0 {
+        warnings.push(format!("{} of {name} without an onset left out.", rows(n_without_onset)));
+    }
+    if let Some(column) = kind.filter(|_| n_without_kind > 0) {
+        let column = &table.columns[column];
+        warnings.push(format!("{} of {name} without a {column} left out.", rows(n_without_kind)));
+    }
+    if trial_type.is_none() && kind.is_some() && !events.is_empty() {
+        warnings.push(format!("{name} has no trial_type; its column value tells the kinds of events."));
+    }
+    Ok(EventsTable { events, warnings })
+}
+
+fn rows(n: usize) -> String {
+    if n == 1 { "1 row".to_owned() } else { format!("{n} rows") }
+}
+
+/// How many events lie wholly outside what was recorded; onsets may be rounded by half a sample.
+pub fn n_outside(events: &[Event], recorded: &Support, sample_rate: SampleRate) -> usize {
+    let half_secs = 0.5 * sample_rate.step_secs();
+    let meets = |event: &Event, &[start, stop]: &[f64; 2]| {
+        event.onset_secs < stop && event.onset_secs + event.duration_secs.max(0.0) >= start - half_secs
+    };
+    let is_outside = |event: &&Event| !recorded.intervals_secs().iter().any(|stretch| meets(event, stretch));
+    events.iter().filter(is_outside).count()
 }
 
 #[cfg(test)]
@@ -73,7 +126,7 @@ mod tests {
         let folder = tempfile::tempdir().unwrap();
         let path = folder.path().join("events.tsv");
         std::fs::write(&path, text).unwrap();
-        Ok(boxcars(&read(&path)?, SampleRate::from_hz(hz).unwrap(), &runs))
+        Ok(boxcars(&read(&path)?.events, SampleRate::from_hz(hz).unwrap(), &runs))
     }
 
     #[test]
@@ -90,6 +143,33 @@ mod tests {
     fn time_starts_where_the_recording_starts() {
         let found = inputs_of("onset\tduration\n10.5\t0.5\n", 2.0, 3, 10.0).unwrap();
         assert_eq!((found.names, found.values), (vec!["event".to_owned()], vec![0.0, 1.0, 0.0]));
+    }
+
+    #[test]
+    fn what_is_left_out_is_counted() {
+        let folder = tempfile::tempdir().unwrap();
+        let path = folder.path().join("a_events.tsv");
+        let read = |text: &str| {
+            std::fs::write(&path, text).unwrap();
+            read(&path).unwrap()
+        };
+        let found =
+            read("onset\tduration\ttrial_type\tvalue\n1\t0\tgo\t7\nn/a\t0\tgo\t7\n2\t0\tn/a\t7\n3\t0\tn/a\t7\n");
+        assert_eq!(found.events.len(), 1);
+        assert_eq!(
+            found.warnings,
+            [
+                "1 row of a_events.tsv without an onset left out.",
+                "2 rows of a_events.tsv without a trial_type left out."
+            ]
+        );
+        let found = read("onset\tduration\tvalue\n1\t0\t7\n2\t0\t9\n");
+        assert_eq!(found.events.iter().map(|event| event.kind.as_str()).collect::<Vec<_>>(), ["7", "9"]);
+        assert!(found.warnings[0].contains("column value tells the kinds"), "{:?}", found.warnings);
+        let recorded = Support::new([[0.0, 1.0], [1.8, 2.0]]);
+        assert_eq!(n_outside(&found.events, &recorded, SampleRate::from_hz(10.0).unwrap()), 2);
+        let recorded = Support::new([[0.0, 1.0], [1.8, 2.1]]);
+        assert_eq!(n_outside(&found.events, &recorded, SampleRate::from_hz(10.0).unwrap()), 1);
     }
 
     #[test]

@@ -22,12 +22,20 @@ pub struct ArtefactPlan {
     pub max_segment_deviation: f64,
     /// A second is bad where more than this share of the channels says so.
     pub max_bad_share: f64,
+    /// A channel is bad that stays at its largest or its smallest recorded value for more than this share of its samples.
+    pub max_clipped_share: f64,
 }
 
 impl Default for ArtefactPlan {
-    /// 5 standard deviations, a correlation of 0.4, a tenth of the channels.
+    /// 5 standard deviations, a correlation of 0.4, a tenth of the channels, a twentieth of the samples.
     fn default() -> Self {
-        Self { max_channel_deviation: 5.0, min_correlation: 0.4, max_segment_deviation: 5.0, max_bad_share: 0.1 }
+        Self {
+            max_channel_deviation: 5.0,
+            min_correlation: 0.4,
+            max_segment_deviation: 5.0,
+            max_bad_share: 0.1,
+            max_clipped_share: 0.05,
+        }
     }
 }
 
@@ -52,11 +60,27 @@ pub fn bad_channels(data: &[Vec<f64>], runs: &Runs, rate: SampleRate, plan: &Art
             let side = if deviation > 0.0 { "above" } else { "below" };
             return Some((i, format!("amplitude {:.1} robust sd {side} the median channel", deviation.abs())));
         }
-        let best = median(windows.iter().map(|window| best_correlation(data, i, window)));
+        let whole = windows.iter().filter(|window| data[i][(*window).clone()].iter().all(|value| value.is_finite()));
+        let best = median(whole.map(|window| best_correlation(data, i, window)));
         (best < plan.min_correlation)
             .then(|| (i, format!("correlates with no other channel by more than {best:.2} in its median second")))
     };
     log_amplitudes.iter().enumerate().filter_map(reason).collect()
+}
+
+/// Channels that stay at an end of their range, with the reason; `data: [channel][time]` as recorded, since filters hide it.
+pub fn clipped_channels(data: &[Vec<f64>], plan: &ArtefactPlan) -> Vec<(usize, String)> {
+    let reason = |(i, x): (usize, &Vec<f64>)| {
+        let finite = || x.iter().filter(|value| value.is_finite());
+        let (low, high) =
+            finite().fold((f64::INFINITY, f64::NEG_INFINITY), |(low, high), &x| (low.min(x), high.max(x)));
+        // A value that is met only for a moment is an extreme, not a limit.
+        let stays = |end: f64| x.windows(2).filter(|pair| pair[0] == end && pair[1] == end).count();
+        let share = (stays(low) + stays(high)) as f64 / finite().count() as f64;
+        (share > plan.max_clipped_share)
+            .then(|| (i, format!("clipped: {:.0} % of its samples at the largest or smallest value", 100.0 * share)))
+    };
+    data.iter().enumerate().filter_map(reason).collect()
 }
 
 /// Windows of a second in which many channels range too widely, judged by the windows of the first `n_training` samples.
@@ -151,6 +175,22 @@ mod tests {
         assert_eq!(bad.iter().map(|(i, _)| *i).collect::<Vec<_>>(), [2, 5]);
         assert!(bad[0].1.contains("above the median channel") && bad[1].1.contains("correlates with no other"));
         assert_eq!(bad_channels(&data[..3], &runs, rate, &plan), []);
+    }
+
+    /// A sine cut off at half its height is at an end for two thirds of the time; a whole one for moments.
+    #[test]
+    fn clipped_channels_are_found() {
+        let (mut data, runs, rate) = channels();
+        let plan = ArtefactPlan::default();
+        assert_eq!(clipped_channels(&data, &plan), []);
+        data[3].iter_mut().for_each(|x| *x = x.clamp(-0.5, 0.5));
+        let found = clipped_channels(&data, &plan);
+        assert_eq!(found.iter().map(|(i, _)| *i).collect::<Vec<_>>(), [3]);
+        assert!(found[0].1.starts_with("clipped: ") && found[0].1.contains(" % of its samples"), "{}", found[0].1);
+        // Seconds that are missing say nothing about a channel.
+        data.iter_mut().for_each(|x| x[..1200].fill(f64::NAN));
+        assert_eq!(bad_channels(&data[..3], &runs, rate, &plan), []);
+        assert_eq!(bad_channels(&[&data[..3], &data[4..]].concat(), &runs, rate, &plan), []);
     }
 
     #[test]

@@ -38,7 +38,12 @@ pub(super) fn clean(
     let (units, excluded_channels) = usable_units(&trains, plan, context)?;
     let needed = plan.min_channels.max(1);
     if units.len() < needed {
-        return Err(CleaningError::TooFewChannels { needed, found: units.len(), path: path() });
+        return Err(CleaningError::TooFewChannels {
+            needed,
+            found: units.len(),
+            excluded: excluded_channels,
+            path: path(),
+        });
     }
     // Before any of it is allocated.
     let n_bins = runs.iter().map(|run| run.n).sum::<f64>();
@@ -65,6 +70,12 @@ pub(super) fn clean(
         steps.push(format!("{} stretches of time, nothing carried from one into the next", runs.len()));
     }
     let inputs = trial_inputs(&trains.trials, &plan.spikes, sample_rate, &runs, context)?;
+    let mut warnings = trains.warnings;
+    let n_overlapping = n_overlapping(&trains.trials);
+    if n_overlapping > 0 && inputs.n_inputs() > 0 {
+        let of = trains.trials.len();
+        warnings.push(format!("{n_overlapping} of {of} trials begin before the one before has ended; inputs of one kind run into each other there."));
+    }
     if inputs.n_inputs() > 0 {
         steps.push(format!("Trials as inputs: {}", inputs.names.join(", ")));
     }
@@ -75,7 +86,20 @@ pub(super) fn clean(
         steps.push(format!("{n_missing} of {of} counts missing, as their unit was not observed"));
     }
     let simple = simple_statistics(&recording);
-    Ok(Cleaned { simple, recording, excluded_channels, steps, warnings: trains.warnings })
+    Ok(Cleaned { simple, recording, excluded_channels, steps, warnings })
+}
+
+/// Trials, in the order of their starts, that begin before an earlier one has ended, by more than times are rounded.
+fn n_overlapping(trials: &Trials) -> usize {
+    const ROUNDING_SECS: f64 = 1e-6;
+    let mut sorted = trials.intervals_secs.clone();
+    sorted.sort_by(|a, b| a[0].total_cmp(&b[0]));
+    let (mut latest, mut n) = (f64::NEG_INFINITY, 0);
+    for [start, stop] in sorted {
+        n += usize::from(start < latest - ROUNDING_SECS);
+        latest = latest.max(stop);
+    }
+    n
 }
 
 /// The stretches that are binned: the observed ones, or of these each trial by itself.
@@ -235,6 +259,11 @@ mod tests {
         let go: Vec<f32> = inputs.values.iter().step_by(2).copied().collect();
         assert_eq!(go, [0.0, 1.0, 1.0, 0.0, 0.0, 0.0, 1.0, 1.0, 1.0, 1.0]);
 
+        let mut overlapping = trains.clone();
+        overlapping.trials.intervals_secs[1] = [2.0, 5.0];
+        let warnings = clean(overlapping, &CleaningContext::default(), &plan).unwrap().warnings;
+        assert!(warnings[0].starts_with("1 of 3 trials begin before the one before has ended"), "{warnings:?}");
+
         plan.spikes.trials = TrialUse::Cut;
         let cut = clean(trains.clone(), &CleaningContext::default(), &plan).unwrap().recording;
         assert_eq!(cut.runs, Runs::from_lengths([(2, 1.0), (2, 3.0), (3, 6.0)]));
@@ -249,7 +278,10 @@ mod tests {
     fn silent_units_are_excluded_with_their_rate() {
         let cleaned =
             clean(trains(&[&[1.0, 2.0], &[3.0]], 10.0), &CleaningContext::default(), &plan(1.0, 0.15)).unwrap();
-        assert_eq!(cleaned.excluded_channels, [("u1".to_owned(), "fires at 0.1000 Hz, below 0.15 Hz".to_owned())]);
+        assert_eq!(
+            cleaned.excluded_channels,
+            [("u1".to_owned(), "fires at 0.1000 Hz over 10 s, below 0.15 Hz".to_owned())]
+        );
         assert_eq!(cleaned.recording.channels[0].unit, "count");
     }
 

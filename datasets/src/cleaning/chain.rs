@@ -1,6 +1,6 @@
 //! The signals on their way through the steps of cleaning, each of which writes down what it did.
 
-use super::artefacts::{ArtefactPlan, bad_channels, bad_segments};
+use super::artefacts::{ArtefactPlan, bad_channels, bad_segments, clipped_channels};
 use super::context::CleaningContext;
 use super::detrend::subtract_line;
 use super::epochs::{self, EpochPlan};
@@ -33,6 +33,12 @@ pub(super) struct Chain<'a> {
 }
 
 impl Chain<'_> {
+    /// Time at which any channel has a value.
+    pub fn secs_with_values(&self) -> f64 {
+        let has_value = |t: &usize| self.data.iter().any(|x| x[*t].is_finite());
+        (0..self.runs.n_times()).filter(has_value).count() as f64 / self.rate.hz()
+    }
+
     /// The straight line of each run.
     pub fn detrend(&mut self, of: &str) {
         for x in &mut self.data {
@@ -79,9 +85,22 @@ impl Chain<'_> {
 
     /// Leaves out the channels that are too unlike the others, but for those in `kept`.
     pub fn exclude_bad_channels(&mut self, plan: &ArtefactPlan, kept: &[String]) {
-        let mut bad = bad_channels(&self.data, &self.runs, self.rate, plan);
+        let bad = bad_channels(&self.data, &self.runs, self.rate, plan);
+        self.exclude_unless_kept(bad, kept, "unlike the others");
+    }
+
+    /// Leaves out channels that reach the ends of what the amplifier records, but for those in `kept`.
+    pub fn exclude_clipped_channels(&mut self, plan: &ArtefactPlan, kept: &[String]) {
+        let clipped = clipped_channels(&self.data, plan);
+        if !clipped.is_empty() {
+            self.exclude_unless_kept(clipped, kept, "clipped");
+        }
+    }
+
+    fn exclude_unless_kept(&mut self, mut bad: Vec<(usize, String)>, kept: &[String], why: &str) {
         bad.retain(|(i, _)| !kept.contains(&self.channels[*i].name));
-        self.steps.push(format!("{} channels left out as unlike the others", bad.len()));
+        let channels = if bad.len() == 1 { "channel" } else { "channels" };
+        self.steps.push(format!("{} {channels} left out as {why}", bad.len()));
         self.exclude(bad);
     }
 

@@ -1,9 +1,8 @@
 //! Which channels can be used, and why the others cannot.
 
-use std::collections::BTreeMap;
-
 use super::context::CleaningContext;
 use super::standardise::n_training;
+use crate::recording::majority::most_common;
 use crate::recording::{ChannelKind, Modality, SignalChannel};
 
 /// Why a channel is left out; `Display` is the reason shown in the report.
@@ -82,8 +81,12 @@ fn not_brain(modality: Modality, channel: &SignalChannel, context: &CleaningCont
     match channel.kind.map(|kind| (kind, kind.modality())) {
         Some((kind, None)) => Some(Unusable::NotBrain(kind.to_string())),
         Some((kind, Some(measured))) if measured != modality => Some(Unusable::OtherInstrument { kind, modality }),
-        // Converters call every channel EEG, so its label has a say as well.
-        _ if modality == Modality::Eeg => labelled_otherwise(name).map(Unusable::NotBrain),
+        // Converters call every channel EEG, so its name has a say as well, but for what somebody knew to lie inside the head.
+        Some((kind, _)) if kind != ChannelKind::Eeg => None,
+        _ if context.intracranial_channels.iter().any(|inside| same_channel(inside, name)) => None,
+        _ if modality == Modality::Eeg => ChannelKind::of_name(name)
+            .filter(|kind| kind.modality().is_none())
+            .map(|kind| Unusable::NotBrain(kind.to_string())),
         _ => None,
     }
 }
@@ -116,29 +119,8 @@ fn missing_as_nan(mut channel: SignalChannel) -> SignalChannel {
 }
 
 /// EDF+ writes labels as "EEG Fz", tables as "Fz".
-fn same_channel(listed: &str, name: &str) -> bool {
+pub(crate) fn same_channel(listed: &str, name: &str) -> bool {
     listed == name || name.strip_prefix("EEG ").is_some_and(|bare| bare.trim() == listed)
-}
-
-/// What the label of an EDF+ channel says it measures, where that is no brain signal ("EOG VEOG", "ECG1", "STATUS").
-fn labelled_otherwise(name: &str) -> Option<String> {
-    const OTHER: [&str; 16] = [
-        "EOG", "HEOG", "VEOG", "ECG", "EKG", "EMG", "RESP", "SAO2", "SPO2", "TEMP", "STATUS", "TRIG", "TRIGGER",
-        "STIM", "STI", "DIG",
-    ];
-    let upper = name.to_ascii_uppercase();
-    let kind = upper.split(|c: char| !c.is_ascii_alphanumeric()).next().unwrap_or_default();
-    let numbered = kind.trim_end_matches(|c: char| c.is_ascii_digit());
-    OTHER.iter().find(|&&other| other == kind || other == numbered).map(|&other| other.to_owned())
-}
-
-/// The value seen most often; on a tie, the largest.
-fn most_common<T: Ord>(values: impl Iterator<Item = T>) -> Option<T> {
-    let mut counts: BTreeMap<T, usize> = BTreeMap::new();
-    for value in values {
-        *counts.entry(value).or_default() += 1;
-    }
-    counts.into_iter().max_by_key(|(_, n)| *n).map(|(value, _)| value)
 }
 
 #[cfg(test)]
@@ -169,6 +151,8 @@ mod tests {
             channel("ECG1", 100.0, &fine),
             channel("Resp", 100.0, &fine),
             channel("E1", 100.0, &fine),
+            channel("HEOGL", 100.0, &fine),
+            channel("ACC1", 100.0, &fine),
             temperature,
         ];
         let context = CleaningContext {
@@ -178,7 +162,7 @@ mod tests {
             ..Default::default()
         };
         let (good, excluded) = usable(Modality::Eeg, channels, 0.1, &[], &context);
-        assert_eq!(good.iter().map(|c| c.name.as_str()).collect::<Vec<_>>(), ["Fz", "Pz", "C3"]);
+        assert_eq!(good.iter().map(|c| c.name.as_str()).collect::<Vec<_>>(), ["Fz", "Pz", "C3", "ACC1"]);
         let excluded: Vec<(&str, &str)> = excluded.iter().map(|(n, r)| (n.as_str(), r.as_str())).collect();
         assert_eq!(
             excluded,
@@ -191,6 +175,7 @@ mod tests {
                 ("ECG1", "measures ECG, not the brain"),
                 ("Resp", "measures RESP, not the brain"),
                 ("E1", "measures HEOG, not the brain"),
+                ("HEOGL", "measures EOG, not the brain"),
                 ("Body", "in degC, most channels in V"),
             ]
         );

@@ -7,7 +7,7 @@ use crate::bids::channels_table::ChannelStatus;
 use crate::bids::events::{self, Event};
 use crate::bids::{ChannelsTable, RecordingFile, Sidecar};
 use crate::readers::ReadError;
-use crate::recording::Modality;
+use crate::recording::{Modality, remarks};
 
 #[derive(Debug, Clone, PartialEq)]
 pub struct CleaningContext {
@@ -17,7 +17,15 @@ pub struct CleaningContext {
     pub good_channels: Vec<String>,
     /// Channels that measure something else than the brain, with what they measure, such as `("E1", "EOG")`.
     pub other_channels: Vec<(String, String)>,
+    /// Channels that it calls intracranial, whatever their name.
+    pub intracranial_channels: Vec<String>,
+    /// All channels of the table.
+    pub listed_channels: Vec<String>,
     pub power_line_hz: Option<f64>,
+    /// Stretches that the events table calls bad, which are no events.
+    pub bad_stretches: Vec<Event>,
+    /// What was odd about the tables and the sidecar, one sentence each.
+    pub warnings: Vec<String>,
     /// Rows of the events table; `None` where there is no table.
     pub events: Option<Vec<Event>>,
     /// Of a scan whose confounds are to be regressed out.
@@ -35,6 +43,10 @@ impl Default for CleaningContext {
             bad_channels: Vec::new(),
             good_channels: Vec::new(),
             other_channels: Vec::new(),
+            intracranial_channels: Vec::new(),
+            listed_channels: Vec::new(),
+            bad_stretches: Vec::new(),
+            warnings: Vec::new(),
             power_line_hz: None,
             events: None,
             nuisance: None,
@@ -53,12 +65,27 @@ impl CleaningContext {
             Some(path) => ChannelsTable::read(&path)?,
             None => ChannelsTable::default(),
         };
+        let events = file.events_path().map(|path| events::read(&path)).transpose()?;
+        let mut warnings = sidecar.warnings.clone();
+        warnings.extend(events.iter().flat_map(|table| table.warnings.iter().cloned()));
+        let (bad_stretches, events): (Vec<Event>, _) = match events {
+            Some(table) => {
+                let is_remark = |event: &Event| remarks::is_bad_kind(&event.kind) || remarks::is_join(&event.kind);
+                let (bad, events) = table.events.into_iter().partition(is_remark);
+                (bad, Some(events))
+            }
+            None => (Vec::new(), None),
+        };
         Ok(Self {
+            bad_stretches,
+            intracranial_channels: table.intracranial(),
+            listed_channels: table.rows.iter().map(|row| row.name.clone()).collect(),
+            warnings,
+            events,
             bad_channels: table.with_status(ChannelStatus::Bad),
             good_channels: table.with_status(ChannelStatus::Good),
             other_channels: table.not_brain(),
             power_line_hz: sidecar.power_line_hz,
-            events: file.events_path().map(|path| events::read(&path)).transpose()?,
             nuisance: None,
             train_fraction,
             path: file.path.clone(),

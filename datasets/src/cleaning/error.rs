@@ -3,12 +3,13 @@
 use std::path::PathBuf;
 
 use super::filter::FilterError;
+use crate::readers::error::one_line;
 use crate::recording::Modality;
 
 #[derive(Debug, Clone, PartialEq, thiserror::Error)]
 pub enum CleaningError {
-    #[error("need at least {needed} good channels, found {found} in {}", path.display())]
-    TooFewChannels { needed: usize, found: usize, path: PathBuf },
+    #[error("need at least {needed} good channels, found {found}{} in {}", first_of(excluded), path.display())]
+    TooFewChannels { needed: usize, found: usize, excluded: Vec<(String, String)>, path: PathBuf },
 
     #[error("need {needed_secs} s of signal, found {found_secs:.3} s in {}", path.display())]
     TooShort { needed_secs: f64, found_secs: f64, path: PathBuf },
@@ -42,4 +43,12 @@ pub enum CleaningError {
 
     #[error("need {needed} as {setting}, found {found}")]
     Plan { setting: &'static str, needed: &'static str, found: f64 },
+}
+
+/// Why the others are not good, by one of them.
+fn first_of(excluded: &[(String, String)]) -> String {
+    let first = excluded
+        .first()
+        .map(|(name, reason)| format!(" and {} that are not ({}: {reason})", excluded.len(), one_line(name)));
+    first.unwrap_or_default()
 }

@@ -61,6 +61,8 @@ pub struct EegPlan {
     pub artefacts: Option<ArtefactPlan>,
     /// Channels that are not left out as bad: neither as marked, in channels.tsv or in the file, nor by `artefacts`.
     pub keep_channels: Vec<String>,
+    /// Learn from stretches that annotations or the events table mark bad ("BAD_muscle") too; otherwise they are missing.
+    pub keep_bad_stretches: bool,
     /// Subtract the mean over the good channels from each; not done to MEG, which has no reference.
     pub average_reference: bool,
     /// Subtract the mean over these instead, such as `["A1", "A2"]`, and leave them out.
@@ -79,6 +81,7 @@ impl Default for EegPlan {
             detrend: false,
             artefacts: None,
             keep_channels: Vec::new(),
+            keep_bad_stretches: false,
             average_reference: true,
             reference_channels: Vec::new(),
             resample_hz: None,

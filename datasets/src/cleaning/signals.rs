@@ -1,5 +1,6 @@
 //! Cleaning of continuous signals: EEG, MEG and BOLD.
 
+use super::bad_stretches::BadStretches;
 use super::chain::Chain;
 use super::channels::{marked_bad, usable};
 use super::context::CleaningContext;
@@ -8,20 +9,24 @@ use super::filter::Band;
 use super::plan::{CleaningPlan, EegPlan, NotchChoice};
 use super::{Cleaned, bold};
 use crate::bids::events::Event;
-use crate::recording::{Annotation, Channel, Modality, Runs, Signals};
+use crate::recording::{Annotation, Channel, Modality, Runs, Signals, remarks};
 use crate::simple_statistics::simple_statistics;
 
 pub(super) fn clean(raw: Signals, context: &CleaningContext, plan: &CleaningPlan) -> Result<Cleaned, CleaningError> {
     let modality = raw.modality;
     let kept = &plan.eeg.keep_channels;
     let (good, excluded_channels) = usable(modality, raw.channels, plan.max_missing, kept, context);
-    let too_few =
-        |found| CleaningError::TooFewChannels { needed: plan.min_channels.max(1), found, path: context.path.clone() };
+    let too_few = |found, excluded: &[(String, String)]| CleaningError::TooFewChannels {
+        needed: plan.min_channels.max(1),
+        found,
+        excluded: excluded.to_vec(),
+        path: context.path.clone(),
+    };
     let Some(sample_rate) = good.first().map(|channel| channel.sample_rate) else {
-        return Err(too_few(0));
+        return Err(too_few(0, &excluded_channels));
     };
     if good.len() < plan.min_channels {
-        return Err(too_few(good.len()));
+        return Err(too_few(good.len(), &excluded_channels));
     }
     let runs = Runs::of(&raw.recorded, sample_rate);
     let n_times = runs.n_times();
@@ -53,10 +58,18 @@ pub(super) fn clean(raw: Signals, context: &CleaningContext, plan: &CleaningPlan
     let mut chain = Chain { channels, data, runs, rate: sample_rate, context, steps, excluded: excluded_channels };
     match modality {
         Modality::Bold => bold::clean(&mut chain, &plan.bold)?,
-        Modality::Eeg | Modality::Meg | Modality::Spikes => clean_sensors(&mut chain, modality, &plan.eeg)?,
+        Modality::Eeg | Modality::Meg | Modality::Spikes => {
+            let stretches = BadStretches::of(&raw.annotations, context);
+            clean_sensors(&mut chain, modality, &plan.eeg, &stretches)?;
+            let found_secs = chain.secs_with_values();
+            if found_secs < plan.min_secs {
+                let needed_secs = plan.min_secs;
+                return Err(CleaningError::TooShort { needed_secs, found_secs, path: context.path.clone() });
+            }
+        }
     }
     if chain.data.len() < plan.min_channels {
-        return Err(too_few(chain.data.len()));
+        return Err(too_few(chain.data.len(), &chain.excluded));
     }
     if let Some(epochs) = &plan.epochs {
         chain.cut_epochs(&events_of(&raw.annotations, context), epochs)?;
@@ -76,23 +89,28 @@ pub(super) fn clean(raw: Signals, context: &CleaningContext, plan: &CleaningPlan
 fn events_of(annotations: &[Annotation], context: &CleaningContext) -> Vec<Event> {
     match &context.events {
         Some(events) => events.clone(),
-        None => annotations
-            .iter()
-            .map(|annotation| Event {
-                onset_secs: annotation.onset_secs,
-                duration_secs: annotation.duration_secs,
-                kind: annotation.text.clone(),
-            })
-            .collect(),
+        None => {
+            let is_remark = |a: &&Annotation| remarks::is_bad(&a.text) || remarks::is_join(&a.text);
+            annotations.iter().filter(|a| !is_remark(a)).map(Event::of).collect()
+        }
     }
 }
 
 /// EEG, and MEG but for the reference: a field is not measured against another place.
-fn clean_sensors(chain: &mut Chain, modality: Modality, plan: &EegPlan) -> Result<(), CleaningError> {
+fn clean_sensors(
+    chain: &mut Chain,
+    modality: Modality,
+    plan: &EegPlan,
+    stretches: &BadStretches,
+) -> Result<(), CleaningError> {
     let is_magnetic = modality == Modality::Meg;
     if is_magnetic && !plan.reference_channels.is_empty() {
         let path = chain.context.path.clone();
         return Err(CleaningError::NoReference { setting: "eeg.reference_channels", modality, path });
+    }
+    stretches.mask_skipped(chain);
+    if let Some(artefacts) = &plan.artefacts {
+        chain.exclude_clipped_channels(artefacts, &plan.keep_channels);
     }
     if plan.detrend {
         chain.detrend("channel");
@@ -108,6 +126,7 @@ fn clean_sensors(chain: &mut Chain, modality: Modality, plan: &EegPlan) -> Resul
     if let Some(band_hz) = plan.band_hz {
         chain.pass_band(band_hz)?;
     }
+    stretches.mask_bad(plan.keep_bad_stretches, chain);
     if let Some(artefacts) = &plan.artefacts {
         chain.exclude_bad_channels(artefacts, &plan.keep_channels);
     }

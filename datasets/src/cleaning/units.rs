@@ -80,17 +80,15 @@ fn unwanted(unit: &Unit, plan: &SpikesPlan) -> Option<String> {
 
 fn rarely_seen(trains: &SpikeTrains, unit: &Unit, plan: &CleaningPlan) -> Option<String> {
     let session_secs = trains.observed.total_secs();
-    let observed = unit.observed.as_ref().unwrap_or(&trains.observed).intersection(&trains.observed);
+    let observed = trains.observed_of(unit);
     let observed_secs = observed.total_secs();
     if session_secs - observed_secs > plan.max_missing * session_secs * (1.0 + 1e-9) {
         return Some(format!("observed for {observed_secs:.3} of {session_secs:.3} s"));
     }
-    let spikes = trains.spikes_of(unit);
-    let within =
-        |&[start, stop]: &[f64; 2]| spikes.partition_point(|&t| t <= stop) - spikes.partition_point(|&t| t < start);
-    let rate_hz = observed.intervals_secs().iter().map(within).sum::<usize>() as f64 / observed_secs;
+    let rate_hz = trains.n_spikes_in(unit, &observed) as f64 / observed_secs;
     let min_rate_hz = plan.spikes.min_rate_hz;
-    (rate_hz < min_rate_hz).then(|| format!("fires at {rate_hz:.4} Hz, below {min_rate_hz} Hz"))
+    (rate_hz < min_rate_hz)
+        .then(|| format!("fires at {rate_hz:.4} Hz over {observed_secs:.0} s, below {min_rate_hz} Hz"))
 }
 
 #[cfg(test)]

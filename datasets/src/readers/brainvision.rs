@@ -8,7 +8,7 @@ use std::path::{Path, PathBuf};
 
 use super::brainvision_ascii::{AsciiLayout, samples_in_text};
 use super::brainvision_ini::Ini;
-use super::brainvision_markers::{Markers, read_markers};
+use super::brainvision_markers::{Markers, Time, read_markers};
 use super::edf::repeated_names;
 use super::error::{ReadError, one_line};
 use super::sample_store::{ByteOrder, Bytes, Extent, SampleStore, SampleType, Scaling};
@@ -36,14 +36,14 @@ pub fn open(path: &Path) -> Result<SignalFile, ReadError> {
     if header.n_stored > header.channels.len() {
         warnings.push("The last channel in the file of samples has no name (V-Amp); it was left out.".to_owned());
     }
-    let step_secs = header.sample_rate.step_secs();
+    let time = Time { n_times, step_secs: header.sample_rate.step_secs(), per_segment: header.per_segment };
     let markers = match &header.marker_file {
-        None => Markers::none(n_times, step_secs),
+        None => Markers::none(&time, &mut warnings),
         Some(name) => match beside(path, name, &["vmrk", "amrk"], &mut warnings) {
-            Some(path) => read_markers(&path, n_times, step_secs, &mut warnings)?,
+            Some(path) => read_markers(&path, &time, &mut warnings)?,
             None => {
                 warnings.push(format!("The markers in {} were not found.", one_line(name)));
-                Markers::none(n_times, step_secs)
+                Markers::none(&time, &mut warnings)
             }
         },
     };
@@ -91,6 +91,8 @@ struct Header {
     sample_rate: SampleRate,
     /// Where the header says how many there are for each channel.
     n_points: Option<u64>,
+    /// Samples of each segment, where the samples are segments put end to end.
+    per_segment: Option<usize>,
     channels: Vec<HeaderChannel>,
     /// In the file of samples; a V-Amp stores one more than its header lists.
     n_stored: usize,
@@ -151,6 +153,9 @@ impl Header {
             .ok_or_else(|| ReadError::field("SamplingInterval in microseconds, above 0", one_line(interval), path))?;
         let n_channels: u64 = whole(needed("NumberOfChannels")?, "NumberOfChannels", path)?;
         let n_points = common("DataPoints").map(|n| whole(n, "DataPoints", path)).transpose()?;
+        let is_segmented = common("SegmentationType").is_some_and(|kind| !kind.eq_ignore_ascii_case("NOTSEGMENTED"));
+        let per_segment = common("SegmentDataPoints").filter(|_| is_segmented);
+        let per_segment = per_segment.map(|n| whole(n, "SegmentDataPoints", path)).transpose()?;
         let channels = (1..=n_channels).map(|i| header_channel(&ini, i, path)).collect::<Result<Vec<_>, _>>()?;
         if channels.is_empty() {
             return Err(ReadError::field("at least one channel", "NumberOfChannels=0", path));
@@ -163,6 +168,7 @@ impl Header {
             orientation,
             sample_rate,
             n_points,
+            per_segment: per_segment.filter(|&n| n > 0).map(|n| n as usize),
             n_stored: channels.len() + usize::from(is_v_amp),
             channels,
         })

@@ -65,7 +65,13 @@ pub(super) fn samples_in_text(
             Orientation::Vectorized => *n_columns.get_or_insert(n),
         };
         if n != needed {
-            return Err(ReadError::RaggedRow { needed, found: n, line: i as u64 + 1, path: path.to_owned() });
+            return Err(ReadError::RaggedRow {
+                needed,
+                separator: "blanks",
+                found: n,
+                line: i as u64 + 1,
+                path: path.to_owned(),
+            });
         }
         n_lines += 1;
     }

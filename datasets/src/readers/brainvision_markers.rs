@@ -14,10 +14,27 @@ pub(super) struct Markers {
 }
 
 impl Markers {
-    /// One stretch of `n_times` samples.
-    pub fn none(n_times: usize, step_secs: f64) -> Self {
-        let recorded = Segments::new(n_times, step_secs, Vec::new()).support();
-        Self { annotations: Vec::new(), recorded }
+    /// Nothing but what the header says of `time`.
+    pub fn none(time: &Time, warnings: &mut Vec<String>) -> Self {
+        let segments = Segments::new(time.n_times, time.step_secs, time.cuts().collect());
+        warnings.extend(segments.warning());
+        Self { annotations: Vec::new(), recorded: segments.support() }
+    }
+}
+
+/// What the header says of the samples.
+pub(super) struct Time {
+    pub n_times: usize,
+    pub step_secs: f64,
+    /// Samples of each segment, where segments were cut out of the recording and put end to end.
+    pub per_segment: Option<usize>,
+}
+
+impl Time {
+    /// Where segments meet.
+    fn cuts(&self) -> impl Iterator<Item = Break> {
+        let starts = self.per_segment.map(|n| (n..self.n_times).step_by(n.max(1)));
+        starts.into_iter().flatten().map(|first| Break { first, gap_secs: None })
     }
 }
 
@@ -34,13 +51,9 @@ struct Marker<'t> {
 
 const NEW_SEGMENT: &str = "New Segment";
 
-/// Reads the markers of a recording of `n_times` samples.
-pub(super) fn read_markers(
-    path: &Path,
-    n_times: usize,
-    step_secs: f64,
-    warnings: &mut Vec<String>,
-) -> Result<Markers, ReadError> {
+/// Reads the markers of a recording.
+pub(super) fn read_markers(path: &Path, time: &Time, warnings: &mut Vec<String>) -> Result<Markers, ReadError> {
+    let Time { n_times, step_secs, .. } = *time;
     let text = text_in(path)?;
     let mut markers = Vec::new();
     let mut n_malformed = 0;
@@ -58,10 +71,10 @@ pub(super) fn read_markers(
     if markers.len() < n_before {
         warnings.push(format!("{} markers lie outside the recording and were left out.", n_before - markers.len()));
     }
-    let segments = Segments::new(n_times, step_secs, breaks(&markers, step_secs));
-    if segments.n_breaks() > 0 {
-        warnings.push(format!("The recording was interrupted {} times.", segments.n_breaks()));
-    }
+    // Of breaks at one place the first counts, which is the marker's: it may have a date.
+    let breaks = breaks(&markers, step_secs).into_iter().chain(time.cuts()).collect();
+    let segments = Segments::new(n_times, step_secs, breaks);
+    warnings.extend(segments.warning());
     // The first says when the recording began; later ones are events of their own.
     let is_start = markers.first().is_some_and(|marker| marker.kind == NEW_SEGMENT);
     let annotations = markers.iter().skip(usize::from(is_start)).map(|marker| Annotation {

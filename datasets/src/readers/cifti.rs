@@ -143,7 +143,9 @@ fn axes(xml: &[u8], path: &Path) -> Result<Vec<CiftiAxis>, ReadError> {
     let document =
         Document::parse_with_options(text.trim_start(), options).map_err(|error| unsound(error.to_string()))?;
     let root = document.root_element();
-    if root.tag_name().name() != "CIFTI" || root.attribute("Version") != Some("2") {
+    // Some writers give "2.0".
+    let is_version_2 = root.attribute("Version").and_then(|version| version.trim().parse::<f64>().ok()) == Some(2.0);
+    if root.tag_name().name() != "CIFTI" || !is_version_2 {
         return Err(unsound(format!("<{} Version={:?}>", root.tag_name().name(), root.attribute("Version"))));
     }
     let maps = root.descendants().filter(|node| node.has_tag_name("MatrixIndicesMap"));

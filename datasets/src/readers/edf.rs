@@ -7,10 +7,12 @@ use std::fs::File;
 use std::io::{self, Read, Seek, SeekFrom};
 use std::path::Path;
 
+use super::bdf_triggers::{Trigger, TriggerChannel};
 use super::edf_annotations;
 use super::edf_header::{BLOCK_BYTES, Continuity, EdfHeader, EdfSignal, n_signals};
 use super::error::ReadError;
 use super::sample_store::{ByteOrder, Bytes, Extent, Run, SampleStore, Scaling};
+use super::segments::interruptions;
 use super::si_unit::si_unit;
 use super::signal_file::{SignalFile, StoredChannel};
 use crate::recording::{Annotation, SampleRate, Support};
@@ -19,7 +21,7 @@ use crate::recording::{Annotation, SampleRate, Support};
 ///
 /// A record count of −1 is derived from the file's size. A file that is shorter than its header promises is an
 /// error; one that is longer, or has gaps (EDF+D, BDF+D), gives a warning. Onsets of annotations count from the
-/// first sample, gaps included. The trigger words in BioSemi's "Status" stay a channel.
+/// first sample, gaps included. The codes in BioSemi's "Status" are annotations as well, and stay a channel.
 pub fn open(path: &Path) -> Result<SignalFile, ReadError> {
     let unreadable = |source| ReadError::unreadable(path, source);
     let mut file = File::open(path).map_err(unreadable)?;
@@ -46,6 +48,7 @@ pub fn open(path: &Path) -> Result<SignalFile, ReadError> {
     let record_bytes = header.record_bytes() as usize;
     let layout = Layout::of(&header);
     let mut timeline = Timeline::default();
+    let mut trigger_channel = TriggerChannel::of(&header);
     for record in 0..n_records {
         let start = header_bytes + (record * record_bytes) as u64;
         for (i, &(offset, n_bytes)) in layout.annotations.iter().enumerate() {
@@ -53,7 +56,15 @@ pub fn open(path: &Path) -> Result<SignalFile, ReadError> {
             fill(start + offset as u64, &mut bytes, file_bytes)?;
             timeline.add(&bytes, i == 0);
         }
+        if let Some(channel) = &mut trigger_channel {
+            let mut bytes = vec![0; channel.n_bytes];
+            fill(start + channel.offset as u64, &mut bytes, file_bytes)?;
+            let step_secs = header.record_secs / channel.samples_per_record as f64;
+            let at = |trigger: &Trigger| (record, trigger.sample as f64 * step_secs, trigger.code);
+            timeline.triggers.extend(channel.next(&bytes).iter().map(at));
+        }
     }
+    timeline.annotate_triggers(header.record_secs, n_records);
     let channels = header.signals.iter().filter(|signal| !signal.is_annotations());
     let channels = channels
         .map(|signal| channel(signal, n_records, header.record_secs, path, &mut warnings))
@@ -192,9 +203,22 @@ struct Timeline {
     starts_secs: Vec<f64>,
     annotations: Vec<Annotation>,
     n_malformed: usize,
+    /// Record, seconds from its start, code.
+    triggers: Vec<(usize, f64, u16)>,
 }
 
 impl Timeline {
+    /// Codes are annotations too, as decimal numbers.
+    fn annotate_triggers(&mut self, record_secs: f64, n_records: usize) {
+        let is_timed = self.starts_secs.len() == n_records;
+        for (record, secs, code) in std::mem::take(&mut self.triggers) {
+            let untimed = || self.first_secs() + record as f64 * record_secs;
+            let start_secs = if is_timed { self.starts_secs[record] } else { untimed() };
+            let onset_secs = start_secs + secs;
+            self.annotations.push(Annotation { onset_secs, duration_secs: 0.0, text: code.to_string() });
+        }
+    }
+
     /// The first annotation signal of a record says when the record starts.
     fn add(&mut self, bytes: &[u8], is_time_keeper: bool) {
         let found = edf_annotations::parse(bytes);
@@ -233,10 +257,7 @@ impl Timeline {
             }
         }
         let recorded = Support::new(stretches);
-        match recorded.gaps().intervals_secs().len() {
-            0 => {}
-            n => warnings.push(format!("The recording was interrupted {n} times.")),
-        }
+        warnings.extend(interruptions(recorded.gaps().intervals_secs().len()));
         recorded
     }
 

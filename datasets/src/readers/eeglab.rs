@@ -13,7 +13,7 @@ use super::sample_store::{ByteOrder, Bytes, Extent, SampleStore, SampleType, Sca
 use super::segments::{Break, Segments};
 use super::signal_file::{SignalFile, StoredChannel};
 use super::{eeglab_hdf5, eeglab_mat5};
-use crate::recording::{Annotation, SampleRate};
+use crate::recording::{Annotation, ChannelKind, SampleRate};
 
 /// What the EEG structure says, from either kind of MAT-file.
 #[derive(Debug, Clone, PartialEq)]
@@ -26,6 +26,8 @@ pub(super) struct EegStructure {
     pub data: EegData,
     /// Empty where no channel has a name.
     pub labels: Vec<String>,
+    /// What each channel measures, as written; empty where no channel says.
+    pub kinds: Vec<String>,
     pub events: Vec<EegEvent>,
 }
 
@@ -86,8 +88,8 @@ pub fn open(path: &Path) -> Result<SignalFile, ReadError> {
     if n_epochs > 1 {
         let millis = (n_points as f64 * step_secs * 1e3).round();
         warnings.push(format!("{n_epochs} epochs of {} s were joined.", millis / 1e3));
-    } else if segments.n_breaks() > 0 {
-        warnings.push(format!("The recording was interrupted {} times.", segments.n_breaks()));
+    } else {
+        warnings.extend(segments.warning());
     }
     let annotations = structure.events.iter().filter(|event| event.latency.is_finite()).map(|event| Annotation {
         onset_secs: segments.secs(event.latency - 1.0),
@@ -99,16 +101,17 @@ pub fn open(path: &Path) -> Result<SignalFile, ReadError> {
         warnings.push(format!("{} events have no latency.", structure.events.len() - annotations.len()));
     }
     let names = names(structure.labels, n_channels as usize, &mut warnings);
-    let channel = |name| StoredChannel {
+    let kinds = structure.kinds.iter().map(|kind| ChannelKind::of_type(kind)).chain(std::iter::repeat(None));
+    let channel = |(name, kind)| StoredChannel {
         name,
-        kind: None,
+        kind,
         marked_bad: false,
         unit: "V".to_owned(),
         sample_rate,
         n_samples: n_times,
         scaling: Scaling::by(MICROVOLT),
     };
-    let channels: Vec<StoredChannel> = names.into_iter().map(channel).collect();
+    let channels: Vec<StoredChannel> = names.into_iter().zip(kinds).map(channel).collect();
     warnings.extend(repeated_names(&channels));
     Ok(SignalFile {
         path: path.to_owned(),

@@ -32,10 +32,14 @@ pub(super) fn read(path: &Path) -> Result<EegStructure, ReadError> {
         _ => inside(&data, path)?,
     };
     let structure = |name: &str| eeg.link_exists(name).then(|| eeg.group(name).ok()).flatten();
-    let labels = structure("chanlocs").map(|group| cells(&group, "labels", path)).transpose()?;
-    let labels = labels.unwrap_or_default().into_iter().map(Cell::into_text).collect();
+    let of_channels = |field: &str| -> Result<Vec<String>, ReadError> {
+        let cells = structure("chanlocs").map(|group| cells(&group, field, path)).transpose()?;
+        Ok(cells.unwrap_or_default().into_iter().map(Cell::into_text).collect())
+    };
+    let (labels, kinds) = (of_channels("labels")?, of_channels("type")?);
     let events = structure("event").map(|group| events(&group, path)).transpose()?.unwrap_or_default();
-    Ok(EegStructure { n_channels, n_points, n_epochs: number("trials")?.unwrap_or(1.0), rate_hz, data, labels, events })
+    let n_epochs = number("trials")?.unwrap_or(1.0);
+    Ok(EegStructure { n_channels, n_points, n_epochs, rate_hz, data, labels, kinds, events })
 }
 
 /// One element of a field.

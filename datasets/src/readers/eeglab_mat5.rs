@@ -29,8 +29,11 @@ pub(super) fn read(path: &Path) -> Result<EegStructure, ReadError> {
     let (Some(n_channels), Some(n_points), Some(rate_hz)) = (number("nbchan"), number("pnts"), number("srate")) else {
         return Err(needed("no nbchan, pnts or srate"));
     };
-    let labels = get("chanlocs").map(|locations| locations.field("labels")).unwrap_or_default();
-    let labels = labels.into_iter().map(|label| text_of(label).trim().to_owned()).collect();
+    let of_channels = |field: &str| -> Vec<String> {
+        let values = get("chanlocs").map(|locations| locations.field(field)).unwrap_or_default();
+        values.into_iter().map(|value| text_of(value).trim().to_owned()).collect()
+    };
+    let (labels, kinds) = (of_channels("labels"), of_channels("type"));
     let events = get("event").map(events).unwrap_or_default();
     let n_epochs = number("trials").unwrap_or(1.0);
     let data = fields.into_iter().find(|(name, _)| name == "data").map(|(_, value)| value);
@@ -44,7 +47,7 @@ pub(super) fn read(path: &Path) -> Result<EegStructure, ReadError> {
         },
         _ => return Err(needed("no samples in EEG.data")),
     };
-    Ok(EegStructure { n_channels, n_points, n_epochs, rate_hz, data, labels, events })
+    Ok(EegStructure { n_channels, n_points, n_epochs, rate_hz, data, labels, kinds, events })
 }
 
 fn events(value: &MatValue) -> Vec<EegEvent> {

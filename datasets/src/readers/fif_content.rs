@@ -22,6 +22,8 @@ pub(super) const REFERENCE: i32 = 118;
 const BAD_CHANNELS: i32 = 359;
 const EVENTS: i32 = 361;
 const ANNOTATIONS: i32 = 3810;
+const EPOCHS: i32 = 373;
+const EVOKED: i32 = 104;
 
 /// What the tags say, in the order they come.
 #[derive(Default)]
@@ -42,6 +44,8 @@ pub(super) struct Content {
     reference: Reference,
     pub next: Option<Reference>,
     is_actively_shielded: bool,
+    /// Epochs or averages, where the file has such blocks.
+    cut: Option<&'static str>,
 }
 
 /// To another file of the same recording.
@@ -70,6 +74,11 @@ struct Buffer {
 
 impl Content {
     pub fn take(&mut self, tag: &Tag, block: i32, tags: &mut Tags) -> Result<(), ReadError> {
+        match block {
+            EPOCHS => self.cut = Some("epochs"),
+            EVOKED => self.cut = Some("averages"),
+            _ => {}
+        }
         match (block, tag.kind) {
             (MEASUREMENT_INFO, 200) => self.n_channels = Some(tags.int(tag)?),
             (MEASUREMENT_INFO, 201) => self.rate_hz = Some(f32::from_bits(tags.int(tag)? as u32)),
@@ -192,6 +201,9 @@ impl Content {
 
     /// What the file holds in place of raw data.
     fn instead(&self) -> String {
+        if let Some(cut) = self.cut {
+            return format!("{cut}, no continuous recording");
+        }
         match (self.n_event_values, self.annotations.onsets_secs.len(), self.channels.len()) {
             (0, 0, 0) => "neither channels nor events".to_owned(),
             (0, 0, n) => format!("only the description of {n} channels"),
@@ -216,9 +228,7 @@ impl Content {
 
     pub fn warnings(&self, segments: &Segments) -> Vec<String> {
         let mut warnings = Vec::new();
-        if segments.n_breaks() > 0 {
-            warnings.push(format!("The recording was interrupted {} times.", segments.n_breaks()));
-        }
+        warnings.extend(segments.warning());
         let names = || self.channels.iter().map(|channel| &channel.name).chain(self.long_names());
         let strangers: Vec<&str> =
             self.bad_channels.iter().filter(|bad| !names().any(|name| name == *bad)).map(String::as_str).collect();

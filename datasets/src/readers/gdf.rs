@@ -27,11 +27,14 @@ const MOST_CHANNELS: u64 = 65_535;
 pub fn open(path: &Path) -> Result<SignalFile, ReadError> {
     let mut file = Input::open(path)?;
     let fixed = file.read(0, BLOCK_BYTES)?;
-    let is_v2 = match &fixed[..5] {
-        b"GDF 1" => false,
-        b"GDF 2" => true,
+    let is_v2 = match &fixed[..7] {
+        // Drafts of version 2 are numbered from 1.90 on.
+        b"GDF 1.9" => true,
+        start if start.starts_with(b"GDF 1") => false,
+        start if start.starts_with(b"GDF 2") => true,
         other => {
-            return Err(ReadError::field("\"GDF 1\" or \"GDF 2\"", format!("{:?}", one_line(&latin1(other))), path));
+            let found = format!("{:?}", one_line(&latin1(&other[..5])));
+            return Err(ReadError::field("\"GDF 1\" or \"GDF 2\"", found, path));
         }
     };
     let n_channels = if is_v2 { u64::from(u16_at(&fixed, 252)) } else { u64::from(u32_at(&fixed, 252)) };
@@ -45,9 +48,9 @@ pub fn open(path: &Path) -> Result<SignalFile, ReadError> {
     }
     let block = file.read(BLOCK_BYTES, BLOCK_BYTES * n_channels)?;
     let headers = channel_headers(&block, n_channels as usize, is_v2, path)?;
-    let [numerator, denominator] = [244, 248].map(|at| f64::from(u32_at(&fixed, at)));
-    let record_secs = numerator / denominator;
+    let record_secs = record_secs(&fixed);
     if !(record_secs > 0.0 && record_secs.is_finite()) && n_channels > 0 {
+        let [numerator, denominator] = [244, 248].map(|at| u32_at(&fixed, at));
         return Err(ReadError::field(
             "a record duration above 0 s at byte 244",
             format!("{numerator}/{denominator} s"),
@@ -128,6 +131,14 @@ pub fn open(path: &Path) -> Result<SignalFile, ReadError> {
     })
 }
 
+/// A fraction of whole numbers; from version 2.21 on one number of double precision, which read as such a fraction would be
+/// far from any duration, and the other way round.
+fn record_secs(fixed: &[u8]) -> f64 {
+    let as_double = f64_at(&fixed[244..]);
+    let is_double = fixed[4..8] >= b"2.21"[..] && (1e-9..1e9).contains(&as_double);
+    if is_double { as_double } else { f64::from(u32_at(fixed, 244)) / f64::from(u32_at(fixed, 248)) }
+}
+
 struct ChannelHeader {
     name: String,
     dimension: String,
@@ -148,7 +159,9 @@ fn channel_headers(block: &[u8], n: usize, is_v2: bool, path: &Path) -> Result<V
     };
     let names = column(16);
     let _transducers = column(80);
-    let units = column(8);
+    // Version 2 has six obsolete bytes of text for each channel, and then the code of each.
+    let unit_texts = column(if is_v2 { 6 } else { 8 });
+    let unit_codes = column(if is_v2 { 2 } else { 0 });
     let limits = [(); 4].map(|()| column(8));
     let _filters = column(80);
     let samples_per_record = column(4);
@@ -166,7 +179,7 @@ fn channel_headers(block: &[u8], n: usize, is_v2: bool, path: &Path) -> Result<V
                 false => u64_at(limits[limit](i), 0) as i64 as f64,
             };
             Ok(ChannelHeader {
-                dimension: if is_v2 { dimension(units(i)) } else { text(units(i)) },
+                dimension: if is_v2 { dimension(unit_texts(i), u16_at(unit_codes(i), 0)) } else { text(unit_texts(i)) },
                 physical: [f64_at(limits[0](i)), f64_at(limits[1](i))],
                 digital: [digital(2), digital(3)],
                 n_samples: u32_at(samples_per_record(i), 0) as usize,
@@ -196,9 +209,8 @@ fn sample_type(code: u32) -> Option<SampleType> {
     })
 }
 
-/// Six obsolete bytes of text, then the code, which counts where there is one.
-fn dimension(field: &[u8]) -> String {
-    let code = u16_at(field, 6);
+/// The code counts where there is one.
+fn dimension(obsolete: &[u8], code: u16) -> String {
     let prefix = match code % 32 {
         0 => "",
         3 => "k",
@@ -211,7 +223,7 @@ fn dimension(field: &[u8]) -> String {
         _ => "?",
     };
     match code - code % 32 {
-        0 => text(&field[..6]),
+        0 => text(obsolete),
         512 => String::new(),
         544 => "%".to_owned(),
         2496 => format!("{prefix}Hz"),

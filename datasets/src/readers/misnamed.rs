@@ -9,6 +9,7 @@ use std::path::Path;
 
 use super::error::ReadError;
 use super::extension_of;
+use super::series::split_location;
 
 /// A format that is known by its first bytes.
 struct Signature {
@@ -60,6 +61,10 @@ const EXPECTED: [(&str, &[&str]); 18] = [
 
 /// `error`, or what explains it better.
 pub(crate) fn explained(path: &Path, error: ReadError) -> ReadError {
+    let (file, _) = split_location(path);
+    if let Err(absent) = fs::metadata(&file) {
+        return ReadError::unreadable(&file, absent);
+    }
     header_of(path).or_else(|| otherwise(path)).unwrap_or(error)
 }
 
@@ -125,6 +130,14 @@ mod tests {
         check("a.nwb", b"\x93NUMPY", "need HDF5, as .nwb says, found the beginning of NPY");
         // What the name promises keeps the word of its reader.
         check("b.gdf", b"GDF 1.25", "need 256 bytes, as the header says, found 8");
+    }
+
+    #[test]
+    fn what_is_not_there_is_no_format() {
+        for name in ["absent", "absent.xyz", "absent.edf", "absent.h5:/x"] {
+            let message = inspect(Path::new(name)).unwrap_err().to_string();
+            assert!(message.starts_with("need a readable file, found \"No such file"), "{message}");
+        }
     }
 
     #[test]

@@ -58,6 +58,11 @@ impl NiftiHeader {
         self.shape.iter().skip(3).product()
     }
 
+    /// Whether only the fourth axis, if any, goes on beyond the three of space: then its volumes follow one another in time.
+    pub fn is_series(&self) -> bool {
+        self.shape.iter().skip(4).all(|&extent| extent == 1)
+    }
+
     pub fn n_voxels(&self) -> usize {
         self.shape.iter().product()
     }
@@ -113,7 +118,11 @@ impl NiftiHeader {
 
 /// `pixdim[4]`, by its unit, in seconds.
 fn repetition_time(shape: &[usize], step: f64, unit: u8, warnings: &mut Vec<String>) -> Option<f64> {
-    if shape.get(3).is_none_or(|&n| n < 2) || !(step.is_finite() && step > 0.0) {
+    if shape.get(3).is_none_or(|&n| n < 2) {
+        return None;
+    }
+    if !(step.is_finite() && step > 0.0) {
+        warnings.push(format!("pixdim[4] is {step}: the image does not say how long a volume takes"));
         return None;
     }
     match unit {

@@ -79,7 +79,11 @@ impl Header {
         let descr = entry("descr").ok_or_else(|| odd("an array header with descr"))?;
         let descr: String = descr.chars().take_while(|&c| c != '\'' && c != '"').collect();
         let element = Element::of(&descr).ok_or_else(|| {
-            ReadError::field("real numbers (integers, floats or bool)", format!("{:?}", one_line(&descr)), path)
+            ReadError::field(
+                "real numbers: f4 or f8, i1 to i8, u1 to u8, or bool",
+                format!("{:?}", one_line(&descr)),
+                path,
+            )
         })?;
         let is_big_endian = descr.starts_with('>');
         let is_fortran =

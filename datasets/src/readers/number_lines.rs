@@ -56,7 +56,14 @@ impl NumberLines {
         if found.values.is_empty() {
             return Err(ReadError::field("numbers", "none", path));
         }
-        Ok(found)
+        match perhaps_decimal_comma(&text) {
+            None => Ok(found),
+            Some((line, text)) => Err(ReadError::field(
+                "numbers with decimal points, or parted by blanks",
+                format!("{text:?} at line {line}, which may be one number or two,"),
+                path,
+            )),
+        }
     }
 
     /// Numbers of each unit, were these spike times: of each line, or of all where no line has more than one.
@@ -81,10 +88,13 @@ impl NumberLines {
         for (n, line) in self.counts().into_iter().zip(&self.lines) {
             let (unit, others) = rest.split_at(n);
             rest = others;
-            let odd = unit.windows(2).position(|pair| pair[0].is_nan() || pair[1].is_nan() || pair[1] < pair[0]);
-            if let Some(at) = odd {
-                let line = if self.lines.len() == self.values.len() { self.lines[at + 1].line } else { line.line };
-                return Some(format!("spike times would not go back, as the numbers do in line {line}"));
+            let line_of =
+                |at: usize| if self.lines.len() == self.values.len() { self.lines[at].line } else { line.line };
+            if let Some(at) = unit.iter().position(|value| value.is_nan()) {
+                return Some(format!("of spike times none would be missing, as one is in line {}", line_of(at)));
+            }
+            if let Some(at) = unit.windows(2).position(|pair| pair[1] < pair[0]) {
+                return Some(format!("spike times would not go back, as the numbers do in line {}", line_of(at + 1)));
             }
         }
         None
@@ -96,6 +106,7 @@ impl NumberLines {
         match self.lines.iter().find(|line| line.n_values != n_columns) {
             Some(odd) => Err(ReadError::RaggedRow {
                 needed: n_columns,
+                separator: "blanks, commas or semicolons",
                 found: odd.n_values,
                 line: odd.line,
                 path: path.to_owned(),
@@ -104,9 +115,28 @@ impl NumberLines {
                 names: self.names.unwrap_or_else(|| numbered_names(n_columns)),
                 n_times: self.lines.len(),
                 values: self.values,
+                warnings: Vec::new(),
             }),
         }
     }
+}
+
+/// The first of the numbers whose only comma may be their decimal sign, where nothing in the file says what commas are: no point, no
+/// number with two commas, no blank after one.
+fn perhaps_decimal_comma(text: &str) -> Option<(u64, String)> {
+    let mut first = None;
+    for (line, text) in (1..).zip(text.lines()).filter(|(_, text)| !text.trim_start().starts_with(['#', '%'])) {
+        for cell in text.split([' ', '\t', ';']).filter(|cell| cell.contains([',', '.'])) {
+            let is_whole = |part: &str| !part.is_empty() && part.bytes().all(|byte| byte.is_ascii_digit());
+            match cell.trim_start_matches(['+', '-']).split_once(',') {
+                Some((before, after)) if is_whole(before) && is_whole(after) => {
+                    first.get_or_insert_with(|| (line, one_line(cell)));
+                }
+                _ => return None,
+            }
+        }
+    }
+    first
 }
 
 pub(super) fn not_a_number(found: &str, line: u64, column: usize, path: &Path) -> ReadError {
@@ -133,8 +163,21 @@ mod tests {
         }
         assert!(why_columns("1 2\n\n3 2.5\n").unwrap().ends_with("in line 3"));
         assert!(why_columns("# one channel\n1\n2\n1.5\n").unwrap().ends_with("in line 4"));
-        assert!(why_columns("1 nan\n2 3\n").unwrap().ends_with("in line 1"));
+        assert!(why_columns("1 nan\n2 3\n").unwrap().ends_with("none would be missing, as one is in line 1"));
+        assert!(why_columns("1\n2\nnan\n").unwrap().ends_with("as one is in line 3"));
         assert!(why_columns("Fz Cz\n1 2\n").unwrap().contains("names columns"));
+    }
+
+    /// `0,5` is half a second in some countries, and two numbers in others.
+    #[test]
+    fn a_comma_that_may_be_decimal_is_refused() {
+        for text in ["0,1\n0,25\n", "0,1 0,2\n", "1;2\n-0,5;3\n", "0,1\n2\n"] {
+            let message = lines(text).unwrap_err().to_string();
+            assert!(message.contains("may be one number or two") && message.contains("at line"), "{message}");
+        }
+        for text in ["0.5,1\n0,2\n", "1,2,3\n4,5\n", "0, 5\n1, 6\n", "a,b\n1,2\n", "1 2\n"] {
+            assert!(lines(text).is_ok(), "{text:?}");
+        }
     }
 
     #[test]
@@ -147,7 +190,10 @@ mod tests {
         );
         assert_eq!(lines("1e-3 2\n3 NaN\n").unwrap().into_series(path).unwrap().names, ["x1", "x2"]);
         let message = lines("1 2\n3\n").unwrap().into_series(path).unwrap_err().to_string();
-        assert_eq!(message, "need 2 cells, as the first row has, found 1 at line 2 of a.txt");
+        assert_eq!(
+            message,
+            "need 2 cells parted by blanks, commas or semicolons, as the first row has, found 1 at line 2 of a.txt"
+        );
         assert_eq!(lines("Time,1,2\n0,5,6\n").unwrap().names.unwrap(), ["Time", "1", "2"]);
         assert!(lines("1 2\n3 x\n").unwrap_err().to_string().contains("\"x\" at line 2, column 2"));
         assert!(lines("only words\n").unwrap_err().to_string().contains("need numbers, found none"));

@@ -45,7 +45,8 @@ pub fn read(path: &Path) -> Result<SpikeTrains, ReadError> {
     let mut trials = interval_table(&file, "trials", path)?.unwrap_or_default();
     let n_open = trials.retain_whole();
     if n_open > 0 {
-        trains.warnings.push(format!("{n_open} trials without a start or an end are left out."));
+        let trials = if n_open == 1 { "1 trial".to_owned() } else { format!("{n_open} trials") };
+        trains.warnings.push(format!("Left out without a start or an end: {trials}."));
     }
     trains.trials = trials;
     Ok(trains)

@@ -137,7 +137,8 @@ fn cluster_tables(folder: &Path) -> Result<Vec<PathBuf>, ReadError> {
 /// `params.py`, read as lines of `name = value`; nothing is run.
 struct Params {
     rate: SampleRate,
-    fields: BTreeMap<String, String>,
+    /// A value, or the elements of a list.
+    fields: BTreeMap<String, Vec<String>>,
 }
 
 impl Params {
@@ -145,31 +146,53 @@ impl Params {
         let text = text_in(path)?;
         let field = |line: &str| {
             let (name, value) = line.split_once('=')?;
-            let value = value.split('#').next()?.trim().trim_matches(['\'', '"']);
-            Some((name.trim().to_owned(), value.to_owned()))
+            Some((name.trim().to_owned(), value.split('#').next()?.trim().to_owned()))
         };
         let fields: BTreeMap<String, String> = text.lines().filter_map(field).collect();
-        let found = fields.get("sample_rate").map_or("none", String::as_str);
+        let fields: BTreeMap<String, Vec<String>> =
+            fields.into_iter().map(|(name, value)| (name, elements(&value))).collect();
+        let found = only(&fields, "sample_rate").unwrap_or("none");
         let rate = found.parse().ok().and_then(|hz| SampleRate::from_hz(hz).ok());
         let rate = rate.ok_or_else(|| ReadError::field("sample_rate in Hz", one_line(found), path))?;
         Ok(Self { rate, fields })
     }
 
-    /// From the size of the raw recording, where it can be found.
+    /// From the size of the raw recording, which may be several files in a row, where all of it can be found.
     fn duration_secs(&self, folder: &Path) -> Option<f64> {
-        let path = folder.join(self.fields.get("dat_path")?);
-        let bytes = fs::metadata(path).ok()?.len();
-        let n_channels: u64 = self.fields.get("n_channels_dat")?.parse().ok()?;
-        let offset: u64 = self.fields.get("offset").and_then(|text| text.parse().ok()).unwrap_or(0);
-        let sample_bytes = match self.fields.get("dtype")?.trim_start_matches("np.") {
+        let only = |name: &str| only(&self.fields, name);
+        let offset: u64 = only("offset").and_then(|text| text.parse().ok()).unwrap_or(0);
+        let paths = self.fields.get("dat_path").filter(|paths| !paths.is_empty())?;
+        let sizes = paths.iter().map(|path| Some(fs::metadata(folder.join(path)).ok()?.len().saturating_sub(offset)));
+        let bytes = sizes.sum::<Option<u64>>()?;
+        let n_channels: u64 = only("n_channels_dat")?.parse().ok()?;
+        let sample_bytes = match only("dtype")?.trim_start_matches("np.") {
             "int8" | "uint8" => 1,
             "int16" | "uint16" => 2,
             "int32" | "uint32" | "float32" => 4,
             "float64" => 8,
             _ => return None,
         };
-        let n_samples = bytes.saturating_sub(offset).checked_div(n_channels.checked_mul(sample_bytes)?)?;
+        let n_samples = bytes.checked_div(n_channels.checked_mul(sample_bytes)?)?;
         Some(n_samples as f64 / self.rate.hz())
+    }
+}
+
+/// The elements of `['a', "b"]`, or the one value that stands there; quotes and what marks them (`r'…'`) are left out.
+fn elements(value: &str) -> Vec<String> {
+    let inside = value.trim_start_matches(['[', '(']).trim_end_matches([']', ')']);
+    let unquoted = |element: &str| {
+        let element = element.trim();
+        let marks = |c: char| matches!(c, 'r' | 'R' | 'u' | 'U' | 'b');
+        let bare = element.strip_prefix(marks).filter(|rest| rest.starts_with(['\'', '"'])).unwrap_or(element);
+        bare.trim_matches(['\'', '"']).to_owned()
+    };
+    inside.split(',').map(unquoted).filter(|element| !element.is_empty()).collect()
+}
+
+fn only<'f>(fields: &'f BTreeMap<String, Vec<String>>, name: &str) -> Option<&'f str> {
+    match fields.get(name)?.as_slice() {
+        [value] => Some(value),
+        _ => None,
     }
 }
 
@@ -214,6 +237,12 @@ mod tests {
 
         fs::write(folder.path().join("raw.dat"), vec![0; 2 * 2 * 60]).unwrap();
         assert_eq!(read(folder.path()).unwrap().observed, Support::between(0.0, 0.6));
+        fs::write(folder.path().join("more.dat"), vec![0; 2 * 2 * 40]).unwrap();
+        for (written, secs) in [("['raw.dat']", 0.6), ("r\"raw.dat\"", 0.6), ("[\"raw.dat\", 'more.dat']", 1.0)] {
+            let rest = "n_channels_dat = 2\ndtype = 'int16'\nsample_rate = 100.\n";
+            fs::write(folder.path().join("params.py"), format!("dat_path = {written}\n{rest}")).unwrap();
+            assert_eq!(read(folder.path()).unwrap().observed, Support::between(0.0, secs), "{written}");
+        }
     }
 
     #[test]

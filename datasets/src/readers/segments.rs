@@ -47,6 +47,11 @@ impl Segments {
         self.segments.len() - 1
     }
 
+    /// One sentence where there are breaks.
+    pub fn warning(&self) -> Option<String> {
+        interruptions(self.n_breaks())
+    }
+
     /// When a position was recorded, counted in samples from 0; it may lie between samples.
     pub fn secs(&self, position: f64) -> f64 {
         let after = self.segments.partition_point(|segment| segment.first as f64 <= position);
@@ -58,6 +63,15 @@ impl Segments {
         let interval =
             |segment: &Segment| [segment.start_secs, segment.start_secs + segment.n_times as f64 * self.step_secs];
         Support::new(self.segments.iter().map(interval))
+    }
+}
+
+/// One sentence where there are `n` breaks.
+pub(super) fn interruptions(n: usize) -> Option<String> {
+    match n {
+        0 => None,
+        1 => Some("The recording was interrupted once.".to_owned()),
+        n => Some(format!("The recording was interrupted {n} times.")),
     }
 }
 

@@ -18,6 +18,8 @@ pub struct Series {
     pub n_times: usize,
     /// `[time, channel]`, row-major.
     pub values: Vec<f64>,
+    /// What the reader had to assume, one sentence each.
+    pub warnings: Vec<String>,
 }
 
 impl Series {
@@ -44,7 +46,12 @@ pub fn read_series(location: impl AsRef<Path>) -> Result<Series, ReadError> {
         "txt" => NumberLines::read(&path)?.into_series(&path),
         "tsv" | "csv" => {
             let table = NumericTable::read(&path, Header::Detected)?;
-            Ok(Series { names: table.column_names(), n_times: table.n_rows, values: table.values })
+            Ok(Series {
+                names: table.column_names(),
+                n_times: table.n_rows,
+                values: table.values,
+                warnings: table.warnings,
+            })
         }
         "h5" | "hdf5" => read_hdf5(&path, inside, Axes::AsStored),
         "mat" if hdf5_guard::is_hdf5(&path) => read_hdf5(&path, inside, Axes::Reversed),
@@ -74,7 +81,7 @@ fn numbered(
         let found = format!("shape ({n_times}, {n_channels})");
         return Err(ReadError::field("at least one sample of one channel", found, path));
     }
-    Ok(Series { names: numbered_names(n_channels), n_times, values: values() })
+    Ok(Series { names: numbered_names(n_channels), n_times, values: values(), warnings: Vec::new() })
 }
 
 /// `file.h5:/dataset` → the file and the array in it. A path that exists as it stands is left alone.
@@ -93,7 +100,13 @@ pub(crate) fn split_location(location: &Path) -> (PathBuf, Option<String>) {
 
 /// Arrays of numbers at the top of a MAT-file of version 5 to 7.
 fn read_mat5(path: &Path, inside: Option<&str>) -> Result<Series, ReadError> {
-    let file = MatFile::read_where(path, |name| inside.is_none_or(|inside| inside == name))?;
+    // A path as in HDF5 means the same.
+    let inside = inside.map(|name| name.trim_start_matches('/'));
+    let mut file = MatFile::read_where(path, |name| inside.is_none_or(|inside| inside == name))?;
+    if file.variables.is_empty() && inside.is_some() {
+        // To say which there are.
+        file = MatFile::read(path)?;
+    }
     let arrays: Vec<_> = file
         .variables
         .iter()
@@ -103,7 +116,7 @@ fn read_mat5(path: &Path, inside: Option<&str>) -> Result<Series, ReadError> {
         })
         .collect();
     let (array, name) = match (arrays.as_slice(), inside) {
-        (&[(name, array)], _) => (array, name),
+        (&[(name, array)], inside) if inside.is_none_or(|inside| inside == name) => (array, name),
         (arrays, inside) => {
             let needed = match inside {
                 Some(name) => format!("an array {name}"),
@@ -134,11 +147,12 @@ enum Axes {
 
 fn read_hdf5(path: &Path, inside: Option<&str>, axes: Axes) -> Result<Series, ReadError> {
     let file = open(path)?;
+    let mut warnings = Vec::new();
     let dataset = match inside {
         Some(name) => {
             file.dataset(name).map_err(|_| ReadError::field(format!("a dataset {name}"), listing(&file), path))?
         }
-        None => match file.datasets().map_err(|error| broken(path, &error))?.as_slice() {
+        None => match arrays_at_top(&file, &mut warnings, path)?.as_slice() {
             [only] => only.clone(),
             _ => {
                 let needed = match axes {
@@ -164,12 +178,23 @@ fn read_hdf5(path: &Path, inside: Option<&str>, axes: Axes) -> Result<Series, Re
         }
     };
     let stored: Vec<f64> = values(&dataset, path)?;
-    numbered(
-        n_times,
-        n_channels,
-        path,
-        || if is_transposed { transposed(&stored, n_times, n_channels) } else { stored },
-    )
+    let series = numbered(n_times, n_channels, path, || {
+        if is_transposed { transposed(&stored, n_times, n_channels) } else { stored }
+    })?;
+    Ok(Series { warnings, ..series })
+}
+
+/// Links that lead nowhere are left out with a warning: one to another file may have been broken by moving this one.
+fn arrays_at_top(file: &hdf5::File, warnings: &mut Vec<String>, path: &Path) -> Result<Vec<hdf5::Dataset>, ReadError> {
+    let mut arrays = Vec::new();
+    for name in file.member_names().map_err(|error| broken(path, &error))? {
+        match file.dataset(&name) {
+            Ok(array) => arrays.push(array),
+            Err(_) if file.group(&name).is_ok() => {}
+            Err(_) => warnings.push(format!("{} leads nowhere and was left out.", one_line(&name))),
+        }
+    }
+    Ok(arrays)
 }
 
 /// `[channel, time]` to `[time, channel]`.

@@ -5,8 +5,9 @@ use std::path::PathBuf;
 use super::error::ReadError;
 use super::large_buffer;
 use super::sample_store::{SampleSink, SampleStore, Scaling};
+use crate::recording::majority::most_common;
 use crate::recording::{
-    Annotation, ChannelKind, Modality, SampleRate, SignalChannel, Signals, Support, electric_or_magnetic,
+    Annotation, ChannelKind, Modality, SampleRate, SignalChannel, Signals, Support, electric_or_magnetic, remarks,
 };
 
 /// Everything but the samples, which are read on demand.
@@ -50,6 +51,35 @@ impl SignalFile {
     /// EEG or MEG, by what most of its channels measure.
     pub fn modality(&self) -> Modality {
         electric_or_magnetic(self.channels.iter().map(|channel| channel.kind))
+    }
+
+    /// Ends a stretch where an annotation says that two recordings were joined there (see [`remarks`]).
+    ///
+    /// The file counts on through a join, and so do onsets; the stretch before it therefore ends a thousandth of a sample early, which
+    /// moves nothing and leaves the two sides no neighbours.
+    pub(super) fn end_stretches_at_joins(&mut self) {
+        const GAP_SAMPLES: f64 = 1e-3;
+        let rates = self.channels.iter().map(|channel| channel.sample_rate.hz().to_bits());
+        let Some(hz) = most_common(rates).map(f64::from_bits) else { return };
+        let joins = self.annotations.iter().filter(|annotation| remarks::is_join(&annotation.text));
+        let on_grid = |onset: f64| {
+            let inside = |&&[start, stop]: &&[f64; 2]| start < onset && onset < stop;
+            let [start, stop] = *self.recorded.intervals_secs().iter().find(inside)?;
+            let n = ((onset - start) * hz).round();
+            (n >= 1.0 && n < ((stop - start) * hz).round()).then_some(start + n / hz)
+        };
+        let mut joins: Vec<f64> = joins.filter_map(|annotation| on_grid(annotation.onset_secs)).collect();
+        joins.sort_by(f64::total_cmp);
+        joins.dedup();
+        if joins.is_empty() {
+            return;
+        }
+        let gaps = Support::new(joins.iter().map(|&join| [join - GAP_SAMPLES / hz, join]));
+        self.recorded = self.recorded.without(&gaps);
+        const SHOWN: usize = 6;
+        let shown: Vec<String> = joins.iter().take(SHOWN).map(|secs| format!("{secs:.3}")).collect();
+        let more = if joins.len() > SHOWN { format!(" and {} more", joins.len() - SHOWN) } else { String::new() };
+        self.warnings.push(format!("Recordings were joined at {} s{more}; stretches end there.", shown.join(", ")));
     }
 
     /// Hands every sample, in the unit of its channel, to the sink of that channel.

@@ -1,9 +1,9 @@
-//! Small text tables with a header row: TSV, and CSV by extension.
+//! Small text tables with a header row.
 
-use std::ffi::OsStr;
 use std::fs;
 use std::path::{Path, PathBuf};
 
+use super::delimited::{Delimited, Separator};
 use super::error::{ReadError, one_line};
 
 /// A table of text; every row has as many cells as there are columns.
@@ -11,48 +11,45 @@ use super::error::{ReadError, one_line};
 pub struct Table {
     pub path: PathBuf,
     pub columns: Vec<String>,
+    /// Of the columns' names, in the file.
+    pub header_line: u64,
+    pub(super) separator: Separator,
     pub rows: Vec<Row>,
 }
 
 #[derive(Debug, Clone)]
 pub struct Row {
-    /// Line in the file, the header being line 1.
+    /// Line in the file, counted from 1.
     pub line: u64,
     pub cells: Vec<String>,
 }
 
 impl Table {
-    /// Fails at an empty file or a row with more or fewer cells than the header. Empty lines are skipped.
+    /// Fails at an empty file or a row with more or fewer cells than the header. Empty lines are skipped, and lines before
+    /// the header that start with `#`.
     pub fn read(path: &Path) -> Result<Self, ReadError> {
-        Self::parse(path, &mut |text| delimited(text, path))
+        Self::parse(path, None)
     }
 
     /// As [`Self::read`], of a file whose cells are parted by tabs whatever it is called.
     pub fn read_with_tabs(path: &Path) -> Result<Self, ReadError> {
-        Self::parse(path, &mut |text| parted_by(b'\t', text))
+        Self::parse(path, Some(Separator::Tab))
     }
 
-    fn parse(path: &Path, reader_of: &mut dyn FnMut(&str) -> csv::Reader<&[u8]>) -> Result<Self, ReadError> {
+    fn parse(path: &Path, separator: Option<Separator>) -> Result<Self, ReadError> {
         let text = text_in(path)?;
-        let mut reader = reader_of(&text);
-        let mut records = reader.records();
-        let mut next = || records.next().transpose().map_err(|error| unparsable(path, &error));
-        let header = next()?.ok_or_else(|| ReadError::field("a header row", "an empty file", path))?;
-        let columns: Vec<String> = header.iter().map(str::to_owned).collect();
+        let separator = separator.unwrap_or_else(|| Separator::of(&text, path));
+        let mut lines = Delimited::new(&text, separator, path);
+        let mut record = csv::StringRecord::new();
+        let nothing = || ReadError::field("a header row", "an empty file", path);
+        let header_line = lines.next(&mut record)?.ok_or_else(nothing)?;
+        let columns: Vec<String> = record.iter().map(str::to_owned).collect();
         let mut rows = Vec::new();
-        while let Some(record) = next()? {
-            let line = record.position().map_or(0, csv::Position::line);
-            if record.len() != columns.len() {
-                return Err(ReadError::RaggedRow {
-                    needed: columns.len(),
-                    found: record.len(),
-                    line,
-                    path: path.to_owned(),
-                });
-            }
+        while let Some(line) = lines.next(&mut record)? {
+            lines.check_length(&record, columns.len(), line)?;
             rows.push(Row { line, cells: record.iter().map(str::to_owned).collect() });
         }
-        Ok(Self { path: path.to_owned(), columns, rows })
+        Ok(Self { path: path.to_owned(), columns, header_line, separator, rows })
     }
 
     /// Where the column of that name is.
@@ -79,7 +76,14 @@ pub fn is_missing(cell: &str) -> bool {
 }
 
 /// UTF-8, UTF-16 where a byte-order mark says so (as Excel saves "Unicode text"), or else Latin-1, which reads any bytes.
+///
+/// Lines end in `\n`, whatever ends them in the file, so that they can be counted.
 pub(super) fn text_in(path: &Path) -> Result<String, ReadError> {
+    let text = decoded(path)?;
+    Ok(if text.contains('\r') { text.replace("\r\n", "\n").replace('\r', "\n") } else { text })
+}
+
+fn decoded(path: &Path) -> Result<String, ReadError> {
     let bytes = fs::read(path).map_err(|source| ReadError::unreadable(path, source))?;
     let utf16 = |unit: fn([u8; 2]) -> u16| {
         let units: Vec<u16> = bytes.as_chunks().0.iter().skip(1).map(|&pair| unit(pair)).collect();
@@ -100,25 +104,6 @@ pub(super) fn latin1(bytes: &[u8]) -> String {
     bytes.iter().map(|&byte| char::from(byte)).collect()
 }
 
-/// Commas in `.csv`, tabs elsewhere; rows may differ in length, so that the caller can say where.
-pub(super) fn delimited<'t>(text: &'t str, path: &Path) -> csv::Reader<&'t [u8]> {
-    let is_csv = path.extension().and_then(OsStr::to_str).is_some_and(|ext| ext.eq_ignore_ascii_case("csv"));
-    parted_by(if is_csv { b',' } else { b'\t' }, text)
-}
-
-fn parted_by(delimiter: u8, text: &str) -> csv::Reader<&[u8]> {
-    csv::ReaderBuilder::new()
-        .delimiter(delimiter)
-        .has_headers(false)
-        .flexible(true)
-        .trim(csv::Trim::All)
-        .from_reader(text.as_bytes())
-}
-
-pub(super) fn unparsable(path: &Path, error: &csv::Error) -> ReadError {
-    ReadError::field("a delimited table", one_line(&error.to_string()), path)
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -135,6 +120,8 @@ mod tests {
         let marked = |mark: &[u8], text: &[u8]| [mark, text].concat();
         for bytes in [
             wanted.as_bytes().to_vec(),
+            wanted.replace('\n', "\r\n").into_bytes(),
+            wanted.replace('\n', "\r").into_bytes(),
             marked(b"\xEF\xBB\xBF", wanted.as_bytes()),
             marked(b"\xFF\xFE", &little),
             marked(b"\xFE\xFF", &big),

@@ -60,8 +60,18 @@ impl SpikeTrains {
         assert!(rest.is_empty(), "every spike belongs to one unit");
         let (units, warnings): (Vec<Unit>, Vec<Option<String>>) =
             of_units.into_par_iter().map(|(unit, spikes)| put_in_order(unit, spikes)).unzip();
-        let warnings = warnings.into_iter().flatten().collect();
-        let observed = observed.unwrap_or_else(|| span_of(&units, &spike_secs));
+        let mut warnings: Vec<String> = warnings.into_iter().flatten().collect();
+        let observed = observed.unwrap_or_else(|| {
+            let first_secs = units.iter().filter_map(|unit| spike_secs[unit.spikes.clone()].first()).copied();
+            let (observed, first_secs) = (span_of(&units, &spike_secs), first_secs.fold(f64::INFINITY, f64::min));
+            // Times of the day, or of an era, begin far from 0.
+            if observed.span_secs().is_some_and(|[_, stop]| first_secs > 0.5 * stop) && first_secs.is_finite() {
+                warnings.push(format!(
+                    "The session is taken to begin at 0 s, long before its first spike at {first_secs} s."
+                ));
+            }
+            observed
+        });
         Self { units, spike_secs, observed, trials: Trials::default(), warnings }
     }
 
@@ -103,17 +113,22 @@ impl SpikeTrains {
         }
     }
 
+    /// When the unit was observed, within the session.
+    pub fn observed_of(&self, unit: &Unit) -> Support {
+        unit.observed.as_ref().map_or_else(|| self.observed.clone(), |observed| observed.intersection(&self.observed))
+    }
+
+    /// Spikes of the unit in these stretches of time, which may be written up to and with their last spike.
+    pub fn n_spikes_in(&self, unit: &Unit, stretches: &Support) -> usize {
+        let spikes = self.spikes_of(unit);
+        let inside =
+            |&[start, stop]: &[f64; 2]| spikes.partition_point(|&t| t <= stop) - spikes.partition_point(|&t| t < start);
+        stretches.intervals_secs().iter().map(inside).sum::<usize>().min(spikes.len())
+    }
+
     /// Spikes outside the time in which their unit was observed.
     pub fn n_unobserved(&self) -> usize {
-        let outside = |unit: &Unit| {
-            let observed = unit.observed.as_ref().unwrap_or(&self.observed);
-            let spikes = self.spikes_of(unit);
-            // Intervals may be written up to and with their last spike.
-            let inside = |&[start, stop]: &[f64; 2]| {
-                spikes.partition_point(|&t| t <= stop) - spikes.partition_point(|&t| t < start)
-            };
-            spikes.len().saturating_sub(observed.intervals_secs().iter().map(inside).sum())
-        };
+        let outside = |unit| self.spikes_of(unit).len() - self.n_spikes_in(unit, &self.observed_of(unit));
         self.units.iter().map(outside).sum()
     }
 }
@@ -193,6 +208,8 @@ mod tests {
         assert_eq!(trains.warnings, ["Spikes of unit c were out of order and have been sorted."]);
         assert!(trains.observed.covers([-1.0, 3.0]));
         assert_eq!(trains.n_unobserved(), 0);
+        let late = SpikeTrains::new(vec![(Unit::named("a"), 2)], vec![1.6e9, 1.6e9 + 5.0], None);
+        assert!(late.warnings[0].contains("long before its first spike at 1600000000 s"), "{:?}", late.warnings);
     }
 
     #[test]
@@ -212,5 +229,6 @@ mod tests {
         let observed = Support::new([[0.0, 1.0], [2.0, 3.0]]);
         let trains = SpikeTrains::of_units([("a".to_owned(), vec![0.0, 1.0, 1.5, 2.5, 9.0])], observed);
         assert_eq!(trains.n_unobserved(), 2);
+        assert_eq!(trains.n_spikes_in(&trains.units()[0], &trains.observed), 3);
     }
 }

@@ -29,6 +29,10 @@ pub fn roi_series(bold: &Path, atlas: &Atlas, mask: Option<&Path>) -> Result<Roi
         let found = format!("shape {:?} of {:?}", header.shape, header.datatype);
         return Err(ReadError::field("a scan of several volumes of single values", found, bold));
     }
+    if !header.is_series() {
+        let found = format!("{} with shape {:?}", header.shape.len(), header.shape);
+        return Err(ReadError::field("a scan of four axes, the last of them time", found, bold));
+    }
     let scan = header.grid();
     let mut warnings = header.warnings.clone();
     warnings.extend(spaces_that_differ(bold, header.orientation, atlas));

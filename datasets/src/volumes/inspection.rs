@@ -46,11 +46,15 @@ pub fn inspect_image(path: &Path) -> Result<Inspection, ReadError> {
         warnings.push(format!("Each voxel holds {}, no single value.", components.join(", ")));
     }
     let n_volumes = header.n_volumes();
+    let is_series = n_volumes > 1 && header.is_series();
+    if !header.is_series() {
+        warnings.push(format!("{} axes: no series of volumes over time, which has four.", header.shape.len()));
+    }
     let scalars = each.first().filter(|_| components.is_empty());
     Ok(Inspection {
-        modality: (n_volumes > 1 && components.is_empty()).then_some(Modality::Bold),
+        modality: (is_series && components.is_empty()).then_some(Modality::Bold),
         sampling_rate_hz: header.repetition_time_secs.map(|secs| 1.0 / secs),
-        n_times: (n_volumes > 1).then_some(n_volumes),
+        n_times: is_series.then_some(n_volumes),
         channels: components.iter().zip(&each).map(|(name, summary)| channel(name, summary)).collect(),
         warnings,
         image: Some(ImageInspection {

@@ -27,5 +27,8 @@ pub fn read_scan(file: &RecordingFile, sidecar: &Sidecar, plan: &BoldPlan) -> Re
     } else {
         roi_series(&file.path, &Atlas::read(atlas()?)?, file.brain_mask_path().as_deref())?
     };
-    series.into_signals(scan_rate(sidecar), plan.min_coverage)
+    let conflict = series.repetition_time_secs.and_then(|secs| sidecar.repetition_conflict(secs));
+    let mut signals = series.into_signals(scan_rate(sidecar), plan.min_coverage)?;
+    signals.warnings.extend(conflict);
+    Ok(signals)
 }

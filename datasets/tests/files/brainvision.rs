@@ -71,7 +71,7 @@ fn brainvision_renamed_in_latin_1_and_interrupted() {
     };
     let file = open_signals(&path).unwrap();
     check(&file);
-    assert_eq!(file.warnings.iter().filter(|warning| warning.contains("interrupted 1 times")).count(), 1);
+    assert_eq!(file.warnings.iter().filter(|warning| warning.contains("interrupted once")).count(), 1);
     assert_eq!(file.warnings.iter().filter(|warning| warning.contains("1 markers could not")).count(), 1);
     assert_eq!(file.warnings.iter().filter(|warning| warning.contains("1 markers lie outside")).count(), 1);
 

@@ -99,7 +99,9 @@ const LABELS: &str = "<MatrixIndicesMap AppliesToMatrixDimension=\"0\" \
     </LabelTable></NamedMap></MatrixIndicesMap>";
 
 fn write_cifti(path: &Path, axes: &str, shape: [usize; 2], values: &[f64]) {
-    let xml = format!("<CIFTI Version=\"2\"><Matrix>{axes}</Matrix></CIFTI>");
+    // As the specification has it, and as nibabel writes it.
+    let version = if axes.contains("LABELS") { "2.0" } else { "2" };
+    let xml = format!("<CIFTI Version=\"{version}\"><Matrix>{axes}</Matrix></CIFTI>");
     let nifti = NiftiToWrite {
         version: 2,
         order: ByteOrder::Little,

@@ -34,7 +34,7 @@ fn edf_with_gaps_keeps_their_times() {
     let file = open_signals(&folder.file("a.edf", &bytes)).unwrap();
     assert_eq!(file.recorded.intervals_secs(), [[0.0, 4.0], [9.5, 11.5]]);
     assert_eq!(annotations(&file), [(4.0, 0.5, "blink"), (10.0, 0.0, "back")]);
-    assert_eq!(file.warnings, ["The recording was interrupted 1 times."]);
+    assert_eq!(file.warnings, ["The recording was interrupted once."]);
     let microvolts: Vec<f64> = (1..=12).map(|v| f64::from(v) * 1e-6).collect();
     assert_values(&file, &[&microvolts]);
     let signals_read = file.into_signals().unwrap();
@@ -95,7 +95,8 @@ fn gdf_of_either_version_with_every_sample_type() {
         let events = [(9, 769, 4), (1, 32766, 0)];
         let bytes = writers::gdf(is_v2, &channels, 2, &events);
         let file = open_signals(&folder.file("a.gdf", &bytes)).unwrap();
-        assert_values(&file, &[&[1e-6, -2e-6, 3e-6, -4e-6][..]; 7]);
+        let [micro, milli] = [1e-6, 1e-3].map(|unit| [1.0, -2.0, 3.0, -4.0].map(|value| value * unit));
+        assert_values(&file, &[&micro[..], &milli, &micro, &milli, &micro, &milli, &micro]);
         assert!(file.channels.iter().all(|channel| channel.unit == "V" && channel.sample_rate.hz() == 2.0));
         // The event table counts at 8 Hz, from 1.
         assert_eq!(annotations(&file), [(0.0, 0.0, "32766"), (1.0, 0.5, "769")]);
@@ -106,4 +107,10 @@ fn gdf_of_either_version_with_every_sample_type() {
         assert_eq!(file.channels[0].n_samples, 4);
         assert!(file.warnings[0].contains("the file holds 2"));
     }
+    // From version 2.21 on the duration of a record is one number.
+    let mut bytes = writers::gdf(true, &channels, 2, &[]);
+    bytes[..8].copy_from_slice(b"GDF 2.51");
+    bytes[244..252].copy_from_slice(&0.25f64.to_le_bytes());
+    let file = open_signals(&folder.file("a.gdf", &bytes)).unwrap();
+    assert_eq!(file.channels[1].sample_rate.hz(), 8.0);
 }

@@ -89,7 +89,7 @@ pub fn annotation_record(text: &str, n_samples: usize) -> Vec<i16> {
 /// Position from 1, code and, where `with_durations`, duration.
 pub type GdfEvent = (u32, u16, u32);
 
-/// A GDF file of one-second records; `channels` are name, code of the sample type, samples as bytes of each record.
+/// A GDF file of one-second records, in microvolts and millivolts in turn; `channels` are name, code of the sample type, samples as bytes of each record.
 pub fn gdf(is_v2: bool, channels: &[(&str, u32, Vec<Vec<u8>>)], n_records: i64, events: &[GdfEvent]) -> Vec<u8> {
     let n = channels.len();
     let mut bytes = vec![0; 256];
@@ -119,8 +119,13 @@ pub fn gdf(is_v2: bool, channels: &[(&str, u32, Vec<Vec<u8>>)], n_records: i64, 
     };
     column(&|i| padded(channels[i].0, 16));
     column(&|_| padded("", 80));
-    // Microvolts: by code in version 2, as text in version 1.
-    column(&|_| if is_v2 { [&[0; 6][..], &4275u16.to_le_bytes()].concat() } else { padded("uV", 8) });
+    // Microvolts and millivolts in turn: by code in version 2, as text in version 1.
+    if is_v2 {
+        column(&|_| padded("", 6));
+        column(&|i| if i % 2 == 0 { 4275u16 } else { 4274 }.to_le_bytes().to_vec());
+    } else {
+        column(&|i| padded(if i % 2 == 0 { "uV" } else { "mV" }, 8));
+    }
     let limits = |value: f64, is_digital: bool| match is_digital && !is_v2 {
         true => (value as i64).to_le_bytes().to_vec(),
         false => value.to_le_bytes().to_vec(),

@@ -163,7 +163,12 @@ fn the_summary_has_the_promised_fields() {
     };
     let json = serde_json::to_value(inspect(&formats.join("edf/edfPlusC.edf")).unwrap()).unwrap();
     let keys: Vec<&String> = json.as_object().unwrap().keys().collect();
-    assert_eq!(keys, ["annotations", "channels", "format", "modality", "n_times", "sampling_rate_hz", "warnings"]);
+    assert_eq!(
+        keys,
+        ["annotation_list", "annotations", "channels", "format", "modality", "n_times", "sampling_rate_hz", "warnings"]
+    );
+    let keys: Vec<&String> = json["annotation_list"][0].as_object().unwrap().keys().collect();
+    assert_eq!(keys, ["duration_s", "onset_s", "text"]);
     let keys: Vec<&String> = json["channels"][0].as_object().unwrap().keys().collect();
     assert_eq!(keys, ["first", "max", "mean", "min", "name", "std", "unit"]);
     assert_eq!(json["annotations"], 2);

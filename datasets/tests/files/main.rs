@@ -16,6 +16,7 @@ mod manifest;
 mod matlab;
 mod meg;
 mod nifti;
+mod remarks;
 mod roi_series;
 mod round_trip;
 mod round_trip_arrays;

@@ -279,3 +279,33 @@ fn bytes_after_the_last_value_are_told() {
     fs::write(&path, bytes).unwrap();
     assert_eq!(inspect(&path).unwrap().warnings, ["Bytes follow after the last value."]);
 }
+
+/// A fifth axis is no time: neither a series for `inspect` nor a scan.
+#[test]
+fn a_fifth_axis_is_no_time() {
+    let folder = tempfile::tempdir().unwrap();
+    let path = folder.path().join("a.nii");
+    let check = |shape: &[usize], n_times: Option<usize>| {
+        let values = (0..shape.iter().product::<usize>()).map(|i| i as f64);
+        write(&path, &plain(Datatype::Float32, shape), values).unwrap();
+        assert_eq!(inspect(&path).unwrap().n_times, n_times, "{shape:?}");
+    };
+    check(&[2, 2, 2, 3], Some(3));
+    check(&[2, 2, 2, 3, 1], Some(3));
+    check(&[2, 2, 2, 3, 2], None);
+    check(&[2, 2, 2, 1, 6], None);
+}
+
+#[test]
+fn a_sidecar_that_tells_another_time_is_told() {
+    let folder = tempfile::tempdir().unwrap();
+    let path = folder.path().join("sub-01_task-rest_bold.nii");
+    write(&path, &plain(Datatype::Float32, &[2, 2, 2, 3]), (0..24).map(f64::from)).unwrap();
+    let warnings = |sidecar: &str| {
+        fs::write(path.with_extension("json"), sidecar).unwrap();
+        inspect(&path).unwrap().warnings
+    };
+    assert!(warnings(r#"{"RepetitionTime": 2}"#).is_empty());
+    let found = warnings(r#"{"RepetitionTime": 2.5}"#);
+    assert_eq!(found, ["RepetitionTime is 2.5 s in the sidecar and 2 s in the file; the sidecar's counts."]);
+}

@@ -180,6 +180,9 @@ fn what_does_not_fit_is_one_line() {
     let still = bench.image("still.nii", &[4, 4, 4], TWO_MM, &[1.0; 64]);
     let message = roi_series(&still, &bench.atlas(&[1.0]), None).unwrap_err().to_string();
     assert!(message.contains("a scan of several volumes"), "{message}");
+    let vectors = bench.image("vectors.nii", &[4, 4, 4, 2, 3], TWO_MM, &[1.0; 384]);
+    let message = roi_series(&vectors, &bench.atlas(&[1.0]), None).unwrap_err().to_string();
+    assert!(message.starts_with("need a scan of four axes, the last of them time, found 5 with shape"), "{message}");
 }
 
 #[test]

@@ -66,7 +66,7 @@ fn trials_that_never_end_are_left_out() {
     let trains = read_spikes(&file).unwrap();
     assert_eq!(trains.trials.intervals_secs, [[0.0, 0.5]]);
     assert_eq!(trains.trials.columns["stim"], ["a"]);
-    assert_eq!(trains.warnings, ["1 trials without a start or an end are left out."]);
+    assert_eq!(trains.warnings, ["Left out without a start or an end: 1 trial."]);
 }
 
 /// The library would allocate, and clear, whatever a spoilt length says.

@@ -59,7 +59,10 @@ fn lines_of_numbers_are_spikes_or_columns() {
     assert_eq!(found.channels[1].mean, Some(2.0 / 3.0));
     assert_eq!(
         found.warnings,
-        ["Taken for columns over time: spike times would not go back, as the numbers do in line 2."]
+        [
+            "1 value is missing or not finite, in x1.",
+            "Taken for columns over time: spike times would not go back, as the numbers do in line 2.",
+        ]
     );
 
     let spikes = "0.5 1.5\n0.25 3\n";
@@ -203,4 +206,51 @@ fn published_benchmarks_have_their_shapes() {
         assert_eq!((series.n_times, series.n_channels()), (n_times, n_channels), "{file}");
         assert!(series.values.iter().all(|value| value.is_finite()), "{file}");
     }
+}
+
+/// A first row of numbers is data for `inspect` as for `read_series`, unless it counts columns of fractions.
+#[test]
+fn a_table_without_names_loses_no_row() {
+    let folder = Folder::new();
+    let check = |text: &str, names: &[&str], n_times: usize, remark: &str| {
+        let path = folder.file("a.csv", text);
+        let series = read_series(&path).unwrap();
+        assert_eq!((series.names.join(" "), series.n_times), (names.join(" "), n_times), "{text:?}");
+        let found = inspect(&path).unwrap();
+        let found_names: Vec<String> = found.channels.iter().map(|channel| channel.name.clone()).collect();
+        assert_eq!((found_names, found.n_times), (series.names, Some(n_times)), "{text:?}");
+        let first: Vec<f64> = found.channels.iter().filter_map(|channel| channel.first[0]).collect();
+        assert_eq!(first, series.values[..names.len()], "{text:?}");
+        assert_eq!(series.warnings.is_empty(), remark.is_empty(), "{:?}", series.warnings);
+        assert!(series.warnings.iter().chain(&found.warnings).all(|w| w.contains(remark) || w.contains("x1.")));
+    };
+    check("a,b\n1.5,2\n3,4\n", &["a", "b"], 2, "");
+    check("1.5,2\n3,4\n", &["x1", "x2"], 2, "taken for data");
+    check("5,6\n3,4\n1,2\n", &["x1", "x2"], 3, "taken for data");
+    check("0,1\n2,3\n", &["x1", "x2"], 2, "not for one with decimal commas");
+    check("0,1\nn/a,3\n", &["x1", "x2"], 2, "not for one with decimal commas");
+    check("0,1\n2.5,3\n", &["0", "1"], 1, "taken for their names");
+    check("# by hand\r\nFz;Cz\r\n2.5;3\r\n", &["Fz", "Cz"], 1, "");
+}
+
+/// As an editor counts them, however lines end.
+#[test]
+fn lines_are_named_alike_however_they_end() {
+    let folder = Folder::new();
+    for end in ["\n", "\r\n", "\r"] {
+        let text = ["a,b", "1,2", "", "3,x", ""].join(end);
+        for name in ["a.csv", "a.txt"] {
+            let message = read_series(folder.file(name, &text)).unwrap_err().to_string();
+            assert!(message.contains("\"x\" at line 4"), "{end:?}: {message}");
+        }
+    }
+}
+
+#[test]
+fn decimal_commas_are_told() {
+    let folder = Folder::new();
+    let message = inspect(&folder.file("a.csv", "a;b\n1,5;2,5\n")).unwrap_err().to_string();
+    assert!(message.contains("found decimal commas, where points are read, in a (\"1,5\" at line 2)"), "{message}");
+    let found = inspect(&folder.file("a.csv", "a;b\n1,5;2\n")).unwrap();
+    assert!(found.warnings[0].contains("Decimal commas, where points are read: a (\"1,5\" at line 2)"));
 }

@@ -18,7 +18,7 @@ pub fn read_array(path: &Path) -> Result<Series> {
     if is_parquet(path) {
         let (names, values) = read_parquet(path)?;
         let n_times = values.len() / names.len().max(1);
-        return Ok(Series { names, n_times, values });
+        return Ok(Series { names, n_times, values, warnings: Vec::new() });
     }
     // Parquet is read here, where polars is: the readers do not name it.
     Ok(read_series(path).map_err(|error| match error {

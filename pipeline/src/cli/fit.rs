@@ -145,7 +145,7 @@ pub fn fit(arguments: &FitArguments) -> Result<Outcome> {
     plan.model.latent_dim = arguments.latent_dim.unwrap_or(plan.model.latent_dim);
     plan.model.components = plan.model.components.max(arguments.latent_dim.unwrap_or(0));
     let plan = plan.checked()?;
-    let Loaded { series, split, observation, channel_names, input_names } = arguments.arrays.load(&plan)?;
+    let Loaded { series, split, observation, channel_names, input_names, warnings } = arguments.arrays.load(&plan)?;
     let model_plan = plan.model.with_observation(observation, series.n_channels);
     check_honoured(arguments, &model_plan)?;
     if let Some(asked) = arguments.latent_dim.filter(|&asked| asked > model_plan.latent_dim) {
@@ -211,6 +211,8 @@ pub fn fit(arguments: &FitArguments) -> Result<Outcome> {
         seed: plan.seed,
         saved: arguments.save.clone(),
     };
+    // Now that there is an answer to doubt: who is refused is told one thing.
+    warnings.iter().for_each(|warning| tracing::warn!("{warning}"));
     match arguments.json {
         true => super::print_json(&answer)?,
         false => print(&answer)?,

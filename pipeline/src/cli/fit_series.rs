@@ -44,6 +44,8 @@ pub struct Loaded {
     pub observation: ObservationKind,
     pub channel_names: Vec<String>,
     pub input_names: Vec<String>,
+    /// What the readers had to assume, one sentence each.
+    pub warnings: Vec<String>,
 }
 
 impl ArrayArguments {
@@ -53,10 +55,15 @@ impl ArrayArguments {
         let observation = self.observation.unwrap_or(plan.model.observation).at(self.tr_secs)?;
         let array = without_infinities(&self.series)?;
         let n_channels = array.names.len();
+        let told = |path: &Path, array: &nullcline_datasets::Series| -> Vec<String> {
+            array.warnings.iter().map(|warning| format!("{warning} ({})", path.display())).collect()
+        };
+        let mut warnings = told(&self.series, &array);
         let mut values = array.values;
         let mut split = Split::new(array.n_times, &plan.split).with_context(|| format!("{}", self.series.display()))?;
         if let Some(path) = &self.test {
             let test = without_infinities(path)?;
+            warnings.extend(told(path, &test));
             if test.names.len() != n_channels {
                 bail!(
                     "need {n_channels} channels as in {}, found {} in {}",
@@ -99,7 +106,7 @@ impl ArrayArguments {
             let lengths = trial_lengths(path)?;
             series = series.with_trials(&lengths).with_context(|| format!("{}", path.display()))?;
         }
-        Ok(Loaded { series, split, observation, channel_names: array.names, input_names: inputs.names })
+        Ok(Loaded { series, split, observation, channel_names: array.names, input_names: inputs.names, warnings })
     }
 }
 
@@ -117,7 +124,7 @@ fn without_infinities(path: &Path) -> Result<nullcline_datasets::Series> {
 /// An array whose rows stand beside those of the series; no columns without a file.
 fn beside(path: Option<&Path>, n_times: usize) -> Result<nullcline_datasets::Series> {
     let Some(path) = path else {
-        return Ok(nullcline_datasets::Series { names: Vec::new(), n_times, values: Vec::new() });
+        return Ok(nullcline_datasets::Series { names: Vec::new(), n_times, values: Vec::new(), warnings: Vec::new() });
     };
     let array = read_array(path)?;
     if array.n_times != n_times {

@@ -1,5 +1,6 @@
 //! `nullcline inspect`: what a file holds.
 
+use std::collections::BTreeMap;
 use std::path::PathBuf;
 
 use anyhow::Result;
@@ -107,8 +108,10 @@ fn print_annotations(found: &Inspection) -> Result<()> {
     if found.annotations == 0 {
         return Ok(());
     }
-    let mut kinds: Vec<(&String, &usize)> = found.annotation_counts.iter().collect();
-    kinds.sort_by_key(|&(text, n)| (std::cmp::Reverse(*n), text));
+    let mut counts: BTreeMap<&String, usize> = BTreeMap::new();
+    found.all_annotations.iter().for_each(|annotation| *counts.entry(&annotation.text).or_default() += 1);
+    let mut kinds: Vec<(&String, usize)> = counts.into_iter().collect();
+    kinds.sort_by_key(|&(text, n)| (std::cmp::Reverse(n), text));
     let shown = kinds.iter().take(SHOWN).map(|(text, n)| format!("{} ×{n}", short(text, 30)));
     let more = match kinds.len().saturating_sub(SHOWN) {
         0 => String::new(),

@@ -110,6 +110,12 @@ fn choose_recording(dataset: &Dataset, subject: &SubjectId, plan: &RunPlan) -> R
     let filter = RecordingFilter { task, session, run, entities };
     let atlas = plan.cleaning.bold.atlas.as_deref();
     let mut found = scans::suited(dataset.recordings_of(subject, &filter)?, atlas);
+    if found.is_empty()
+        && let Some(hidden) = dataset.ignored_recordings_of(subject, &filter)?.first()
+    {
+        let path = hidden.path.strip_prefix(&dataset.root).unwrap_or(&hidden.path);
+        bail!("need a recording that .bidsignore does not hide, found only hidden ones, such as {}", path.display());
+    }
     match found.len() {
         1 => Ok(found.remove(0)),
         0 => bail!(

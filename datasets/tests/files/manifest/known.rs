@@ -8,6 +8,9 @@ const KNOWN: &[(&str, &str, &str)] = &[
     ("edf/duplicate_channel_labels.edf", "", "MNE numbers channels of the same name; a warning names them here"),
     ("edf/edfPlusC.edf", "annotations", AT_THE_END),
     ("bdf/bdfPlusC.bdf", "annotations", AT_THE_END),
+    ("bdf/test.bdf", "annotations", TRIGGERS),
+    ("bdf/test_bdf_stim_channel.bdf", "annotations", TRIGGERS),
+    ("bdf/eeglab__test.bdf", "annotations", TRIGGERS),
     ("nifti/example4d.nii.gz", "tr", "2000 s from volume to volume are read as milliseconds, with a warning"),
     ("channels.tsv", "", BYTE_ORDER_MARK),
     ("events.tsv", "", BYTE_ORDER_MARK),
@@ -15,6 +18,7 @@ const KNOWN: &[(&str, &str, &str)] = &[
 
 const RESAMPLED: &str = "MNE resamples all channels to the highest rate; native rates are kept here";
 const AT_THE_END: &str = "MNE drops the annotation at the very end; pyEDFlib and edfio count it too";
+const TRIGGERS: &str = "codes of BioSemi's status channel are annotations here, as many as mne.find_events finds in it";
 const BYTE_ORDER_MARK: &str = "pandas takes the byte-order mark for a part of the first name";
 
 /// Why `what` differs for `file`, where that is known.
