@@ -46,7 +46,7 @@ impl Fit {
 }
 
 impl Bench {
-    /// Fits all tasks, two at a time, one thread each; a failed fit is told and absent.
+    /// Fits all tasks, as many at a time as there are cores, one thread each; a failed fit is told and absent.
     pub fn fit_all(&self, tasks: Vec<(String, Vec<String>)>) -> BTreeMap<String, Fit> {
         let results = Mutex::new(BTreeMap::new());
         let queue = Mutex::new(tasks.into_iter());

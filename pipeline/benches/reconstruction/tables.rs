@@ -66,7 +66,7 @@ pub fn spread(mut values: Vec<f64>) -> (f64, f64, f64) {
     values.sort_by(f64::total_cmp);
     match values.len() {
         0 => (f64::NAN, f64::NAN, f64::NAN),
-        n => (values[n / 2], values[0], values[n - 1]),
+        n => (0.5 * (values[(n - 1) / 2] + values[n / 2]), values[0], values[n - 1]),
     }
 }
 
