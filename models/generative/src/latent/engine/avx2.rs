@@ -83,9 +83,7 @@ unsafe impl Lanes for Avx2 {
             let cd = _mm256_add_ps(_mm256_unpacklo_ps(c, d), _mm256_unpackhi_ps(c, d));
             let low = _mm256_shuffle_ps::<0b01_00_01_00>(ab, cd);
             let high = _mm256_shuffle_ps::<0b11_10_11_10>(ab, cd);
-            let both = _mm256_add_ps(low, high);
-            let sums = _mm_add_ps(_mm256_castps256_ps128(both), _mm256_extractf128_ps::<1>(both));
-            _mm_storeu_ps(to, _mm_add_ps(_mm_loadu_ps(to), sums));
+            add_halves(_mm256_add_ps(low, high), to);
         }
     }
     #[inline(always)]
@@ -132,5 +130,15 @@ unsafe impl Lanes for Avx2 {
             unsafe { outer_products::accumulate::<Avx2>(gradient, many, few) }
         }
         unsafe { compiled(gradient, many, few) }
+    }
+}
+
+/// `to[0 … 4] += low half + high half`: the end of four sums, with any width of registers.
+#[inline(always)]
+pub(super) unsafe fn add_halves(both: __m256, to: *mut f32) {
+    // SAFETY: the caller has AVX and points to four numbers.
+    unsafe {
+        let sums = _mm_add_ps(_mm256_castps256_ps128(both), _mm256_extractf128_ps::<1>(both));
+        _mm_storeu_ps(to, _mm_add_ps(_mm_loadu_ps(to), sums));
     }
 }

@@ -9,7 +9,7 @@
 
 use std::arch::x86_64::*;
 
-use super::avx2::Avx2;
+use super::avx2::{Avx2, add_halves};
 use super::lanes::{LANES, Lanes};
 use super::outer_products::{self, History, Packed};
 use super::products::{self, Epilogue, Panel};
@@ -284,9 +284,7 @@ unsafe fn add_four_sums(a: __m512, b: __m512, c: __m512, d: __m512, to: *mut f32
         let high = _mm512_shuffle_ps::<0b11_10_11_10>(ab, cd);
         let both = _mm512_add_ps(low, high);
         for (row, half) in [_mm512_castps512_ps256(both), _mm512_extractf32x8_ps::<1>(both)].into_iter().enumerate() {
-            let to = to.add(row * columns);
-            let sums = _mm_add_ps(_mm256_castps256_ps128(half), _mm256_extractf128_ps::<1>(half));
-            _mm_storeu_ps(to, _mm_add_ps(_mm_loadu_ps(to), sums));
+            add_halves(half, to.add(row * columns));
         }
     }
 }

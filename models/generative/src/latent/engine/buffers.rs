@@ -1,4 +1,4 @@
-//! Memory of the engine, allocated at the first training step and kept until training ends.
+//! Memory of the engine, allocated at the first rollout and kept as long as the workspace.
 
 use std::sync::{Arc, Mutex};
 
@@ -150,7 +150,7 @@ impl<R: Real> TileBuffers<R> {
         fit(&mut self.deltas, layout.chunk * layout.delta_step);
         fit(&mut self.gradient, layout.chunk * layout.gradient_step);
         fit(&mut self.packed, (2 * m + 1 + k) * layout.chunk * LANES);
-        fit(&mut self.scratch, 3 * (m + 1) * width);
+        fit(&mut self.scratch, 2 * (m + 1) * width);
         fit(&mut self.affine_sums, 2 * m * width);
         fit(&mut self.gradients, vectors * layout.per_vector);
     }

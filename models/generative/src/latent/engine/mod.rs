@@ -29,7 +29,7 @@ pub use lanes::{Lanes, Real};
 pub(super) use level::{Kernel, Pooled};
 pub(super) use outer_products::{History, Packed};
 pub(super) use products::{Epilogue, Panel, Store, StoreGated, StoreRelu, load, store};
-use tile::{Backward, Forward};
+use tile::{Backward, Forward, Place};
 
 /// What a latent family is to the engine: the nonlinear part `N` of `F(z, s) = A z + N(z) + h + C s`.
 ///
@@ -165,9 +165,8 @@ impl Task {
         buffers.prepare::<N>(self, vectors);
         let Buffers { tiles, panels, affine, .. } = &mut buffers;
         let run = |(index, (tile, states)): (usize, (&mut _, &mut [R]))| {
-            let kernel =
-                Forward::<N, R>::new(self, index * tile_batch, vectors, panels, affine, forcing, inputs, tile, states);
-            R::dispatch(kernel);
+            let place = Place { task: self, first: index * tile_batch, vectors, panels, affine };
+            R::dispatch(Forward::<N, R>::new(place, forcing, inputs, tile, states));
         };
         let work = tiles.iter_mut().zip(states.chunks_mut(tile_batch * per_sequence));
         match workspace.threads() > 1 {
@@ -197,10 +196,8 @@ impl Task {
         };
         let Buffers { tiles, panels, affine, .. } = buffers;
         let run = |(index, ((tile, forcing), inputs)): (usize, ((&mut _, &mut [R]), &mut &mut [R]))| {
-            let first = index * tile_batch;
-            let kernel =
-                Backward::<N, R>::new(self, first, vectors, panels, affine, grad_states, tile, forcing, inputs);
-            R::dispatch(kernel);
+            let place = Place { task: self, first: index * tile_batch, vectors, panels, affine };
+            R::dispatch(Backward::<N, R>::new(place, grad_states, tile, forcing, inputs));
         };
         let work = tiles.iter_mut().zip(forcing.chunks_mut(tile_batch * per_sequence)).zip(inputs_of_tiles.iter_mut());
         match workspace.threads() > 1 {

@@ -1,8 +1,8 @@
 //! The small matrix products of the recursion's steps, in registers.
 //!
-//! A *row* is one state dimension or hidden unit for all sequences of a tile: `V` vectors of lanes. A block of
-//! matrix rows is kept in up to twelve registers while the columns pass by, so that every load of a state
-//! serves several of them. The order of every sum is that of the columns, whatever the block: results do not
+//! A *row* is one state dimension or hidden unit for all sequences of a tile: `V` vectors of lanes. The sums of a
+//! block of matrix rows are kept in registers while the columns pass by, so that every load of a state serves several of
+//! them. The order of every sum is that of the columns, whatever the block: results do not
 //! depend on how many sequences share a tile.
 
 // Registers are addressed by number; an iterator would hide which.
@@ -14,14 +14,15 @@ use super::lanes::{LANES, Lanes, Real};
 #[derive(Debug, Default)]
 pub struct Panel<R> {
     packed: Vec<R>,
-    /// Heights of the blocks of rows, and for how many rows of how many sums they were chosen.
+    /// Heights of the blocks of rows, and for how many rows and what tallest block they were chosen.
     blocks: Vec<usize>,
     chosen_for: [usize; 2],
     columns: usize,
 }
 
 impl<R: Real> Panel<R> {
-    /// Packs `[rows, columns]` for [`product`] with `V` vectors and [`Lanes::SUMS`] sums.
+    /// Packs `[rows, columns]` for [`product`], in blocks of at most `tallest` rows: [`Lanes::SUMS`] over the vectors of a
+    /// tile, or [`WIDEST`].
     pub fn pack(&mut self, [rows, columns]: [usize; 2], tallest: usize, at: impl Fn(usize, usize) -> R) {
         if self.chosen_for != [rows, tallest] {
             self.blocks = heights(rows, tallest);
@@ -48,8 +49,9 @@ impl<R: Real> Panel<R> {
 /// Heights that [`product`] is compiled for.
 const HEIGHTS: [usize; 10] = [WIDEST, WIDE, 12, 8, 6, 5, 4, 3, 2, 1];
 
-/// Rows in one register of [`Lanes::wide_block`], and in two.
+/// Rows in one register of [`Lanes::wide_block`].
 const WIDE: usize = 16;
+/// Rows in two of them.
 pub const WIDEST: usize = 2 * WIDE;
 
 /// Blocks of at most `tallest` rows that take the least time for `rows` rows.

@@ -9,14 +9,17 @@ use super::outer_products::pack_steps;
 use super::{History, Kernel, Nonlinearity, Panel, Steps, Task};
 use crate::latent::LatentShape;
 
-/// Where a tile lies in the batch.
-struct Place<'a, R> {
-    task: &'a Task,
-    first: usize,
-    vectors: usize,
-    panels: &'a [Panel<R>],
+/// Where a tile lies in the batch, and what all tiles share.
+#[derive(Clone, Copy)]
+pub(super) struct Place<'a, R> {
+    pub task: &'a Task,
+    /// The first of its sequences.
+    pub first: usize,
+    /// Of sequences, side by side.
+    pub vectors: usize,
+    pub panels: &'a [Panel<R>],
     /// `A`, `h` and `C`.
-    affine: &'a [R],
+    pub affine: &'a [R],
 }
 
 impl<R: Real> Place<'_, R> {
@@ -40,19 +43,13 @@ pub(super) struct Forward<'a, N, R> {
 }
 
 impl<'a, N, R> Forward<'a, N, R> {
-    #[allow(clippy::too_many_arguments)]
     pub fn new(
-        task: &'a Task,
-        first: usize,
-        vectors: usize,
-        panels: &'a [Panel<R>],
-        affine: &'a [R],
+        place: Place<'a, R>,
         forcing: &'a [R],
         inputs: &'a [R],
         tile: &'a mut TileBuffers<R>,
         states: &'a mut [R],
     ) -> Self {
-        let place = Place { task, first, vectors, panels, affine };
         Self { place, forcing, inputs, tile, states, family: PhantomData }
     }
 }
@@ -154,19 +151,13 @@ pub(super) struct Backward<'a, N, R> {
 }
 
 impl<'a, N, R> Backward<'a, N, R> {
-    #[allow(clippy::too_many_arguments)]
     pub fn new(
-        task: &'a Task,
-        first: usize,
-        vectors: usize,
-        panels: &'a [Panel<R>],
-        affine: &'a [R],
+        place: Place<'a, R>,
         grad_states: &'a [R],
         tile: &'a mut TileBuffers<R>,
         grad_forcing: &'a mut [R],
         grad_inputs: &'a mut [R],
     ) -> Self {
-        let place = Place { task, first, vectors, panels, affine };
         Self { place, grad_states, tile, grad_forcing, grad_inputs, family: PhantomData }
     }
 }
@@ -202,7 +193,7 @@ impl<N: Nonlinearity, R: Real> Backward<'_, N, R> {
         // `carried` is the gradient that reaches z_t from later steps.
         tile.scratch.fill(R::default());
         let carried = tile.scratch.as_mut_ptr();
-        // SAFETY: `scratch` has 3 (M + 1) rows; the other sizes are those of `prepare`.
+        // SAFETY: `scratch` has 2 (M + 1) rows; the other sizes are those of `prepare`.
         let grad_forced = unsafe { carried.add((m + 1) * width) };
         for first in (0..t_max).step_by(chunk).rev() {
             let last = (first + chunk).min(t_max);
