@@ -92,8 +92,8 @@ pub enum ModelError {
     WindowChannels { needed: usize, found: usize },
     #[error("need a model whose orbits stay finite to read states from windows of counts, found that they leave")]
     WindowOrbits,
-    #[error("need {needed} windows of {window} bins without gaps in the {what} part to start from, found {found}")]
-    TooFewWindows { needed: usize, window: usize, what: &'static str, found: usize },
+    #[error("need {needed} windows of {window} bins in one piece in the fit part to start from, found {found}")]
+    TooFewWindows { needed: usize, window: usize, found: usize },
     #[error("need an encoder of 1 to {MAX_LAYERS} layers, found {found}")]
     EncoderLayers { found: usize },
     #[error(

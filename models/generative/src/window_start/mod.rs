@@ -35,7 +35,7 @@ use model::QuadraticModel;
 use search::{LESSONS_STREAM, Search};
 use sleep::{SleepPlan, sleep};
 
-/// Windows that each part must have: fewer, and the best of several starts is the luckiest.
+/// Windows to learn from: with fewer, the best of several starts is the luckiest.
 const FEWEST_WINDOWS: usize = 5;
 
 /// How long each part may take.
@@ -142,14 +142,12 @@ impl SequenceVae {
         if series.n_inputs > 0 {
             return Err(ModelError::WindowInputs { found: series.n_inputs });
         }
-        for (what, part) in [("fit", split.fit.clone()), ("training", split.training())] {
-            let counts = Counts::new(series, part);
-            let found = counts.windows::<f32>(window, [0.0; 2], usize::MAX, &counts.mean).len();
-            if found < FEWEST_WINDOWS {
-                return Err(ModelError::TooFewWindows { needed: FEWEST_WINDOWS, window, what, found });
-            }
+        let counts = Counts::new(series, split.fit.clone());
+        let found = counts.windows::<f32>(window, [0.0; 2], usize::MAX, &counts.mean).len();
+        match found < FEWEST_WINDOWS {
+            true => Err(ModelError::TooFewWindows { needed: FEWEST_WINDOWS, window, found }),
+            false => Ok(()),
         }
-        Ok(())
     }
 
     /// `B = D diag(s)` and `b = c + D m`, for states in units of the attractor, `z = m + s ⊙ z̃`.

@@ -282,7 +282,7 @@ fn what_cannot_start_from_windows_says_why() {
     );
     assert_eq!(
         refused(model(LatentFamily::Shallow, ObservationKind::Poisson), 500),
-        "need 5 windows of 60 bins without gaps in the fit part to start from, found 4"
+        "need 5 windows of 60 bins in one piece in the fit part to start from, found 4"
     );
     let driven = Series::new(rotation(1000).rows(0..1000).to_vec(), 4, vec![1.0; 1000], 1).unwrap();
     let plan = model(LatentFamily::Shallow, ObservationKind::Poisson);
