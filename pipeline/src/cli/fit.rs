@@ -157,7 +157,12 @@ pub fn fit(arguments: &FitArguments) -> Result<Outcome> {
     let seed = RunSeed(plan.seed);
     let (started, used) = (Instant::now(), processor_seconds());
     let bar = crate::progress::bar(plan.train.epochs);
+    let starting = match plan.train.start {
+        Start::Windows => crate::progress::waiting("looking for a start in windows of counts, some minutes"),
+        Start::Random | Start::Linear => indicatif::ProgressBar::hidden(),
+    };
     let mut watch = |record: &EpochRecord, _: Option<&Checkpoint>| {
+        starting.finish_and_clear();
         bar.set_position(record.epoch as u64);
         bar.set_message(format!("epoch {}/{}  loss {:.3}", record.epoch, plan.train.epochs, record.loss));
         ControlFlow::Continue(())
@@ -167,6 +172,7 @@ pub fn fit(arguments: &FitArguments) -> Result<Outcome> {
         Task { series: &series, split: &split, model: &model_plan, train: &plan.train, judge: &plan.judge, threads };
     let trained =
         cores::pool(threads)?.install(|| train(seed.derive(Stage::Train, "series", 1), &task, None, &mut watch));
+    starting.finish_and_clear();
     bar.finish_and_clear();
     let trained = trained.with_context(|| format!("{}", arguments.arrays.series.display()))?;
     if let Some(doubt) = trained.window_start.and_then(|start| start.doubt()) {
