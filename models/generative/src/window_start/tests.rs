@@ -108,6 +108,17 @@ fn rotation(n_times: usize) -> Series {
     Series::new(counts.collect(), 4, vec![], 0).unwrap()
 }
 
+fn plan(family: LatentFamily, observation: ObservationKind) -> ModelPlan {
+    ModelPlan {
+        family,
+        latent_dim: 2,
+        hidden_dim: 20,
+        observation,
+        encoder: EncoderPlan::Convolutional { kernel: 8, hidden: 16, layers: 1 },
+        max_observed_dim: 4,
+    }
+}
+
 fn small() -> Search {
     let mut search = Search::thorough();
     let stage = super::descent::Stage {
@@ -172,14 +183,7 @@ fn a_rotation_is_found_in_its_counts() {
 fn a_model_that_starts_from_windows_reads_and_generates() {
     let series = rotation(3000);
     let split = Split { fit: 0..2000, validation: 2000..2400, held_out: 2400..3000 };
-    let plan = ModelPlan {
-        family: LatentFamily::Shallow,
-        latent_dim: 2,
-        hidden_dim: 20,
-        observation: ObservationKind::Poisson,
-        encoder: EncoderPlan::Convolutional { kernel: 8, hidden: 16, layers: 1 },
-        max_observed_dim: 4,
-    };
+    let plan = plan(LatentFamily::Shallow, ObservationKind::Poisson);
     let model = SequenceVae::init(&mut ChaCha8Rng::seed_from_u64(1), &plan, &series, split.training()).unwrap();
     let mut search = small();
     search.rounds[0].stage.chains = 256;
@@ -256,14 +260,6 @@ fn a_student_does_as_its_teacher() {
 
 #[test]
 fn what_cannot_start_from_windows_says_why() {
-    let model = |family, observation| ModelPlan {
-        family,
-        latent_dim: 2,
-        hidden_dim: 5,
-        observation,
-        encoder: EncoderPlan::Convolutional { kernel: 4, hidden: 5, layers: 1 },
-        max_observed_dim: 4,
-    };
     let refused = |plan: ModelPlan, n_times: usize| {
         let series = rotation(n_times);
         let split =
@@ -273,19 +269,19 @@ fn what_cannot_start_from_windows_says_why() {
         model.start_windows(1, &series, &split, 1).unwrap_err().to_string()
     };
     assert_eq!(
-        refused(model(LatentFamily::Shallow, ObservationKind::Gaussian), 1000),
+        refused(plan(LatentFamily::Shallow, ObservationKind::Gaussian), 1000),
         "need Poisson counts to start from windows, found Gaussian observations"
     );
     assert_eq!(
-        refused(model(LatentFamily::AlmostLinear, ObservationKind::Poisson), 1000),
+        refused(plan(LatentFamily::AlmostLinear, ObservationKind::Poisson), 1000),
         "need shPLRNN or clippedShPLRNN to start from windows, found ALRNN"
     );
     assert_eq!(
-        refused(model(LatentFamily::Shallow, ObservationKind::Poisson), 500),
+        refused(plan(LatentFamily::Shallow, ObservationKind::Poisson), 500),
         "need 5 windows of 60 bins in one piece in the fit part to start from, found 4"
     );
     let driven = Series::new(rotation(1000).rows(0..1000).to_vec(), 4, vec![1.0; 1000], 1).unwrap();
-    let plan = model(LatentFamily::Shallow, ObservationKind::Poisson);
+    let plan = plan(LatentFamily::Shallow, ObservationKind::Poisson);
     let split = Split { fit: 0..700, validation: 700..900, held_out: 900..1000 };
     let model = SequenceVae::init(&mut ChaCha8Rng::seed_from_u64(1), &plan, &driven, split.training()).unwrap();
     let refusal = model.start_windows(1, &driven, &split, 1).unwrap_err().to_string();
@@ -338,14 +334,7 @@ fn silent_channels_and_gaps_have_a_start() {
     for (values, n_channels) in [(silent, 2), (single, 1)] {
         let series = Series::new(values, n_channels, vec![], 0).unwrap();
         let split = Split { fit: 0..1000, validation: 1000..1300, held_out: 1300..1500 };
-        let plan = ModelPlan {
-            family: LatentFamily::Shallow,
-            latent_dim: 2,
-            hidden_dim: 10,
-            observation: ObservationKind::Poisson,
-            encoder: EncoderPlan::Convolutional { kernel: 8, hidden: 8, layers: 1 },
-            max_observed_dim: n_channels,
-        };
+        let plan = plan(LatentFamily::Shallow, ObservationKind::Poisson);
         let model = SequenceVae::init(&mut ChaCha8Rng::seed_from_u64(1), &plan, &series, split.training()).unwrap();
         let effort = Effort {
             search: small(),
